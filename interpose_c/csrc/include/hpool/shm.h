@@ -1,0 +1,168 @@
+/* Memory shared by the shim (in every process of a job) and the starter.
+ *
+ * Two files in the mirror, hidden from the job: HP_CHANNEL_PATH, mapped
+ * read-write, and HP_ATTRS_PATH, mapped read-only by the shim. No descriptor
+ * stays open. The job can scribble over the channel: whatever the starter
+ * reads from it is a hint or a request, copied once and checked; nothing in
+ * it can harm anything but the job itself. See PROTOCOL.md.
+ */
+#ifndef HPOOL_SHM_H
+#define HPOOL_SHM_H
+
+#include <stdint.h>
+#include "home_wire.h"
+
+#define HP_PRIVATE_DIR "/.hpool"
+#define HP_LOADER_PATH "/.hpool/loader"
+#define HP_CHANNEL_PATH "/.hpool/channel"
+#define HP_ATTRS_PATH "/.hpool/attrs"
+
+#define HP_SHM_MAGIC 0x6c6f6f70u
+#define HP_SHM_VERSION 1u
+#define HP_SLOTS 512u
+#define HP_SLOT_DATA 18432u /* two paths of PATH_MAX and some, or one 16 KiB value */
+#define HP_FILES 16384u
+#define HP_EXTENTS 6u
+#define HP_ATTR_COUNT (1u << 19) /* a power of two: index = inode % count, tag checked */
+#define HP_MAP_BYTES (32u << 20) /* presence bitmaps: a bit per block */
+#define HP_BLOCK_SHIFT 16u
+#define HP_BLOCK (1u << HP_BLOCK_SHIFT)
+#define HP_PROCS 4096u
+#define HP_EXE_MAX 500u
+
+/* ---- requests, shim -> starter ---------------------------------------- */
+enum hp_slot_state { HP_SLOT_FREE, HP_SLOT_CLAIMED, HP_SLOT_REQUEST, HP_SLOT_TAKEN, HP_SLOT_REPLY };
+
+/* Every request names an object as (base, path): base is the mirror inode of
+ * a directory, 0 for the root; path is relative to it, or absolute. An empty
+ * path means the object `base` itself (a descriptor's inode). */
+enum hp_request_op {
+	HP_REQ_NAME = 1,  /* make the name usable; arg[0] = enum hp_want, arg[1] = nofollow. HP_RETRY or -errno */
+	HP_REQ_OPEN,      /* arg[0] = O_* flags, arg[1] = mode (umask applied). HP_RETRY: value[0] = flags for the
+	                   * native open of the same name, value[1] = file number or 0, value[2] = created */
+	HP_REQ_FILL,      /* base = inode, arg[0] = offset, arg[1] = length: have these blocks. 0 or -errno */
+	HP_REQ_MAP,       /* as FILL, and keep them for the job's life; arg[2] = 1 if shared and writable */
+	HP_REQ_ROOM,      /* the mirror is full: arg[0] = bytes wanted. HP_RETRY or -ENOSPC */
+	HP_REQ_SYNC,      /* base = inode (0: everything): home has all of it. 0 or -errno */
+	HP_REQ_ATTR,      /* base = inode: reply data = struct hp_attr_entry. 0 or -ENOENT */
+	HP_REQ_EXEC,      /* path of a program: HP_RETRY when program, interpreter, libraries are there */
+	/* name changes, done at home and in the mirror when the answer comes: 0 or -errno */
+	HP_REQ_MKDIR,     /* arg[0] = mode */
+	HP_REQ_RMDIR,
+	HP_REQ_UNLINK,
+	HP_REQ_RENAME,    /* second name in (base2, path2); arg[0] = RENAME_* */
+	HP_REQ_LINK,      /* (base, path) existing -> (base2, path2) new; arg[0] = AT_SYMLINK_FOLLOW or 0 */
+	HP_REQ_SYMLINK,   /* (base, path) new name, path2 = text */
+	HP_REQ_MKNOD,     /* arg[0] = mode, arg[1] = rdev */
+	HP_REQ_SETATTR,   /* arg[0] = HPW_SET_*, arg[1] = nofollow, arg[2] = mode, arg[3] = uid << 32 | gid,
+	                   * arg[4], arg[5] = atime s, ns; arg[6], arg[7] = mtime s, ns */
+	HP_REQ_TRUNCATE,  /* arg[0] = size */
+	HP_REQ_ALLOCATE,  /* base = inode, arg[0] = mode, arg[1] = offset, arg[2] = length */
+	HP_REQ_STATFS,    /* reply data: struct statfs */
+	HP_REQ_GETXATTR,  /* arg[0] = nofollow, arg[1] = room, path2 = name; result = length, reply data */
+	HP_REQ_SETXATTR,  /* arg[0] = nofollow, arg[1] = flags, path2 = name NUL value (len2 bytes) */
+	HP_REQ_LISTXATTR, /* as GETXATTR without a name */
+	HP_REQ_REMOVEXATTR,
+	HP_REQ_TMPFILE,   /* (base, path) directory; arg[0] = flags, arg[1] = mode: reply data = a private path
+	                   * to open natively; value[1] = file number */
+	HP_REQ_FLOCK,     /* base = inode, arg[0] = operation, arg[1] = lock owner */
+	HP_REQ_LOCK,      /* base = inode, arg[0] = cmd, arg[1] = type, arg[2] = start, arg[3] = len,
+	                   * arg[4] = owner, arg[5] = pid of the caller */
+	HP_REQ_REPORT,    /* a call that was refused or degraded: arg[0] = call number, arg[1] = errno, path = program */
+};
+
+enum hp_want { HP_WANT_STAT, HP_WANT_READ, HP_WANT_LIST, HP_WANT_DIR };
+
+#define HP_RETRY 1 /* the native call will now find what it needs */
+
+struct hp_slot {
+	uint32_t state; /* enum hp_slot_state; futex, shared */
+	int32_t pid, tid; /* of the caller, in the job's PID namespace */
+	uint16_t op, flags;
+	uint64_t base, base2;
+	int64_t arg[8];
+	uint32_t len1, len2;
+	int64_t result;
+	uint64_t value[4];
+	uint32_t reply_len, pad[11];
+	uint8_t data[HP_SLOT_DATA]; /* request: path, path2 (len1, len2 bytes, no NUL); reply: data */
+};
+_Static_assert(sizeof(struct hp_slot) % 64 == 0, "slots are cache line aligned");
+
+/* ---- files that need care while open ------------------------------------ */
+/* Bytes [low, high) written natively and not yet sent. Both words change
+ * together (cmpxchg16b), so a process may die anywhere. low == high: empty. */
+struct hp_extent {
+	_Alignas(16) uint64_t low;
+	uint64_t high;
+};
+
+enum hp_file_flags {
+	HP_FILE_BLOCKS = 1,   /* has (had) missing blocks: consult the presence map before reading */
+	HP_FILE_WRITABLE = 2, /* writes are noted */
+};
+
+struct hp_file {
+	uint64_t inode;       /* mirror inode; 0: unused */
+	uint32_t flags;       /* enum hp_file_flags */
+	int32_t error;        /* errno of a failed write at home, reported once by write, fsync, close */
+	uint64_t map_offset;  /* first bit's byte offset in the presence area */
+	uint64_t map_blocks;  /* blocks the map covers; blocks beyond are present */
+	uint32_t sequence;    /* odd while map_offset, map_blocks change */
+	uint32_t readers;     /* calls that rely on the map now; eviction waits for 0 */
+	uint32_t queued;      /* 1: dirty extents wait for the starter */
+	uint32_t evicting;    /* 1: readers ask instead of looking */
+	struct hp_extent dirty[HP_EXTENTS];
+	uint64_t pad[14];
+};
+_Static_assert(sizeof(struct hp_file) == 256, "file");
+
+/* ---- attributes ----------------------------------------------------------- */
+enum hp_attr_flags {
+	HP_ATTR_LISTED = 1,      /* directory: names that are not in the mirror do not exist */
+	HP_ATTR_PLACEHOLDER = 2, /* regular file without content */
+	HP_ATTR_HIDDEN = 4,      /* not for the job's eyes (HP_PRIVATE_DIR) */
+	HP_ATTR_LOCAL = 8,       /* the object is the sandbox's own: show native attributes */
+};
+
+struct hp_attr_entry {
+	uint32_t sequence; /* odd while it changes */
+	uint32_t flags;    /* enum hp_attr_flags */
+	uint64_t inode;    /* tag: mirror inode, 0 empty */
+	int64_t local_mtime_s; /* mtime the mirror had when attr was recorded: if it differs, the job wrote */
+	uint32_t local_mtime_ns;
+	uint32_t file;     /* number in files[], 0 none */
+	struct hpw_attr attr;
+	uint64_t pad[4];
+};
+_Static_assert(sizeof(struct hp_attr_entry) == 192, "attr entry");
+
+/* ---- what /proc/PID/exe should say ------------------------------------------ */
+struct hp_proc {
+	int32_t pid; /* 0 free */
+	uint32_t length;
+	char exe[HP_EXE_MAX + 4];
+};
+_Static_assert(sizeof(struct hp_proc) == 512, "proc");
+
+/* ---- the channel file -------------------------------------------------------- */
+struct hp_channel {
+	uint32_t magic, version;
+	uint64_t size;              /* of the whole file */
+	uint64_t mirror_dev;        /* st_dev of the mirror's file system */
+	int64_t clock_offset_ns;    /* home's clock minus this machine's */
+	_Alignas(64) uint32_t doorbell; /* futex: grows with each request */
+	uint32_t idle_workers;      /* >0: someone sleeps on the doorbell */
+	_Alignas(64) uint32_t dirty_bell; /* futex: grows when a file becomes dirty */
+	uint32_t flusher_asleep;
+	uint64_t dirty_bytes, dirty_limit; /* written, not yet at home; writers wait in HP_REQ_ROOM above the limit */
+	_Alignas(64) uint32_t ngroups;
+	uint32_t groups[63];
+	uint64_t home_nofile;       /* reserved */
+	_Alignas(4096) struct hp_slot slots[HP_SLOTS];
+	_Alignas(4096) struct hp_file files[HP_FILES]; /* number 0 is never used */
+	_Alignas(4096) struct hp_proc procs[HP_PROCS]; /* index: pid % HP_PROCS */
+	_Alignas(4096) uint8_t maps[HP_MAP_BYTES];
+};
+
+#endif
