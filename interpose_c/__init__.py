@@ -1,0 +1,1 @@
+"""The only code that enters a stranger's process, and typed readers of its tables."""

@@ -1,0 +1,1 @@
+"""The rendezvous: who gets which machine, and the words all roles share."""

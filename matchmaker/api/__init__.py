@@ -1,0 +1,1 @@
+"""What the matchmaker says to others: protobuf stubs, clients, conversions."""

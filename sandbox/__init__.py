@@ -1,0 +1,1 @@
+"""The execute side: the machine and its owner's wishes."""

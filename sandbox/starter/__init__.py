@@ -1,0 +1,1 @@
+"""One job on this machine: its mirror, its link home, its processes."""

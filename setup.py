@@ -1,0 +1,105 @@
+"""Builds what pyproject.toml cannot say: the name space, the C parts, the wheel's tag.
+
+Owns: which folder becomes which package (hpool.shadow, ...), the cffi modules, the two
+executables made by interpose_c/csrc/*.mk, and build/types for the type checkers.
+Leaves to others: how each C part is compiled (its own build_*.py or .mk file).
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from setuptools import Distribution, Extension, setup
+from setuptools.command.build_ext import build_ext
+
+ROOT = Path(__file__).resolve().parent
+FOLDERS = ("shadow", "sandbox", "matchmaker", "interpose_c")
+CFFI_MODULES = (
+    "shadow/home/build_home.py:ffibuilder",
+    "sandbox/starter/build_engine.py:ffibuilder",
+)
+# Fragment -> the executable it makes, in interpose_c/bin.
+EXECUTABLES = {"loader.mk": "hpool-loader", "keeper.mk": "hpool-keeper"}
+C_SUFFIXES = {".c", ".h", ".S", ".def", ".lds", ".mk"}
+
+
+def packages() -> list[str]:
+    """Every folder with Python files: `hpool` itself stays a PEP 420 namespace."""
+    found = {path.parent.relative_to(ROOT) for folder in FOLDERS for path in (ROOT / folder).rglob("*.py")}
+    tops = {Path(folder) for folder in FOLDERS}
+    return [".".join(("hpool", *path.parts)) for path in sorted(found | tops)]
+
+
+def c_files() -> list[str]:
+    """All C there is: whatever changes, both cffi modules are compiled again."""
+    return sorted(
+        str(path.relative_to(ROOT))
+        for folder in FOLDERS
+        for path in (ROOT / folder).rglob("*")
+        if path.suffix in C_SUFFIXES
+    )
+
+
+def link_for_type_checkers() -> None:
+    """build/types/hpool/*: mypy and pyright do not follow the editable import hook."""
+    types = ROOT / "build" / "types" / "hpool"
+    types.mkdir(parents=True, exist_ok=True)
+    for folder in FOLDERS:
+        link = types / folder
+        if not link.is_symlink():
+            link.symlink_to(Path("../../..") / folder)
+
+
+class HpoolDistribution(Distribution):
+    """A platform wheel: it holds executables whatever cffi adds."""
+
+    def has_ext_modules(self) -> bool:
+        return True
+
+
+class BuildExt(build_ext):
+    """cffi modules, then the executables that enter a job."""
+
+    def run(self) -> None:
+        os.chdir(ROOT)
+        in_place = self.inplace or self.editable_mode
+        for name in self.build_executables():
+            if not in_place:
+                target = Path(self.build_lib, "hpool", "interpose_c", "bin", name)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(Path("interpose_c", "bin", name), target)
+                target.chmod(0o755)
+        if in_place:
+            link_for_type_checkers()
+        super().run()
+
+    def build_executables(self) -> list[str]:
+        built = []
+        for fragment, name in EXECUTABLES.items():
+            path = Path("interpose_c", "csrc", fragment)
+            if not path.exists():
+                continue
+            # A jobserver of the calling make is not ours to use.
+            environment = {key: value for key, value in os.environ.items() if key not in {"MAKEFLAGS", "MFLAGS"}}
+            subprocess.run(["make", "--no-print-directory", "-f", str(path)], check=True, env=environment)
+            built.append(name)
+        return built
+
+    def build_extension(self, ext: Extension) -> None:
+        ext.depends = [*ext.depends, *c_files()]
+        super().build_extension(ext)
+
+
+setup(
+    distclass=HpoolDistribution,
+    packages=packages(),
+    package_dir={f"hpool.{folder}": folder for folder in FOLDERS},
+    package_data={"": ["py.typed"], "hpool.interpose_c": ["csrc/syscalls.def"]},
+    include_package_data=False,
+    cffi_modules=[module for module in CFFI_MODULES if (ROOT / module.partition(":")[0]).exists()],
+    cmdclass={"build_ext": BuildExt},
+    options={"bdist_wheel": {"py_limited_api": "cp311"}},
+)

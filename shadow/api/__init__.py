@@ -1,0 +1,1 @@
+"""What the submitter's side says to others: protobuf stubs, clients, conversions."""

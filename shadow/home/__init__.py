@@ -1,0 +1,1 @@
+"""A job's home: its files, served under the user's policy."""
