@@ -1,0 +1,134 @@
+"""Where hpool keeps its things, and what a user configured.
+
+Owns: directories (XDG, overridden by HPOOL_*_DIR) and pool.toml. Leaves to others: creating files there.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from hpool.matchmaker.model.errors import BadSettings, BadSize
+
+DEFAULT_IDLE_EXIT_S: Final = 600.0
+ADVERTISE_PERIOD_S: Final = 5.0
+LOST_LINK_GRACE_S: Final = 5.0
+
+_UNITS: Final = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+
+
+def parse_size(text: str) -> int:
+    """Reads "512", "500M", "2GiB"; raises BadSize."""
+    number = text.strip().upper().removesuffix("IB").removesuffix("B")
+    unit = number[-1:] if number[-1:] in _UNITS else ""
+    try:
+        size_bytes = int(float(number.removesuffix(unit)) * _UNITS[unit])
+    except (ValueError, OverflowError):
+        raise BadSize(text) from None
+    if size_bytes < 0:
+        raise BadSize(text)
+    return size_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Directories:
+    """The three places of one user. `runtime` is private (0700) and does not survive a reboot."""
+
+    state: Path
+    cache: Path
+    runtime: Path
+
+    @classmethod
+    def of_user(cls, environ: Mapping[str, str], uid: int) -> Directories:
+        """What the environment says; XDG's defaults below the home directory otherwise."""
+        home = Path(environ.get("HOME") or "/")
+        state = Path(environ.get("XDG_STATE_HOME") or home / ".local/state") / "hpool"
+        cache = Path(environ.get("XDG_CACHE_HOME") or home / ".cache") / "hpool"
+        if environ.get("XDG_RUNTIME_DIR"):
+            runtime = Path(environ["XDG_RUNTIME_DIR"]) / "hpool"
+        elif uid == 0:
+            runtime = Path("/run/hpool")
+        else:
+            runtime = Path(f"/tmp/hpool-{uid}")
+        return cls(
+            state=Path(environ.get("HPOOL_STATE_DIR") or state),
+            cache=Path(environ.get("HPOOL_CACHE_DIR") or cache),
+            runtime=Path(environ.get("HPOOL_RUNTIME_DIR") or runtime),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class PoolSettings:
+    """What pool.toml and HPOOL_* say about the pool to use. No matchmaker: a personal pool."""
+
+    matchmaker: str | None = None
+    token_file: Path | None = None
+    agent_listen: str = "127.0.0.1:0"
+    advertise_host: str | None = None
+    idle_exit_s: float = DEFAULT_IDLE_EXIT_S
+    slots: int | None = None
+
+    @property
+    def is_personal(self) -> bool:
+        return self.matchmaker is None
+
+    @property
+    def key(self) -> str:
+        """Name of the pool's place in the runtime and state directories."""
+        if self.matchmaker is None:
+            return "personal"
+        return "".join(sign if sign.isalnum() or sign in ".-" else "_" for sign in self.matchmaker)
+
+
+def settings_path(environ: Mapping[str, str]) -> Path:
+    """Where pool.toml is, whether it exists or not."""
+    if environ.get("HPOOL_CONFIG"):
+        return Path(environ["HPOOL_CONFIG"])
+    base = environ.get("XDG_CONFIG_HOME") or os.path.join(environ.get("HOME") or "/", ".config")
+    return Path(base) / "hpool/pool.toml"
+
+
+def load_settings(environ: Mapping[str, str]) -> PoolSettings:
+    """Reads pool.toml and the environment; raises BadSettings."""
+    path = settings_path(environ)
+    try:
+        table = tomllib.loads(path.read_text()).get("pool", {})
+    except FileNotFoundError:
+        table = {}
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise BadSettings(str(path), str(error)) from error
+    known = {"matchmaker", "token_file", "agent_listen", "advertise_host", "idle_exit_s", "slots"}
+    if not isinstance(table, dict) or (unknown := sorted(set(table) - known)):
+        raise BadSettings(str(path), f"[pool] has no setting {', '.join(unknown)}")
+    return _settings(table, environ, str(path))
+
+
+def _settings(table: Mapping[str, object], environ: Mapping[str, str], where: str) -> PoolSettings:
+    def text(name: str, variable: str) -> str | None:
+        value = environ.get(variable) or table.get(name)
+        if value is not None and not isinstance(value, str):
+            raise BadSettings(where, f"{name} must be a string")
+        return value
+
+    def number(name: str, variable: str) -> float | None:
+        value = environ.get(variable) or table.get(name)
+        try:
+            return None if value is None else float(str(value))
+        except ValueError:
+            raise BadSettings(where, f"{name} must be a number") from None
+
+    token_file = text("token_file", "HPOOL_TOKEN_FILE")
+    idle_exit_s = number("idle_exit_s", "HPOOL_IDLE_EXIT_S")
+    slots = number("slots", "HPOOL_SLOTS")
+    return PoolSettings(
+        matchmaker=text("matchmaker", "HPOOL_POOL"),
+        token_file=Path(token_file).expanduser() if token_file else None,
+        agent_listen=text("agent_listen", "HPOOL_AGENT_LISTEN") or "127.0.0.1:0",
+        advertise_host=text("advertise_host", "HPOOL_ADVERTISE_HOST"),
+        idle_exit_s=DEFAULT_IDLE_EXIT_S if idle_exit_s is None else idle_exit_s,
+        slots=None if slots is None else max(1, int(slots)),
+    )

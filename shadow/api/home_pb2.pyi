@@ -1,0 +1,200 @@
+from hpool.shadow.api import job_pb2 as _job_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class Batch(_message.Message):
+    __slots__ = ("records",)
+    RECORDS_FIELD_NUMBER: _ClassVar[int]
+    records: bytes
+    def __init__(self, records: _Optional[bytes] = ...) -> None: ...
+
+class FromStarter(_message.Message):
+    __slots__ = ("sequence", "hello", "clock_probe", "protections", "started", "output", "output_end", "input_taken", "remark", "finished")
+    SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    HELLO_FIELD_NUMBER: _ClassVar[int]
+    CLOCK_PROBE_FIELD_NUMBER: _ClassVar[int]
+    PROTECTIONS_FIELD_NUMBER: _ClassVar[int]
+    STARTED_FIELD_NUMBER: _ClassVar[int]
+    OUTPUT_FIELD_NUMBER: _ClassVar[int]
+    OUTPUT_END_FIELD_NUMBER: _ClassVar[int]
+    INPUT_TAKEN_FIELD_NUMBER: _ClassVar[int]
+    REMARK_FIELD_NUMBER: _ClassVar[int]
+    FINISHED_FIELD_NUMBER: _ClassVar[int]
+    sequence: int
+    hello: Hello
+    clock_probe: ClockProbe
+    protections: Protections
+    started: Started
+    output: Output
+    output_end: OutputEnd
+    input_taken: InputTaken
+    remark: Remark
+    finished: Finished
+    def __init__(self, sequence: _Optional[int] = ..., hello: _Optional[_Union[Hello, _Mapping[str, object]]] = ..., clock_probe: _Optional[_Union[ClockProbe, _Mapping[str, object]]] = ..., protections: _Optional[_Union[Protections, _Mapping[str, object]]] = ..., started: _Optional[_Union[Started, _Mapping[str, object]]] = ..., output: _Optional[_Union[Output, _Mapping[str, object]]] = ..., output_end: _Optional[_Union[OutputEnd, _Mapping[str, object]]] = ..., input_taken: _Optional[_Union[InputTaken, _Mapping[str, object]]] = ..., remark: _Optional[_Union[Remark, _Mapping[str, object]]] = ..., finished: _Optional[_Union[Finished, _Mapping[str, object]]] = ...) -> None: ...
+
+class ToStarter(_message.Message):
+    __slots__ = ("sequence", "task", "clock_reading", "input", "input_end", "output_taken", "output_closed", "signal", "resize", "kill", "release")
+    SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    TASK_FIELD_NUMBER: _ClassVar[int]
+    CLOCK_READING_FIELD_NUMBER: _ClassVar[int]
+    INPUT_FIELD_NUMBER: _ClassVar[int]
+    INPUT_END_FIELD_NUMBER: _ClassVar[int]
+    OUTPUT_TAKEN_FIELD_NUMBER: _ClassVar[int]
+    OUTPUT_CLOSED_FIELD_NUMBER: _ClassVar[int]
+    SIGNAL_FIELD_NUMBER: _ClassVar[int]
+    RESIZE_FIELD_NUMBER: _ClassVar[int]
+    KILL_FIELD_NUMBER: _ClassVar[int]
+    RELEASE_FIELD_NUMBER: _ClassVar[int]
+    sequence: int
+    task: Task
+    clock_reading: ClockReading
+    input: Input
+    input_end: InputEnd
+    output_taken: OutputTaken
+    output_closed: OutputClosed
+    signal: Signal
+    resize: Resize
+    kill: Kill
+    release: Release
+    def __init__(self, sequence: _Optional[int] = ..., task: _Optional[_Union[Task, _Mapping[str, object]]] = ..., clock_reading: _Optional[_Union[ClockReading, _Mapping[str, object]]] = ..., input: _Optional[_Union[Input, _Mapping[str, object]]] = ..., input_end: _Optional[_Union[InputEnd, _Mapping[str, object]]] = ..., output_taken: _Optional[_Union[OutputTaken, _Mapping[str, object]]] = ..., output_closed: _Optional[_Union[OutputClosed, _Mapping[str, object]]] = ..., signal: _Optional[_Union[Signal, _Mapping[str, object]]] = ..., resize: _Optional[_Union[Resize, _Mapping[str, object]]] = ..., kill: _Optional[_Union[Kill, _Mapping[str, object]]] = ..., release: _Optional[_Union[Release, _Mapping[str, object]]] = ...) -> None: ...
+
+class Hello(_message.Message):
+    __slots__ = ("protocol", "machine", "version")
+    PROTOCOL_FIELD_NUMBER: _ClassVar[int]
+    MACHINE_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    protocol: int
+    machine: str
+    version: str
+    def __init__(self, protocol: _Optional[int] = ..., machine: _Optional[str] = ..., version: _Optional[str] = ...) -> None: ...
+
+class ClockProbe(_message.Message):
+    __slots__ = ("number",)
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    number: int
+    def __init__(self, number: _Optional[int] = ...) -> None: ...
+
+class ClockReading(_message.Message):
+    __slots__ = ("number", "home_ns")
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    HOME_NS_FIELD_NUMBER: _ClassVar[int]
+    number: int
+    home_ns: int
+    def __init__(self, number: _Optional[int] = ..., home_ns: _Optional[int] = ...) -> None: ...
+
+class Task(_message.Message):
+    __slots__ = ("job", "input_window", "output_window")
+    JOB_FIELD_NUMBER: _ClassVar[int]
+    INPUT_WINDOW_FIELD_NUMBER: _ClassVar[int]
+    OUTPUT_WINDOW_FIELD_NUMBER: _ClassVar[int]
+    job: _job_pb2.JobDescription
+    input_window: int
+    output_window: int
+    def __init__(self, job: _Optional[_Union[_job_pb2.JobDescription, _Mapping[str, object]]] = ..., input_window: _Optional[int] = ..., output_window: _Optional[int] = ...) -> None: ...
+
+class Protections(_message.Message):
+    __slots__ = ("names",)
+    NAMES_FIELD_NUMBER: _ClassVar[int]
+    names: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, names: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class Started(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class Output(_message.Message):
+    __slots__ = ("stream", "position", "content")
+    STREAM_FIELD_NUMBER: _ClassVar[int]
+    POSITION_FIELD_NUMBER: _ClassVar[int]
+    CONTENT_FIELD_NUMBER: _ClassVar[int]
+    stream: int
+    position: int
+    content: bytes
+    def __init__(self, stream: _Optional[int] = ..., position: _Optional[int] = ..., content: _Optional[bytes] = ...) -> None: ...
+
+class OutputEnd(_message.Message):
+    __slots__ = ("stream",)
+    STREAM_FIELD_NUMBER: _ClassVar[int]
+    stream: int
+    def __init__(self, stream: _Optional[int] = ...) -> None: ...
+
+class Input(_message.Message):
+    __slots__ = ("position", "content")
+    POSITION_FIELD_NUMBER: _ClassVar[int]
+    CONTENT_FIELD_NUMBER: _ClassVar[int]
+    position: int
+    content: bytes
+    def __init__(self, position: _Optional[int] = ..., content: _Optional[bytes] = ...) -> None: ...
+
+class InputEnd(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class InputTaken(_message.Message):
+    __slots__ = ("position", "closed")
+    POSITION_FIELD_NUMBER: _ClassVar[int]
+    CLOSED_FIELD_NUMBER: _ClassVar[int]
+    position: int
+    closed: bool
+    def __init__(self, position: _Optional[int] = ..., closed: _Optional[bool] = ...) -> None: ...
+
+class OutputTaken(_message.Message):
+    __slots__ = ("stream", "position")
+    STREAM_FIELD_NUMBER: _ClassVar[int]
+    POSITION_FIELD_NUMBER: _ClassVar[int]
+    stream: int
+    position: int
+    def __init__(self, stream: _Optional[int] = ..., position: _Optional[int] = ...) -> None: ...
+
+class OutputClosed(_message.Message):
+    __slots__ = ("stream",)
+    STREAM_FIELD_NUMBER: _ClassVar[int]
+    stream: int
+    def __init__(self, stream: _Optional[int] = ...) -> None: ...
+
+class Signal(_message.Message):
+    __slots__ = ("number",)
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    number: int
+    def __init__(self, number: _Optional[int] = ...) -> None: ...
+
+class Resize(_message.Message):
+    __slots__ = ("size",)
+    SIZE_FIELD_NUMBER: _ClassVar[int]
+    size: _job_pb2.TerminalSize
+    def __init__(self, size: _Optional[_Union[_job_pb2.TerminalSize, _Mapping[str, object]]] = ...) -> None: ...
+
+class Kill(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class Remark(_message.Message):
+    __slots__ = ("text",)
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    text: str
+    def __init__(self, text: _Optional[str] = ...) -> None: ...
+
+class Finished(_message.Message):
+    __slots__ = ("ended", "exit_code", "signal", "barrier_errno", "problem", "statistics")
+    ENDED_FIELD_NUMBER: _ClassVar[int]
+    EXIT_CODE_FIELD_NUMBER: _ClassVar[int]
+    SIGNAL_FIELD_NUMBER: _ClassVar[int]
+    BARRIER_ERRNO_FIELD_NUMBER: _ClassVar[int]
+    PROBLEM_FIELD_NUMBER: _ClassVar[int]
+    STATISTICS_FIELD_NUMBER: _ClassVar[int]
+    ended: bool
+    exit_code: int
+    signal: int
+    barrier_errno: int
+    problem: _job_pb2.Problem
+    statistics: _job_pb2.Statistics
+    def __init__(self, ended: _Optional[bool] = ..., exit_code: _Optional[int] = ..., signal: _Optional[int] = ..., barrier_errno: _Optional[int] = ..., problem: _Optional[_Union[_job_pb2.Problem, _Mapping[str, object]]] = ..., statistics: _Optional[_Union[_job_pb2.Statistics, _Mapping[str, object]]] = ...) -> None: ...
+
+class Release(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
