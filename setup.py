@@ -82,8 +82,9 @@ class BuildExt(build_ext):
             path = Path("interpose_c", "csrc", fragment)
             if not path.exists():
                 continue
+            environment = dict(os.environ)
             # A jobserver of the calling make is not ours to use.
-            environment = {key: value for key, value in os.environ.items() if key not in {"MAKEFLAGS", "MFLAGS"}}
+            environment.pop("MAKEFLAGS", None)
             subprocess.run(["make", "--no-print-directory", "-f", str(path)], check=True, env=environment)
             built.append(name)
         return built

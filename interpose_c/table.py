@@ -20,8 +20,8 @@ ARGUMENT_KINDS: Final = frozenset(
     {"fd", "path", "str", "buf", "ptr", "len", "off", "int", "flags", "mode", "pid", "sig"}
 )
 _ROW: Final = re.compile(
-    r'HP_CALL\(\s*(?P<number>\d+), (?P<name>\w+),\s+(?P<route>[A-Z]+),\s+'
-    r'(?:HP_NATIVE|HP_ERRNO\((?P<errno>E[A-Z0-9]+)\)|(?P<handler>hp_call_\w+)),\s+'
+    r"HP_CALL\(\s*(?P<number>\d+), (?P<name>\w+),\s+(?P<route>[A-Z]+),\s+"
+    r"(?:HP_NATIVE|HP_ERRNO\((?P<errno>E[A-Z0-9]+)\)|(?P<handler>hp_call_\w+)),\s+"
     r'"(?P<arguments>[a-z ]*)", "(?P<note>[^"]*)"\)'
 )
 

@@ -1,0 +1,59 @@
+# make demo   a virtual environment, the build, then a real program under `hpool run`
+# make test   everything CI runs; installs what it needs
+# make check  format, lint, types, import rules, unit tests; under a minute
+# make build  the C parts again, in place
+SHELL := /bin/bash
+BIN := .venv/bin
+C_FILES = $(shell find shadow sandbox interpose_c integration tests -name '*.[ch]' | sort)
+C_INPUTS = $(shell find shadow sandbox interpose_c -name '*.[chS]' -o -name '*.def' -o -name '*.mk' -o -name '*.lds' -o -name 'build_*.py')
+
+.DEFAULT_GOAL := build
+.PHONY: build demo test check format stubs wheel clean
+
+.venv/runtime: pyproject.toml setup.py .ci/venv
+	.ci/venv .venv
+	$(BIN)/pip install -q --no-build-isolation -e .
+	touch $@
+
+.venv/tools: .venv/runtime
+	$(BIN)/pip install -q --no-build-isolation -e '.[dev]'
+	touch $@ build/parts
+
+# setup.py knows what to compile again; make only knows when to ask it.
+build/parts: .venv/runtime $(C_INPUTS)
+	$(BIN)/python setup.py -q build_ext --inplace
+	touch $@
+
+build: build/parts
+
+demo: build
+	$(BIN)/python -I integration/demo.py
+
+check: .venv/tools build
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/clang-format --dry-run -Werror $(C_FILES)
+	$(BIN)/mypy build/types/hpool tests integration setup.py
+	PYTHONPATH=build/types $(BIN)/lint-imports
+	$(BIN)/pytest tests -q -m "not slow"
+
+test: .venv/tools build
+	.ci/packages
+	$(MAKE) --no-print-directory check
+	$(BIN)/pytest tests integration -m "slow or not slow" $(PYTEST_FLAGS)
+
+format: .venv/tools
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+	$(BIN)/clang-format -i $(C_FILES)
+
+stubs: .venv/tools
+	$(BIN)/python -m hpool.matchmaker.api.generate
+
+wheel: .venv/tools
+	$(BIN)/python -m build --wheel --outdir dist
+
+clean:
+	rm -rf build dist interpose_c/bin *.egg-info
+	find shadow sandbox matchmaker interpose_c tests integration -name __pycache__ -prune -exec rm -rf {} +
+	find shadow sandbox interpose_c -name '*.so' -o -name '*.o' | xargs -r rm -f
