@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from hpool.matchmaker.api import client, values
@@ -105,7 +105,7 @@ class MatchmakerService:
         return values.StatusReply(
             machines=tuple(machine.ad for machine in self._machines.values()),
             idle_jobs=tuple(
-                replace(job, ticket="") for agent in self._agents.values() for job in agent.report.jobs
+                job._replace(ticket="") for agent in self._agents.values() for job in agent.report.jobs
             ),
             agents=len(self._agents),
         )

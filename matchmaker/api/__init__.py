@@ -1,1 +1,1 @@
-"""What the matchmaker says to others: protobuf stubs, clients, conversions."""
+"""What is said to the matchmaker: .proto, generated modules, values, methods."""

@@ -5,15 +5,13 @@ Owns: the typed side of matchmaker.proto. Leaves to others: what to advertise an
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from hpool.matchmaker.api import matchmaker_pb2 as pb
 from hpool.matchmaker.api.codec import MessageCodec, OneOfCodec
 
 
-@dataclass(frozen=True, slots=True)
-class MachineAd:
+class MachineAd(NamedTuple):
     sandbox_id: str
     name: str
     arch: str
@@ -26,25 +24,21 @@ class MachineAd:
     version: str
 
 
-@dataclass(frozen=True, slots=True)
-class MachineReport:
+class MachineReport(NamedTuple):
     machine: MachineAd
 
 
-@dataclass(frozen=True, slots=True)
-class Welcome:
+class Welcome(NamedTuple):
     period_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(NamedTuple):
     job_id: str
     agent_address: str
     ticket: str
 
 
-@dataclass(frozen=True, slots=True)
-class JobAd:
+class JobAd(NamedTuple):
     job_id: str
     ticket: str
     owner: str
@@ -54,26 +48,22 @@ class JobAd:
     submitted_at_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class JobsReport:
+class JobsReport(NamedTuple):
     agent_id: str
     agent_address: str
     jobs: tuple[JobAd, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Matched:
+class Matched(NamedTuple):
     job_id: str
     machine: str
 
 
-@dataclass(frozen=True, slots=True)
-class StatusRequest:
+class StatusRequest(NamedTuple):
     pass
 
 
-@dataclass(frozen=True, slots=True)
-class StatusReply:
+class StatusReply(NamedTuple):
     machines: tuple[MachineAd, ...]
     idle_jobs: tuple[JobAd, ...]
     agents: int

@@ -1,1 +1,1 @@
-"""What the execute side says to others: protobuf stubs, clients, conversions."""
+"""What the execute side says, as values."""

@@ -1,1 +1,1 @@
-"""What the submitter's side says to others: protobuf stubs, clients, conversions."""
+"""What the submitter's side says to others: .proto files, generated modules, values, methods."""

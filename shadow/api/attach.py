@@ -1,0 +1,64 @@
+"""The terminal's method and what travels in it.
+
+Owns: the typed side of attach.proto. Leaves to others: terminals and serving them.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from hpool.matchmaker.api.codec import MessageCodec, OneOfCodec
+from hpool.matchmaker.hosting.rpc import StreamMethod
+from hpool.shadow.api import attach_pb2 as pb
+from hpool.shadow.api import stdio
+from hpool.shadow.api.job import OUTCOME, Outcome
+
+ATTACH_KEY: Final = "hpool-attach"
+
+
+class Progress(NamedTuple):
+    state: str  # "waiting", "claimed", "started"
+    machine: str
+    input_window: int
+
+
+class Ended(NamedTuple):
+    outcome: Outcome
+
+
+FromTerminal = (
+    stdio.Input
+    | stdio.InputEnd
+    | stdio.OutputTaken
+    | stdio.OutputClosed
+    | stdio.Signal
+    | stdio.Resize
+    | stdio.Kill
+)
+ToTerminal = Progress | stdio.Output | stdio.OutputEnd | stdio.InputTaken | stdio.Remark | Ended
+
+FROM_TERMINAL: Final[OneOfCodec[FromTerminal]] = OneOfCodec(
+    pb.FromTerminal,
+    {
+        "input": stdio.INPUT,
+        "input_end": stdio.INPUT_END,
+        "output_taken": stdio.OUTPUT_TAKEN,
+        "output_closed": stdio.OUTPUT_CLOSED,
+        "signal": stdio.SIGNAL,
+        "resize": stdio.RESIZE,
+        "kill": stdio.KILL,
+    },
+)
+TO_TERMINAL: Final[OneOfCodec[ToTerminal]] = OneOfCodec(
+    pb.ToTerminal,
+    {
+        "progress": MessageCodec(pb.Progress, Progress),
+        "output": stdio.OUTPUT,
+        "output_end": stdio.OUTPUT_END,
+        "input_taken": stdio.INPUT_TAKEN,
+        "remark": stdio.REMARK,
+        "ended": MessageCodec(pb.Ended, Ended, {"outcome": OUTCOME}),
+    },
+)
+
+ATTACH: Final = StreamMethod("hpool.shadow.Terminal/Attach", FROM_TERMINAL, TO_TERMINAL)

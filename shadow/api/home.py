@@ -1,0 +1,148 @@
+"""The home service's methods and what travels in them, except file traffic (home_wire.h).
+
+Owns: the typed side of home.proto, and the framing of a lane's message. Leaves to others: serving it.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from hpool.matchmaker.api.codec import MessageCodec, OneOfCodec
+from hpool.matchmaker.hosting.rpc import RawCodec, StreamMethod
+from hpool.matchmaker.model.errors import BadMessage
+from hpool.shadow.api import home_pb2 as pb
+from hpool.shadow.api import stdio
+from hpool.shadow.api.job import JOB, PROBLEM, STATISTICS, JobDescription, Problem, Statistics
+
+PROTOCOL: Final = 1
+CLAIM_KEY: Final = "hpool-claim"
+LANE_KEY: Final = "hpool-lane"
+
+
+class Hello(NamedTuple):
+    protocol: int
+    machine: str
+    version: str
+
+
+class ClockProbe(NamedTuple):
+    number: int
+
+
+class ClockReading(NamedTuple):
+    number: int
+    home_ns: int
+
+
+class Task(NamedTuple):
+    job: JobDescription
+    input_window: int
+    output_window: int
+
+
+class Protections(NamedTuple):
+    names: tuple[str, ...]
+
+
+class Started(NamedTuple):
+    pass
+
+
+class Finished(NamedTuple):
+    ended: bool
+    exit_code: int
+    signal: int
+    barrier_errno: int
+    problem: Problem | None = None
+    statistics: Statistics | None = None
+
+
+class Release(NamedTuple):
+    pass
+
+
+FromStarter = (
+    Hello
+    | ClockProbe
+    | Protections
+    | Started
+    | stdio.Output
+    | stdio.OutputEnd
+    | stdio.InputTaken
+    | stdio.Remark
+    | Finished
+)
+ToStarter = (
+    Task
+    | ClockReading
+    | stdio.Input
+    | stdio.InputEnd
+    | stdio.OutputTaken
+    | stdio.OutputClosed
+    | stdio.Signal
+    | stdio.Resize
+    | stdio.Kill
+    | Release
+)
+
+FROM_STARTER: Final[OneOfCodec[FromStarter]] = OneOfCodec(
+    pb.FromStarter,
+    {
+        "hello": MessageCodec(pb.Hello, Hello),
+        "clock_probe": MessageCodec(pb.ClockProbe, ClockProbe),
+        "protections": MessageCodec(pb.Protections, Protections),
+        "started": MessageCodec(pb.Started, Started),
+        "output": stdio.OUTPUT,
+        "output_end": stdio.OUTPUT_END,
+        "input_taken": stdio.INPUT_TAKEN,
+        "remark": stdio.REMARK,
+        "finished": MessageCodec(pb.Finished, Finished, {"problem": PROBLEM, "statistics": STATISTICS}),
+    },
+)
+TO_STARTER: Final[OneOfCodec[ToStarter]] = OneOfCodec(
+    pb.ToStarter,
+    {
+        "task": MessageCodec(pb.Task, Task, {"job": JOB}),
+        "clock_reading": MessageCodec(pb.ClockReading, ClockReading),
+        "input": stdio.INPUT,
+        "input_end": stdio.INPUT_END,
+        "output_taken": stdio.OUTPUT_TAKEN,
+        "output_closed": stdio.OUTPUT_CLOSED,
+        "signal": stdio.SIGNAL,
+        "resize": stdio.RESIZE,
+        "kill": stdio.KILL,
+        "release": MessageCodec(pb.Release, Release),
+    },
+)
+
+
+def frame_batch(records: bytes) -> bytes:
+    """A Batch message around records, without protobuf's copies."""
+    length = len(records)
+    head = bytearray(b"\x0a")
+    while length > 0x7F:
+        head.append(length & 0x7F | 0x80)
+        length >>= 7
+    head.append(length)
+    return b"".join((head, records))
+
+
+def batch_records(message: bytes) -> memoryview:
+    """The records inside a Batch message; raises BadMessage."""
+    length = shift = 0
+    if len(message) < 2 or message[0] != 0x0A:
+        raise BadMessage("the peer", "not a Batch")
+    for place in range(1, min(len(message), 6)):
+        byte = message[place]
+        length |= (byte & 0x7F) << shift
+        shift += 7
+        if byte < 0x80:
+            if len(message) - place - 1 != length:
+                break
+            return memoryview(message)[place + 1 :]
+    raise BadMessage("the peer", "a Batch of the wrong length")
+
+
+# Typed values for a lane are bytes: both ends frame by hand.
+LANE: Final = StreamMethod("hpool.shadow.Home/Lane", RawCodec(), RawCodec())
+SESSION: Final = StreamMethod("hpool.shadow.Home/Session", FROM_STARTER, TO_STARTER)

@@ -1,0 +1,117 @@
+"""A job, and how it ended, as values.
+
+Owns: the typed side of job.proto. Leaves to others: making and obeying them.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from hpool.matchmaker.api.codec import MessageCodec
+from hpool.matchmaker.model.errors import HpoolError, Reported
+from hpool.shadow.api import job_pb2 as pb
+
+
+class ResourceLimit(NamedTuple):
+    resource: int
+    soft: int | None
+    hard: int | None
+
+
+class TerminalSize(NamedTuple):
+    rows: int
+    columns: int
+
+
+class Sharing(NamedTuple):
+    path: bytes
+    mode: str  # "ro", "rw", "hide"
+
+
+class JobDescription(NamedTuple):
+    program: bytes
+    arguments: tuple[bytes, ...]
+    environment: tuple[bytes, ...]
+    directory: bytes
+    umask: int
+    limits: tuple[ResourceLimit, ...]
+    uid: int
+    gid: int
+    groups: tuple[int, ...]
+    hostname: str
+    merged_output: bool
+    network: str
+    cpus: int
+    memory_bytes: int
+    sharing: tuple[Sharing, ...]
+    owner: str
+    terminal: TerminalSize | None = None
+
+
+class Problem(NamedTuple):
+    code: str
+    sentence: str
+    way_out: str
+    exit_code: int
+
+    @classmethod
+    def of(cls, error: HpoolError) -> Problem:
+        if isinstance(error, Reported):
+            return cls(error.reported_code, error.sentence, error.way_out, error.reported_exit_code)
+        return cls(error.code, error.sentence, error.way_out, error.exit_code)
+
+    def error(self) -> Reported:
+        return Reported(self.code, self.sentence, self.way_out, self.exit_code)
+
+
+class Statistics(NamedTuple):
+    user_us: int
+    system_us: int
+    peak_memory_bytes: int
+    faults: int
+    round_trips: int
+    bytes_to_job: int
+    bytes_to_home: int
+    waited_ns: int
+    wall_ns: int
+
+
+class Outcome(NamedTuple):
+    """How a job ended; see job.proto for what goes with what."""
+
+    ended: bool
+    exit_code: int
+    signal: int
+    machine: str
+    removed: bool
+    problem: Problem | None = None
+    statistics: Statistics | None = None
+
+    @property
+    def shell_status(self) -> int:
+        """The exit code `hpool run` passes on: the job's own first, then hpool's."""
+        if self.ended and self.signal:
+            return 128 + self.signal
+        if self.ended and self.exit_code:
+            return self.exit_code
+        return self.problem.exit_code if self.problem is not None else 0
+
+    @classmethod
+    def failure(cls, problem: Problem, machine: str = "", *, removed: bool = False) -> Outcome:
+        """An end that hpool, not the job, came to."""
+        return cls(False, 0, 0, machine, removed, problem)
+
+
+PROBLEM: Final = MessageCodec(pb.Problem, Problem)
+STATISTICS: Final = MessageCodec(pb.Statistics, Statistics)
+OUTCOME: Final = MessageCodec(pb.Outcome, Outcome, {"problem": PROBLEM, "statistics": STATISTICS})
+TERMINAL_SIZE: Final = MessageCodec(pb.TerminalSize, TerminalSize)
+JOB: Final = MessageCodec(
+    pb.JobDescription,
+    JobDescription,
+    {
+        "limits": MessageCodec(pb.ResourceLimit, ResourceLimit),
+        "terminal": TERMINAL_SIZE,
+        "sharing": MessageCodec(pb.Sharing, Sharing),
+    },
+)

@@ -1,0 +1,81 @@
+"""Standard streams on their way: bytes with positions, and the credit for them.
+
+Owns: the values that starter, shadow and terminal exchange about stdin, stdout and stderr, and about
+signals and the window. Leaves to others: descriptors, and who relays to whom.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from hpool.matchmaker.api.codec import MessageCodec
+from hpool.shadow.api import home_pb2 as pb
+from hpool.shadow.api.job import TERMINAL_SIZE, TerminalSize
+
+STDOUT: Final = 1
+STDERR: Final = 2
+INPUT_WINDOW: Final = 64 << 10
+OUTPUT_WINDOW: Final = 1 << 20
+CHUNK: Final = 64 << 10
+
+
+class Output(NamedTuple):
+    stream: int
+    position: int
+    content: bytes
+
+
+class OutputEnd(NamedTuple):
+    stream: int
+
+
+class OutputTaken(NamedTuple):
+    stream: int
+    position: int
+
+
+class OutputClosed(NamedTuple):
+    stream: int
+
+
+class Input(NamedTuple):
+    position: int
+    content: bytes
+
+
+class InputEnd(NamedTuple):
+    pass
+
+
+class InputTaken(NamedTuple):
+    position: int
+    closed: bool
+
+
+class Signal(NamedTuple):
+    number: int
+
+
+class Resize(NamedTuple):
+    size: TerminalSize
+
+
+class Kill(NamedTuple):
+    pass
+
+
+class Remark(NamedTuple):
+    text: str
+
+
+OUTPUT: Final = MessageCodec(pb.Output, Output)
+OUTPUT_END: Final = MessageCodec(pb.OutputEnd, OutputEnd)
+OUTPUT_TAKEN: Final = MessageCodec(pb.OutputTaken, OutputTaken)
+OUTPUT_CLOSED: Final = MessageCodec(pb.OutputClosed, OutputClosed)
+INPUT: Final = MessageCodec(pb.Input, Input)
+INPUT_END: Final = MessageCodec(pb.InputEnd, InputEnd)
+INPUT_TAKEN: Final = MessageCodec(pb.InputTaken, InputTaken)
+SIGNAL: Final = MessageCodec(pb.Signal, Signal)
+RESIZE: Final = MessageCodec(pb.Resize, Resize, {"size": TERMINAL_SIZE})
+KILL: Final = MessageCodec(pb.Kill, Kill)
+REMARK: Final = MessageCodec(pb.Remark, Remark)
