@@ -112,9 +112,11 @@ def differences(native: Outcome, away: Outcome) -> list[str]:
         found.append(f"exit code {native.exit_code} natively, {away.exit_code} under hpool")
     if native.stdout != away.stdout:
         found.append(f"stdout {native.stdout!r} natively, {away.stdout!r} under hpool")
-    for name in sorted(native.tree.keys() | away.tree.keys()):
-        if native.tree.get(name) != away.tree.get(name):
-            found.append(f"{name}: {native.tree.get(name)} natively, {away.tree.get(name)} under hpool")
+    found += [
+        f"{name}: {native.tree.get(name)} natively, {away.tree.get(name)} under hpool"
+        for name in sorted(native.tree.keys() | away.tree.keys())
+        if native.tree.get(name) != away.tree.get(name)
+    ]
     return found
 
 
