@@ -74,6 +74,7 @@ enum hp_request_op {
 enum hp_want { HP_WANT_STAT, HP_WANT_READ, HP_WANT_LIST, HP_WANT_DIR };
 
 #define HP_RETRY 1 /* the native call will now find what it needs */
+#define HP_LOCAL 2 /* the name is the sandbox's own: what the native call said stands */
 
 struct hp_slot {
 	uint32_t state; /* enum hp_slot_state; futex, shared */
@@ -84,7 +85,9 @@ struct hp_slot {
 	uint32_t len1, len2;
 	int64_t result;
 	uint64_t value[4];
-	uint32_t reply_len, pad[11];
+	uint32_t reply_len, pad0;
+	uint64_t ticket; /* who claimed it: a slot left by a killed process is taken back, see PROTOCOL.md */
+	uint32_t pad[8];
 	uint8_t data[HP_SLOT_DATA]; /* request: path, path2 (len1, len2 bytes, no NUL); reply: data */
 };
 _Static_assert(sizeof(struct hp_slot) % 64 == 0, "slots are cache line aligned");
@@ -123,6 +126,7 @@ enum hp_attr_flags {
 	HP_ATTR_PLACEHOLDER = 2, /* regular file without content */
 	HP_ATTR_HIDDEN = 4,      /* not for the job's eyes (HP_PRIVATE_DIR) */
 	HP_ATTR_LOCAL = 8,       /* the object is the sandbox's own: show native attributes */
+	HP_ATTR_UNKNOWN = 16,    /* a directory made on the way to a local one: ask for its attributes */
 };
 
 struct hp_attr_entry {
@@ -153,6 +157,7 @@ struct hp_channel {
 	int64_t clock_offset_ns;    /* home's clock minus this machine's */
 	_Alignas(64) uint32_t doorbell; /* futex: grows with each request */
 	uint32_t idle_workers;      /* >0: someone sleeps on the doorbell */
+	uint64_t requested[HP_SLOTS / 64]; /* a bit per slot in HP_SLOT_REQUEST; set before the doorbell rings */
 	_Alignas(64) uint32_t dirty_bell; /* futex: grows when a file becomes dirty */
 	uint32_t flusher_asleep;
 	uint64_t dirty_bytes, dirty_limit; /* written, not yet at home; writers wait in HP_REQ_ROOM above the limit */

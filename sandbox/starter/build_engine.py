@@ -1,0 +1,62 @@
+"""Builds `hpool.sandbox.starter._engine`: the engine in C, for Python.
+
+Owns the list of sources and the declarations that Python sees. The engine's own
+shape stays in `csrc/`; of the keeper only the entry into the user namespace is
+compiled in.
+"""
+
+from pathlib import Path
+
+from cffi import FFI
+
+HERE = Path(__file__).resolve().parent
+TOP = HERE.parent.parent
+KEEPER = TOP / "interpose_c" / "csrc" / "keeper"
+
+ffibuilder = FFI()
+ffibuilder.cdef(
+    """
+    typedef struct hp_engine hp_engine;
+    struct hp_engine_config {
+        int root_fd; int loader_fd; int cache_fd;
+        uint32_t ngroups; uint64_t mirror_bytes; int64_t clock_offset_ns; const uint32_t *groups;
+    };
+    struct hp_engine_stats {
+        uint64_t faults, round_trips, wait_ns, bytes_in, bytes_out, bytes_read, bytes_written,
+                 names, evicted_bytes, cache_hits;
+    };
+    hp_engine *hp_engine_create(const struct hp_engine_config *config, char *error, size_t room);
+    long hp_engine_next(hp_engine *, int lane, uint8_t *buffer, size_t room, int timeout_ms);
+    int hp_engine_feed(hp_engine *, int lane, const uint8_t *bytes, size_t length);
+    int hp_engine_prepare(hp_engine *, const char *path, int want);
+    int hp_engine_barrier(hp_engine *);
+    void hp_engine_stats(hp_engine *, struct hp_engine_stats *);
+    long hp_engine_reports(hp_engine *, char *buffer, size_t room);
+    void hp_engine_fail(hp_engine *, int error);
+    void hp_engine_stop(hp_engine *);
+    int hp_userns_enter(unsigned inside_uid, unsigned inside_gid, unsigned outside_uid, unsigned outside_gid);
+    int hp_mirror_mount(const char *directory, uint64_t size_bytes, uint64_t inodes);
+    """
+)
+
+
+def relative(path: Path) -> str:
+    """Setuptools wants sources below the project, named relative to it."""
+    return path.relative_to(TOP).as_posix()
+
+
+ffibuilder.set_source(
+    "hpool.sandbox.starter._engine",
+    '#include "engine.h"\n#include "userns.h"\n',
+    sources=[relative(path) for path in sorted((HERE / "csrc").glob("*.c"))] + [relative(KEEPER / "userns.c")],
+    include_dirs=[
+        relative(HERE / "csrc"),
+        relative(KEEPER),
+        "interpose_c/csrc/include",
+        "shadow/api",
+    ],
+    extra_compile_args=["-std=gnu11", "-O2", "-Wall", "-Wextra", "-mcx16"],
+)
+
+if __name__ == "__main__":
+    ffibuilder.compile(verbose=True)

@@ -1,0 +1,262 @@
+/* Requests about one object: attributes, size, extended attributes, sync. */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/statfs.h>
+#include <unistd.h>
+
+#include "internal.h"
+
+struct effect {
+	struct hp_object *object;
+	uint32_t set;
+	uint64_t size;
+	uint64_t offset, length;
+	int mode;
+	int error;
+};
+
+static void sync_times(hp_engine *engine, struct hp_object *object)
+{
+	int fd = hp_mirror_open(engine, object, O_RDWR);
+
+	if (fd < 0)
+		return;
+	hp_mirror_set_times(engine, object, fd);
+	object->sent_mtime = object->local_mtime;
+	close(fd);
+	hp_mirror_publish(engine, object);
+}
+
+/* The attributes after a change are home's; sizes change natively too. */
+static void apply_effect(hp_engine *engine, struct hp_pending *pending, const struct hpw_reply *reply, const uint8_t *body,
+			 size_t length)
+{
+	struct effect *effect = pending->context;
+	struct hp_object *object = effect->object;
+	const uint8_t *end = body + length;
+	const struct hpw_entry *entry = reply->error || !body ? NULL : hp_wire_entry(&body, end);
+
+	if (!entry)
+		return;
+	if (object->fd >= 0 && pending->op == HPW_TRUNCATE) {
+		if (ftruncate(object->fd, (off_t)effect->size))
+			effect->error = -errno;
+		hp_file_set_size(engine, object, effect->size);
+	}
+	if (object->fd >= 0 && pending->op == HPW_ALLOCATE &&
+	    fallocate(object->fd, effect->mode, (off_t)effect->offset, (off_t)effect->length))
+		effect->error = -errno;
+	hp_object_rehome(engine, object, &entry->attr);
+	if (effect->set & HPW_SET_MODE && object->names)
+		hp_mirror_permit(engine, object);
+	if (object->kind == HP_FILE_KIND && (pending->op != HPW_SETATTR ||
+					     effect->set & (HPW_SET_MTIME | HPW_SET_MTIME_NOW | HPW_SET_ATIME | HPW_SET_ATIME_NOW)))
+		sync_times(engine, object);
+	hp_mirror_publish(engine, object);
+}
+
+/* Sends `head` for the object: by handle, behind its data, if it has one that
+ * writes; else by path. */
+static int call_for(hp_engine *engine, struct hp_object *object, struct hp_pending *pending, struct hp_request request)
+{
+	char *path = NULL;
+	int error, lane = HP_LANE_WAIT;
+
+	if (object->handle_writable) {
+		hp_flush_collect(engine, object);
+		request.head.handle = object->handle;
+		lane = HP_LANE_BULK;
+	} else if ((path = hp_object_path(object)) != NULL) {
+		request.head.len1 = (uint32_t)strlen(path);
+		request.head.flags |= HPW_NOFOLLOW;
+		request.string1 = path;
+	} else if (object->handle) {
+		request.head.handle = object->handle;
+	} else {
+		return -ESTALE;
+	}
+	error = hp_wire_call(engine, lane, pending, &request);
+	free(path);
+	return -error;
+}
+
+static int set_attributes(hp_engine *engine, struct hp_object *object, struct hp_slot *slot)
+{
+	struct effect effect = { .object = object, .set = (uint32_t)slot->arg[0] };
+	struct hp_pending pending = { .apply = apply_effect, .context = &effect };
+	struct hpw_attr attr = {
+		.mode = (uint32_t)slot->arg[2], .uid = (uint32_t)((uint64_t)slot->arg[3] >> 32), .gid = (uint32_t)slot->arg[3],
+		.atime_s = slot->arg[4], .atime_ns = (uint32_t)slot->arg[5],
+		.mtime_s = slot->arg[6], .mtime_ns = (uint32_t)slot->arg[7],
+	};
+
+	return call_for(engine, object, &pending,
+			(struct hp_request){ .head = { .op = HPW_SETATTR, .mode = effect.set, .len2 = sizeof attr },
+					     .string2 = &attr });
+}
+
+static int set_size(hp_engine *engine, struct hp_object *object, uint64_t size, bool by_descriptor)
+{
+	struct effect effect = { .object = object, .size = size };
+	struct hp_pending pending = { .apply = apply_effect, .context = &effect };
+	int error = 0;
+
+	if (object->kind == HP_DIR)
+		return -EISDIR;
+	if (object->kind != HP_FILE_KIND)
+		return -EINVAL;
+	if (!by_descriptor && !(object->attr.access & 2))
+		return -EACCES;
+	if (!object->handle_writable)
+		error = hp_file_open_home(engine, object, O_WRONLY);
+	if (!error && object->content == HP_CONTENT_NONE)
+		error = object->attr.access & 4 ? hp_have_content(engine, object) : 0;
+	if (!error)
+		error = hp_file_number(engine, object);
+	if (!error) {
+		hp_mirror_publish(engine, object);
+		error = call_for(engine, object, &pending,
+				 (struct hp_request){ .head = { .op = HPW_TRUNCATE, .length = size } });
+	}
+	return error ? error : effect.error;
+}
+
+static int allocate(hp_engine *engine, struct hp_object *object, struct hp_slot *slot)
+{
+	struct effect effect = { .object = object, .mode = (int)slot->arg[0], .offset = (uint64_t)slot->arg[1],
+				 .length = (uint64_t)slot->arg[2] };
+	struct hp_pending pending = { .apply = apply_effect, .context = &effect };
+	int error;
+
+	if (effect.mode & ~(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE))
+		return -EOPNOTSUPP; /* the mirror's file system has no more */
+	if (!object->handle_writable)
+		return -EBADF;
+	error = call_for(engine, object, &pending,
+			 (struct hp_request){ .head = { .op = HPW_ALLOCATE, .arg = (uint32_t)effect.mode,
+							.offset = effect.offset, .length = effect.length } });
+	return error ? error : effect.error;
+}
+
+static int64_t reply_data(struct hp_slot *slot, struct hp_pending *pending, int error)
+{
+	size_t length = pending->data_length < HP_SLOT_DATA ? pending->data_length : HP_SLOT_DATA;
+
+	if (!error && length)
+		memcpy(slot->data, pending->data, length);
+	slot->reply_len = (uint32_t)length;
+	free(pending->data);
+	return error ? error : (int64_t)length;
+}
+
+static int64_t extended(hp_engine *engine, struct hp_object *object, struct hp_slot *slot)
+{
+	static const uint16_t ops[] = { [HP_REQ_GETXATTR] = HPW_GETXATTR, [HP_REQ_SETXATTR] = HPW_SETXATTR,
+					[HP_REQ_LISTXATTR] = HPW_LISTXATTR, [HP_REQ_REMOVEXATTR] = HPW_REMOVEXATTR };
+	struct hp_pending pending = { .apply = hp_apply_data };
+	bool reads = slot->op == HP_REQ_GETXATTR || slot->op == HP_REQ_LISTXATTR;
+	uint64_t room = (uint64_t)slot->arg[1];
+	int error = call_for(engine, object, &pending,
+			     (struct hp_request){ .head = { .op = ops[slot->op], .arg = reads ? 0 : (uint32_t)slot->arg[1],
+							    .length = reads ? (room < HP_SLOT_DATA ? room : HP_SLOT_DATA) : 0,
+							    .len2 = slot->len2 },
+						  .string2 = slot->data + slot->len1 });
+
+	if (!error && reads && room == 0) { /* only the size was asked for */
+		free(pending.data);
+		return (int64_t)pending.value;
+	}
+	return reply_data(slot, &pending, error);
+}
+
+static int64_t statistics(hp_engine *engine, struct hp_object *object, struct hp_slot *slot)
+{
+	struct hp_pending pending = { .apply = hp_apply_data };
+	char *path = hp_object_path(object);
+	int error;
+
+	if (!path)
+		path = strdup("/");
+	error = hp_wire_call(engine, HP_LANE_WAIT, &pending,
+			     &(struct hp_request){ .head = { .op = HPW_STATFS, .len1 = (uint32_t)strlen(path) },
+						   .string1 = path });
+	free(path);
+	return reply_data(slot, &pending, -error);
+}
+
+static int sync_object(hp_engine *engine, struct hp_object *object)
+{
+	struct hp_pending pending = { 0 };
+	int error;
+
+	if (!object->handle_writable)
+		return 0;
+	error = hp_flush_object(engine, object);
+	if (!error)
+		error = -hp_wire_call(engine, HP_LANE_BULK, &pending,
+				      &(struct hp_request){ .head = { .op = HPW_FSYNC, .handle = object->handle } });
+	return error;
+}
+
+static int add_mapping(hp_engine *engine, struct hp_object *object, struct hp_slot *slot)
+{
+	uint64_t low = (uint64_t)slot->arg[0], high = low + (uint64_t)slot->arg[1];
+	int error = hp_file_fill(engine, object, low, high - low, false);
+
+	if (error)
+		return error;
+	object->mapped++;
+	if (slot->arg[2]) {
+		for (unsigned i = 0; i < object->nshared; i++)
+			if (object->shared[i].low <= low && object->shared[i].high >= high)
+				return 0;
+		object->shared = realloc(object->shared, (object->nshared + 1) * sizeof *object->shared);
+		object->shared[object->nshared++] = (struct hp_range){ low, high };
+	}
+	return 0;
+}
+
+int64_t hp_do_attributes(hp_engine *engine, struct hp_slot *slot)
+{
+	int how = HP_FOLLOW, error;
+	struct hp_where where;
+	struct hp_object *object;
+
+	if ((slot->op == HP_REQ_SETATTR && slot->arg[1]) ||
+	    (slot->op >= HP_REQ_GETXATTR && slot->op <= HP_REQ_REMOVEXATTR && slot->arg[0]))
+		how = HP_NO_FOLLOW;
+	if (slot->op == HP_REQ_SYNC && slot->base == 0)
+		return hp_flush_everything(engine);
+	error = hp_resolve(engine, slot->base, (const char *)slot->data, slot->len1, how, &where);
+	if (error)
+		return error == HP_IS_LOCAL ? HP_LOCAL : error;
+	object = where.object;
+	switch (slot->op) {
+	case HP_REQ_SETATTR:
+		return set_attributes(engine, object, slot);
+	case HP_REQ_TRUNCATE:
+		return set_size(engine, object, (uint64_t)slot->arg[0], slot->len1 == 0);
+	case HP_REQ_ALLOCATE:
+		return allocate(engine, object, slot);
+	case HP_REQ_STATFS:
+		return statistics(engine, object, slot);
+	case HP_REQ_GETXATTR:
+	case HP_REQ_SETXATTR:
+	case HP_REQ_LISTXATTR:
+	case HP_REQ_REMOVEXATTR:
+		return extended(engine, object, slot);
+	case HP_REQ_SYNC:
+		return sync_object(engine, object);
+	case HP_REQ_FILL:
+		return hp_file_fill(engine, object, (uint64_t)slot->arg[0], (uint64_t)slot->arg[1], true);
+	case HP_REQ_MAP:
+		return add_mapping(engine, object, slot);
+	case HP_REQ_ATTR:
+		memcpy(slot->data, &engine->attrs[object->inode % HP_ATTR_COUNT], sizeof(struct hp_attr_entry));
+		hp_mirror_publish(engine, object);
+		return 0;
+	default:
+		return -ENOSYS;
+	}
+}

@@ -1,0 +1,320 @@
+/* Name changes: home first, then the mirror, in the order of home's replies. */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "internal.h"
+
+struct change {
+	struct hp_object *parent, *parent2;
+	const char *last, *last2;
+	size_t length, length2;
+	unsigned flags;
+	struct hp_object *object; /* what was changed */
+};
+
+static bool last_link(const struct hp_object *object)
+{
+	return object->kind == HP_DIR || object->attr.nlink <= 1;
+}
+
+static void apply_parents(hp_engine *engine, const uint8_t *body, size_t length, struct hp_object *changed)
+{
+	const uint8_t *end = body + length;
+	const struct hpw_entry *entry;
+
+	while (body && (entry = hp_wire_entry(&body, end))) {
+		if (entry->flags & HPW_E_PARENT)
+			hp_apply_entry(engine, entry);
+		else if (changed && !(entry->flags & HPW_E_ABSENT) && hp_kind_of(entry->attr.mode) == changed->kind)
+			hp_refresh(engine, changed, &entry->attr);
+	}
+}
+
+static void gone(hp_engine *engine, struct hp_object *parent, const char *text, size_t length)
+{
+	struct hp_name *name = hp_tree_add(engine, parent, text, length);
+
+	if (name->object && last_link(name->object))
+		name->object->orphan = true;
+	else if (name->object)
+		name->object->attr.nlink--;
+	if (name->object)
+		hp_mirror_drop(engine, name);
+}
+
+static void apply_removed(hp_engine *engine, struct hp_pending *pending, const struct hpw_reply *reply,
+			  const uint8_t *body, size_t length)
+{
+	struct change *change = pending->context;
+	struct hp_name *name;
+
+	if (reply->error)
+		return;
+	name = hp_tree_find(engine, change->parent, change->last, change->length);
+	change->object = name ? name->object : NULL;
+	gone(engine, change->parent, change->last, change->length);
+	if (change->object) {
+		change->object->attr.nlink = change->object->orphan ? 0 : change->object->attr.nlink;
+		hp_mirror_publish(engine, change->object);
+	}
+	apply_parents(engine, body, length, change->object);
+}
+
+static void forget(hp_engine *engine, struct hp_name *name)
+{
+	if (name->object)
+		hp_mirror_drop(engine, name);
+	name->unknown = true;
+	name->parent->listed = false;
+	hp_mirror_permit(engine, name->parent);
+	hp_mirror_publish(engine, name->parent);
+}
+
+static void apply_renamed(hp_engine *engine, struct hp_pending *pending, const struct hpw_reply *reply,
+			  const uint8_t *body, size_t length)
+{
+	struct change *change = pending->context;
+	struct hp_name *from, *to;
+	int directory, directory2;
+
+	if (reply->error)
+		return;
+	from = hp_tree_add(engine, change->parent, change->last, change->length);
+	to = hp_tree_add(engine, change->parent2, change->last2, change->length2);
+	directory = hp_mirror_dirfd(engine, change->parent);
+	directory2 = hp_mirror_dirfd(engine, change->parent2);
+	if (from->object && from->object == to->object) {
+		apply_parents(engine, body, length, NULL); /* two names of one file: rename(2) does nothing */
+		return;
+	}
+	if (!from->object || directory < 0 || directory2 < 0 ||
+	    renameat2(directory, from->text, directory2, to->text, change->flags & RENAME_EXCHANGE)) {
+		forget(engine, from);
+		forget(engine, to);
+		apply_parents(engine, body, length, NULL);
+		return;
+	}
+	if (change->flags & RENAME_EXCHANGE) {
+		struct hp_object *first = from->object, *second = to->object;
+		struct hp_name *children1 = first->children, *children2 = second->children;
+
+		first->children = second->children = NULL;
+		hp_tree_unbind(engine, from);
+		hp_tree_unbind(engine, to);
+		first->children = children1;
+		second->children = children2;
+		hp_tree_bind(from, second);
+		hp_tree_bind(to, first);
+		apply_parents(engine, body, length, NULL);
+		return;
+	}
+	if (to->object) {
+		struct hp_object *old = to->object;
+
+		if (last_link(old))
+			old->orphan = true;
+		old->attr.nlink -= old->attr.nlink > 0;
+		if (old->orphan)
+			old->attr.nlink = 0;
+		if (old->kind == HP_DIR)
+			hp_mirror_forget_dirfd(engine, old);
+		hp_mirror_publish(engine, old);
+	}
+	hp_tree_move(engine, from, to);
+	apply_parents(engine, body, length, to->object);
+}
+
+static void apply_made(hp_engine *engine, struct hp_pending *pending, const struct hpw_reply *reply, const uint8_t *body,
+		       size_t length)
+{
+	struct change *change = pending->context;
+	struct hp_name *name;
+
+	hp_apply_entries(engine, pending, reply, body, length);
+	if (reply->error)
+		return;
+	name = hp_tree_find(engine, change->parent, change->last, change->length);
+	change->object = name ? name->object : NULL;
+	if (pending->op == HPW_MKDIR && change->object && change->object->kind == HP_DIR) {
+		change->object->listed = true; /* new, so empty */
+		hp_mirror_permit(engine, change->object);
+		hp_mirror_publish(engine, change->object);
+	}
+}
+
+static int where_to(hp_engine *engine, uint64_t base, const char *path, size_t length, int how, struct hp_where *where)
+{
+	int error = hp_resolve(engine, base, path, length, how, where);
+
+	if (error == 0 && !where->parent && where->object && where->object->is_root)
+		return -EBUSY;
+	return error;
+}
+
+static int64_t make_one(hp_engine *engine, struct hp_slot *slot, uint16_t op)
+{
+	const char *text = (const char *)slot->data + slot->len1;
+	struct hp_where where;
+	struct change change = { 0 };
+	struct hp_pending pending = { .apply = apply_made, .context = &change };
+	int error = where_to(engine, slot->base, (const char *)slot->data, slot->len1, HP_NO_FOLLOW | HP_PARENT_ONLY, &where);
+	char *path;
+
+	if (error)
+		return error == HP_IS_LOCAL ? HP_LOCAL : error == -EBUSY ? -EEXIST : error;
+	if (!where.parent)
+		return -EEXIST;
+	if (where.must_be_directory && op != HPW_MKDIR)
+		return where.object ? -EEXIST : -ENOENT;
+	change.parent = where.parent;
+	change.last = where.last;
+	change.length = where.last_length;
+	path = hp_name_path(where.parent, where.last, where.last_length);
+	error = hp_wire_call(engine, HP_LANE_WAIT, &pending,
+			     &(struct hp_request){ .head = { .op = op, .mode = (uint32_t)slot->arg[0],
+							     .arg = (uint32_t)slot->arg[1], .len1 = (uint32_t)strlen(path),
+							     .len2 = op == HPW_SYMLINK ? slot->len2 : 0 },
+						   .string1 = path, .string2 = text });
+	free(path);
+	return -error;
+}
+
+static int64_t remove_one(hp_engine *engine, struct hp_slot *slot, uint16_t op)
+{
+	struct hp_where where;
+	struct change change = { 0 };
+	struct hp_pending pending = { .apply = apply_removed, .context = &change };
+	int error = where_to(engine, slot->base, (const char *)slot->data, slot->len1, HP_NO_FOLLOW | HP_PARENT_ONLY, &where);
+	const char *end = (const char *)slot->data + slot->len1;
+	char *path;
+
+	if (error)
+		return error == HP_IS_LOCAL ? HP_LOCAL : error;
+	while (end > (const char *)slot->data && end[-1] == '/')
+		end--;
+	if (op == HPW_RMDIR && end > (const char *)slot->data && end[-1] == '.')
+		return end - 1 == (const char *)slot->data || end[-2] == '/' ? -EINVAL :
+		       end[-2] == '.' && (end - 2 == (const char *)slot->data || end[-3] == '/') ? -ENOTEMPTY : -EBUSY;
+	if (!where.parent)
+		return op == HPW_RMDIR ? -EBUSY : -EISDIR;
+	if (op == HPW_UNLINK && where.must_be_directory)
+		return where.object && where.object->kind != HP_DIR ? -ENOTDIR : where.object ? -EISDIR : -ENOENT;
+	if (where.object && where.object->file && where.object->attr.nlink > 1)
+		hp_flush_object(engine, where.object);
+	change.parent = where.parent;
+	change.last = where.last;
+	change.length = where.last_length;
+	path = hp_name_path(where.parent, where.last, where.last_length);
+	error = hp_wire_call(engine, HP_LANE_WAIT, &pending,
+			     &(struct hp_request){ .head = { .op = op, .len1 = (uint32_t)strlen(path) }, .string1 = path });
+	free(path);
+	return -error;
+}
+
+static int64_t rename_one(hp_engine *engine, struct hp_slot *slot)
+{
+	const char *path1 = (const char *)slot->data, *path2 = path1 + slot->len1;
+	struct hp_where from, to;
+	struct change change = { .flags = (unsigned)slot->arg[0] };
+	struct hp_pending pending = { .apply = apply_renamed, .context = &change };
+	int error = where_to(engine, slot->base, path1, slot->len1, HP_NO_FOLLOW, &from);
+	int error2 = error == 0 || error == HP_IS_LOCAL ?
+		     where_to(engine, slot->base2, path2, slot->len2, HP_NO_FOLLOW | HP_PARENT_ONLY, &to) : 0;
+	char *name1, *name2;
+
+	if (error == HP_IS_LOCAL && error2 == HP_IS_LOCAL)
+		return HP_LOCAL;
+	if (error == HP_IS_LOCAL || error2 == HP_IS_LOCAL)
+		return -EXDEV;
+	if (error || error2)
+		return error ? error : error2;
+	if (!from.parent || !to.parent)
+		return -EBUSY;
+	if (to.must_be_directory && from.object && from.object->kind != HP_DIR)
+		return -ENOTDIR;
+	change.parent = from.parent;
+	change.last = from.last;
+	change.length = from.last_length;
+	change.parent2 = to.parent;
+	change.last2 = to.last;
+	change.length2 = to.last_length;
+	name1 = hp_name_path(from.parent, from.last, from.last_length);
+	name2 = hp_name_path(to.parent, to.last, to.last_length);
+	error = hp_wire_call(engine, HP_LANE_WAIT, &pending,
+			     &(struct hp_request){ .head = { .op = HPW_RENAME, .arg = change.flags,
+							     .len1 = (uint32_t)strlen(name1), .len2 = (uint32_t)strlen(name2) },
+						   .string1 = name1, .string2 = name2 });
+	free(name1);
+	free(name2);
+	return -error;
+}
+
+static int64_t link_one(hp_engine *engine, struct hp_slot *slot)
+{
+	const char *path1 = (const char *)slot->data, *path2 = path1 + slot->len1;
+	struct hp_where from, to;
+	struct change change = { 0 };
+	struct hp_pending pending = { .apply = apply_made, .context = &change };
+	int error = hp_resolve(engine, slot->base, path1, slot->len1, slot->arg[0] & AT_SYMLINK_FOLLOW ? 0 : HP_NO_FOLLOW, &from);
+	int error2 = error == 0 || error == HP_IS_LOCAL ?
+		     where_to(engine, slot->base2, path2, slot->len2, HP_NO_FOLLOW | HP_PARENT_ONLY, &to) : 0;
+	char *name1, *name2;
+
+	if (error == HP_IS_LOCAL && error2 == HP_IS_LOCAL)
+		return HP_LOCAL;
+	if (error == HP_IS_LOCAL || error2 == HP_IS_LOCAL)
+		return -EXDEV;
+	if (error || error2)
+		return error ? error : error2 == -EBUSY ? -EEXIST : error2;
+	if (!from.object || from.object->kind == HP_DIR)
+		return from.object ? -EPERM : -ENOENT;
+	if (!to.parent)
+		return -EEXIST;
+	if (to.must_be_directory)
+		return to.object ? -EEXIST : -ENOENT;
+	change.parent = to.parent;
+	change.last = to.last;
+	change.length = to.last_length;
+	name1 = hp_object_path(from.object);
+	name2 = hp_name_path(to.parent, to.last, to.last_length);
+	if (!name1 && from.object->handle)
+		error = hp_wire_call(engine, HP_LANE_WAIT, &pending,
+				     &(struct hp_request){ .head = { .op = HPW_LINKFILE, .handle = from.object->handle,
+								     .len1 = (uint32_t)strlen(name2) },
+							   .string1 = name2 });
+	else if (!name1)
+		error = ENOENT;
+	else
+		error = hp_wire_call(engine, HP_LANE_WAIT, &pending,
+				     &(struct hp_request){ .head = { .op = HPW_LINK, .len1 = (uint32_t)strlen(name1),
+								     .len2 = (uint32_t)strlen(name2) },
+							   .string1 = name1, .string2 = name2 });
+	free(name1);
+	free(name2);
+	return -error;
+}
+
+int64_t hp_do_change(hp_engine *engine, struct hp_slot *slot)
+{
+	switch (slot->op) {
+	case HP_REQ_MKDIR:
+		return make_one(engine, slot, HPW_MKDIR);
+	case HP_REQ_SYMLINK:
+		return make_one(engine, slot, HPW_SYMLINK);
+	case HP_REQ_MKNOD:
+		return make_one(engine, slot, HPW_MKNOD);
+	case HP_REQ_RMDIR:
+		return remove_one(engine, slot, HPW_RMDIR);
+	case HP_REQ_UNLINK:
+		return remove_one(engine, slot, HPW_UNLINK);
+	case HP_REQ_RENAME:
+		return rename_one(engine, slot);
+	case HP_REQ_LINK:
+		return link_one(engine, slot);
+	default:
+		return -ENOSYS;
+	}
+}

@@ -1,0 +1,49 @@
+/* The starter's engine: the mirror of one job and everything that fills it.
+ *
+ * Owns the job's mirror (a directory tree), the memory shared with the shim,
+ * the threads that answer it, and what has to travel home. Leaves the wire to
+ * its caller: batches of home_wire.h records go out through hp_engine_next and
+ * come in through hp_engine_feed, on two lanes.
+ */
+#ifndef HPOOL_ENGINE_H
+#define HPOOL_ENGINE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct hp_engine hp_engine;
+
+struct hp_engine_config {
+	int root_fd;             /* O_PATH directory: the empty mirror */
+	int loader_fd;           /* the shim's loader, copied to HP_LOADER_PATH */
+	int cache_fd;            /* directory of the digest cache, or -1 */
+	uint32_t ngroups;
+	uint64_t mirror_bytes;   /* size the mirror's file system was given */
+	int64_t clock_offset_ns; /* home's clock minus ours */
+	const uint32_t *groups;  /* the submitter's supplementary groups */
+};
+
+struct hp_engine_stats {
+	uint64_t faults;      /* requests of the shim that the engine answered */
+	uint64_t round_trips; /* times a request of the job waited for home */
+	uint64_t wait_ns;     /* how long, summed over threads */
+	uint64_t bytes_in, bytes_out; /* records from and to home */
+	uint64_t bytes_read, bytes_written; /* file content from and to home */
+	uint64_t names;       /* names in the mirror */
+	uint64_t evicted_bytes;
+	uint64_t cache_hits;  /* files taken from the digest cache */
+};
+
+enum { HP_LANE_WAIT = 0, HP_LANE_BULK = 1, HP_LANES = 2 };
+
+hp_engine *hp_engine_create(const struct hp_engine_config *config, char *error, size_t room);
+long hp_engine_next(hp_engine *, int lane, uint8_t *buffer, size_t room, int timeout_ms);
+int hp_engine_feed(hp_engine *, int lane, const uint8_t *bytes, size_t length);
+int hp_engine_prepare(hp_engine *, const char *path, int want);
+int hp_engine_barrier(hp_engine *);
+void hp_engine_stats(hp_engine *, struct hp_engine_stats *);
+long hp_engine_reports(hp_engine *, char *buffer, size_t room);
+void hp_engine_fail(hp_engine *, int error);
+void hp_engine_stop(hp_engine *);
+
+#endif

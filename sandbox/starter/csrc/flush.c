@@ -1,0 +1,205 @@
+/* Write-behind: what the job wrote travels home behind its back.
+ *
+ * The shim notes byte ranges in shared memory around each native write. Here
+ * they are taken, read from the mirror, and sent in order on the bulk lane. A
+ * range may be noted although nothing was written yet: its bytes are then sent
+ * once too often, never too seldom. A process killed between its write and its
+ * second note is found by the file's mtime at the end.
+ */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "internal.h"
+
+#define COALESCE_NS 4000000L
+
+typedef unsigned __int128 pair;
+
+static bool take_extent(struct hp_extent *extent, struct hp_range *range)
+{
+	pair old = *(volatile pair *)extent;
+
+	while (!__sync_bool_compare_and_swap((pair *)extent, old, (pair)0))
+		old = *(volatile pair *)extent;
+	range->low = (uint64_t)old;
+	range->high = (uint64_t)(old >> 64);
+	return range->low < range->high;
+}
+
+static void apply_written(hp_engine *engine, struct hp_pending *pending, const struct hpw_reply *reply, const uint8_t *body,
+			  size_t length)
+{
+	struct hp_object *object = pending->context;
+
+	(void)body;
+	(void)length;
+	object->in_flight--;
+	engine->bytes_in_flight -= pending->length;
+	if (reply->error && !object->orphan && pending->op == HPW_WRITE) {
+		if (!object->error)
+			object->error = reply->error;
+		if (!engine->first_error)
+			engine->first_error = reply->error;
+		engine->channel->files[object->file].error = reply->error;
+	}
+	pthread_cond_broadcast(&engine->changed);
+}
+
+static void send_tracked(hp_engine *engine, struct hp_object *object, const struct hp_request *request)
+{
+	struct hp_pending *pending = calloc(1, sizeof *pending);
+
+	*pending = (struct hp_pending){ .apply = apply_written, .context = object, .detached = true,
+					.length = request->head.len1 };
+	object->in_flight++;
+	engine->bytes_in_flight += pending->length;
+	hp_wire_send(engine, HP_LANE_BULK, pending, request);
+	if (pending->done) {
+		struct hpw_reply reply = { .error = pending->error };
+
+		apply_written(engine, pending, &reply, NULL, 0);
+		free(pending);
+	}
+}
+
+static void send_range(hp_engine *engine, struct hp_object *object, struct hp_range range, uint8_t *buffer)
+{
+	while (range.low < range.high) {
+		uint64_t count = range.high - range.low < HP_WRITE_CHUNK ? range.high - range.low : HP_WRITE_CHUNK;
+		ssize_t got = pread(object->fd, buffer, count, (off_t)range.low);
+
+		if (got <= 0)
+			break; /* cut off meanwhile: the TRUNCATE behind us says so at home */
+		while (engine->bytes_in_flight > HP_IN_FLIGHT && !engine->failed)
+			pthread_cond_wait(&engine->changed, &engine->lock);
+		send_tracked(engine, object,
+			     &(struct hp_request){ .head = { .op = HPW_WRITE, .handle = object->handle, .offset = range.low,
+							     .length = (uint64_t)got, .len1 = (uint32_t)got },
+						   .string1 = buffer });
+		engine->stats.bytes_written += (uint64_t)got;
+		range.low += (uint64_t)got;
+	}
+}
+
+/* The offset turns this machine's clock into home's. */
+static void send_mtime(hp_engine *engine, struct hp_object *object, struct timespec mtime)
+{
+	int64_t total = mtime.tv_sec * 1000000000LL + mtime.tv_nsec + engine->config.clock_offset_ns;
+	struct hpw_attr attr = { .mtime_s = total / 1000000000LL, .mtime_ns = (uint32_t)(total % 1000000000LL) };
+
+	send_tracked(engine, object,
+		     &(struct hp_request){ .head = { .op = HPW_SETATTR, .handle = object->handle, .mode = HPW_SET_MTIME,
+						     .len2 = sizeof attr },
+					   .string2 = &attr });
+}
+
+static bool same_time(struct timespec a, struct timespec b)
+{
+	return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
+}
+
+static void collect(hp_engine *engine, struct hp_object *object, bool last)
+{
+	struct hp_file *file = &engine->channel->files[object->file];
+	struct hp_range ranges[HP_EXTENTS + 1];
+	unsigned count = 0;
+	struct stat status;
+	uint8_t *buffer;
+
+	__atomic_store_n(&file->queued, 0, __ATOMIC_SEQ_CST);
+	if (object->fd < 0 || !object->handle_writable || fstat(object->fd, &status))
+		return;
+	for (unsigned i = 0; i < HP_EXTENTS; i++)
+		if (take_extent(&file->dirty[i], &ranges[count]))
+			count++;
+	if (last && count == 0 && !same_time(status.st_mtim, object->sent_mtime) &&
+	    !same_time(status.st_mtim, object->local_mtime))
+		ranges[count++] = (struct hp_range){ 0, (uint64_t)status.st_size };
+	if ((count == 0 && object->nshared == 0) || object->orphan)
+		return;
+	object->written = true;
+	object->sent_mtime = status.st_mtim;
+	buffer = malloc(HP_WRITE_CHUNK);
+	for (unsigned i = 0; i < count; i++)
+		send_range(engine, object, ranges[i], buffer);
+	for (unsigned i = 0; i < object->nshared; i++) {
+		struct hp_range range = object->shared[i];
+
+		if (range.high > (uint64_t)status.st_size)
+			range.high = (uint64_t)status.st_size;
+		send_range(engine, object, range, buffer);
+	}
+	free(buffer);
+	if (count || !same_time(status.st_mtim, object->local_mtime))
+		send_mtime(engine, object, status.st_mtim);
+}
+
+void hp_flush_collect(hp_engine *engine, struct hp_object *object)
+{
+	if (object->file)
+		collect(engine, object, false);
+}
+
+int hp_flush_object(hp_engine *engine, struct hp_object *object)
+{
+	hp_flush_collect(engine, object);
+	while (object->in_flight > 0)
+		pthread_cond_wait(&engine->changed, &engine->lock);
+	return object->orphan ? 0 : -object->error;
+}
+
+int hp_flush_everything(hp_engine *engine)
+{
+	for (uint32_t n = 1; n < HP_FILES; n++)
+		if (engine->files[n] && engine->files[n]->handle_writable)
+			collect(engine, engine->files[n], true);
+	for (uint32_t n = 1; n < HP_FILES; n++)
+		while (engine->files[n] && engine->files[n]->in_flight > 0)
+			pthread_cond_wait(&engine->changed, &engine->lock);
+	return engine->failed ? -engine->failed : -engine->first_error;
+}
+
+int hp_engine_barrier(hp_engine *engine)
+{
+	int error;
+
+	pthread_mutex_lock(&engine->lock);
+	error = -hp_flush_everything(engine);
+	pthread_mutex_unlock(&engine->lock);
+	return error;
+}
+
+static void wait_for_bell(struct hp_channel *channel, uint32_t seen)
+{
+	__atomic_store_n(&channel->flusher_asleep, 1, __ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&channel->dirty_bell, __ATOMIC_SEQ_CST) == seen)
+		syscall(SYS_futex, &channel->dirty_bell, FUTEX_WAIT, seen, NULL, NULL, 0);
+	__atomic_store_n(&channel->flusher_asleep, 0, __ATOMIC_SEQ_CST);
+}
+
+void *hp_flusher_main(void *argument)
+{
+	hp_engine *engine = argument;
+	struct hp_channel *channel = engine->channel;
+	uint32_t seen = 0;
+
+	for (;;) {
+		uint32_t bell = __atomic_load_n(&channel->dirty_bell, __ATOMIC_SEQ_CST);
+
+		if (bell == seen)
+			wait_for_bell(channel, seen);
+		if (__atomic_load_n(&engine->stopping, __ATOMIC_SEQ_CST))
+			return NULL;
+		nanosleep(&(struct timespec){ .tv_nsec = COALESCE_NS }, NULL); /* small writes share a record */
+		seen = __atomic_load_n(&channel->dirty_bell, __ATOMIC_SEQ_CST);
+		pthread_mutex_lock(&engine->lock);
+		for (uint32_t n = 1; n < HP_FILES; n++)
+			if (engine->files[n] && __atomic_load_n(&channel->files[n].queued, __ATOMIC_SEQ_CST))
+				hp_flush_collect(engine, engine->files[n]);
+		pthread_mutex_unlock(&engine->lock);
+	}
+}

@@ -1,0 +1,237 @@
+/* What the engine's files share. One lock guards everything here; it is given
+ * up while a thread waits for home. Replies are applied to tree and mirror in
+ * the order in which home sent them, by the thread that feeds the lane: so the
+ * mirror passes through the states that home passed through.
+ */
+#ifndef HPOOL_ENGINE_INTERNAL_H
+#define HPOOL_ENGINE_INTERNAL_H
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+#include "engine.h"
+#include "hpool/shm.h"
+
+#define HP_INLINE_LIMIT (256u << 10) /* files up to here arrive whole, with the answer to their name */
+#define HP_MESSAGE_LIMIT (1u << 20)
+#define HP_LIST_AFTER 3 /* misses in one directory after which it is listed */
+#define HP_WRITE_CHUNK (512u << 10)
+#define HP_IN_FLIGHT (32u << 20) /* unacknowledged written bytes */
+
+enum hp_kind { HP_DIR, HP_FILE_KIND, HP_SYMLINK, HP_FIFO, HP_OTHER };
+enum hp_content { HP_CONTENT_NONE, HP_CONTENT_WHOLE, HP_CONTENT_BLOCKS };
+
+struct hp_range {
+	uint64_t low, high;
+};
+
+/* A file, whatever its names. */
+struct hp_object {
+	struct hp_object *next_by_inode, *next_by_home;
+	uint64_t inode; /* in the mirror */
+	enum hp_kind kind;
+	struct hpw_attr attr;
+	struct timespec local_mtime;
+	struct hp_name *name; /* directories: the only one; files: one of those left, or NULL */
+	struct hp_name *children; /* directories */
+	char *target;
+	unsigned names;
+	bool is_root;
+	bool local;   /* directory of the sandbox's own: /tmp, /proc, ... */
+	bool listed;
+	unsigned misses;
+	enum hp_content content;
+	bool filling; /* content on its way */
+	bool plain_seen; /* was readable before it had a number: never evict blocks from it */
+	bool opened_writable; /* the mirror's inode may be opened for writing */
+	bool written;    /* data or size changed by the job: home's mtime is to be set */
+	bool orphan;     /* no name at home either: nothing need travel there any more */
+	uint32_t file;   /* number in channel->files, 0 none */
+	int fd;          /* read-write descriptor of the mirror's inode, -1 none; kept while file != 0 */
+	uint64_t handle; /* at home, 0 none */
+	bool handle_writable;
+	uint64_t home_size; /* bytes that home had when last heard of; blocks beyond are never missing */
+	uint8_t *present; /* bitmap, BLOCKS only */
+	uint8_t *asked;   /* bitmap of blocks on their way */
+	uint64_t blocks;
+	uint64_t next_expected; /* where a sequential reader comes next */
+	uint64_t window; /* read-ahead, bytes */
+	unsigned mapped; /* ranges mapped by the job: blocks stay */
+	struct hp_range *shared; /* shared writable mappings: dirty until the end */
+	unsigned nshared;
+	unsigned in_flight; /* WRITE and TRUNCATE not yet answered */
+	int fill_error;
+	struct timespec sent_mtime; /* mtime seen just before data was last read to be sent */
+	int error; /* first error at home: the job has not succeeded */
+};
+
+/* A name in a directory. object NULL: known not to exist, unless `unknown`. */
+struct hp_name {
+	struct hp_name *next_in_table, *next_in_parent, *previous_in_parent;
+	struct hp_object *parent, *object;
+	struct hp_name *next_of_object; /* further names of the same file */
+	uint32_t hash;
+	uint16_t length;
+	bool unknown;
+	char text[];
+};
+
+struct hp_pending;
+typedef void (*hp_apply)(hp_engine *, struct hp_pending *, const struct hpw_reply *, const uint8_t *body, size_t length);
+
+/* A request on its way. Lives on the stack of who waits for it, or, detached,
+ * on the heap until its last reply. */
+struct hp_pending {
+	struct hp_pending *next;
+	uint64_t id;
+	uint16_t op;
+	int lane;
+	hp_apply apply; /* called for each reply record, in order, lock held; may be NULL */
+	void *context;
+	uint64_t offset, length;
+	uint64_t value;
+	int error;
+	bool done, detached;
+	uint8_t *data; /* where apply keeps raw bytes */
+	size_t data_length;
+};
+
+struct hp_queue {
+	uint8_t *bytes;
+	size_t start, length, room;
+	pthread_cond_t filled;
+};
+
+#define HP_BUCKETS 65536u
+#define HP_DIRFDS 2048u
+
+struct hp_engine {
+	pthread_mutex_t lock;
+	pthread_cond_t changed; /* some pending is done, some fill has come */
+	struct hp_engine_config config;
+	struct hp_channel *channel;
+	struct hp_attr_entry *attrs;
+	int root_fd;
+	int stopping, failed;
+	uint64_t next_id, next_handle;
+	struct hp_object *root;
+	struct hp_name *table[HP_BUCKETS];
+	struct hp_object *by_inode[HP_BUCKETS];
+	struct hp_object *by_home[HP_BUCKETS];
+	struct hp_pending *pending[1024];
+	struct hp_queue out[HP_LANES];
+	struct { struct hp_object *object; int fd; } dirfds[HP_DIRFDS];
+	struct hp_object *files[HP_FILES];
+	uint32_t next_file;
+	uint64_t map_used; /* bytes of channel->maps */
+	uint64_t bytes_in_flight;
+	pthread_t flusher;
+	unsigned workers;
+	pthread_cond_t worker_left;
+	bool flusher_running;
+	int first_error; /* of any write at home */
+	char *reports;
+	size_t reports_length;
+	struct hp_engine_stats stats;
+};
+
+/* tree.c */
+struct hp_name *hp_tree_find(hp_engine *, const struct hp_object *parent, const char *text, size_t length);
+struct hp_name *hp_tree_add(hp_engine *, struct hp_object *parent, const char *text, size_t length);
+void hp_tree_bind(struct hp_name *, struct hp_object *);
+void hp_tree_unbind(hp_engine *, struct hp_name *); /* the name stays, as absent */
+void hp_tree_move(hp_engine *, struct hp_name *from, struct hp_name *to);
+void hp_tree_forget_children(hp_engine *, struct hp_object *directory);
+struct hp_object *hp_object_new(hp_engine *, enum hp_kind);
+void hp_object_index(hp_engine *, struct hp_object *);
+struct hp_object *hp_object_by_inode(hp_engine *, uint64_t inode);
+struct hp_object *hp_object_by_home(hp_engine *, uint64_t dev, uint64_t inode);
+void hp_object_rehome(hp_engine *, struct hp_object *, const struct hpw_attr *);
+char *hp_object_path(const struct hp_object *); /* malloc; NULL if it has no name */
+char *hp_name_path(const struct hp_object *parent, const char *text, size_t length);
+enum hp_kind hp_kind_of(uint32_t mode);
+
+/* mirror.c: the mirror as a file system */
+int hp_mirror_dirfd(hp_engine *, struct hp_object *directory);
+void hp_mirror_forget_dirfd(hp_engine *, struct hp_object *directory);
+int hp_mirror_make(hp_engine *, struct hp_name *, const struct hpw_attr *, const char *target, size_t target_length);
+int hp_mirror_fill_whole(hp_engine *, struct hp_object *, const uint8_t *content, uint64_t length);
+int hp_mirror_open(hp_engine *, struct hp_object *, int flags);
+void hp_mirror_permit(hp_engine *, struct hp_object *); /* mode bits from access and content */
+void hp_mirror_set_times(hp_engine *, struct hp_object *, int fd);
+void hp_mirror_publish(hp_engine *, struct hp_object *);
+void hp_mirror_drop(hp_engine *, struct hp_name *);
+int hp_mirror_prepare(hp_engine *); /* channel, loader, local directories */
+
+/* wire.c */
+struct hp_request {
+	struct hpw_request head;
+	const void *string1, *string2;
+};
+void hp_wire_send(hp_engine *, int lane, struct hp_pending *, const struct hp_request *);
+int hp_wire_wait(hp_engine *, struct hp_pending *); /* errno of the last reply */
+int hp_wire_call(hp_engine *, int lane, struct hp_pending *, const struct hp_request *);
+void hp_wire_fail_all(hp_engine *);
+void hp_wire_close_handle(hp_engine *, uint64_t handle);
+const struct hpw_entry *hp_wire_entry(const uint8_t **cursor, const uint8_t *end);
+void hp_apply_entries(hp_engine *, struct hp_pending *, const struct hpw_reply *, const uint8_t *, size_t);
+void hp_apply_data(hp_engine *, struct hp_pending *, const struct hpw_reply *, const uint8_t *, size_t);
+struct hp_object *hp_apply_entry(hp_engine *, const struct hpw_entry *);
+void hp_apply_child(hp_engine *, struct hp_object *directory, const struct hpw_entry *);
+void hp_refresh(hp_engine *, struct hp_object *, const struct hpw_attr *);
+
+/* resolve.c */
+struct hp_where {
+	struct hp_object *parent; /* directory that holds the last name; NULL: local */
+	struct hp_object *object; /* what the name stands for; NULL: absent */
+	struct hp_name *name;     /* may be NULL for the root */
+	char last[256];
+	size_t last_length;
+	bool must_be_directory;   /* the path ended in a slash */
+};
+enum {
+	HP_FOLLOW = 0,
+	HP_NO_FOLLOW = 1,
+	HP_PARENT_ONLY = 2,  /* the last name need not be known: object NULL means absent or not yet asked for */
+	HP_WITH_CONTENT = 4, /* small content may come along */
+};
+#define HP_IS_LOCAL (-10000) /* the name is the sandbox's own affair */
+int hp_resolve(hp_engine *, uint64_t base, const char *path, size_t length, int flags, struct hp_where *);
+int hp_list(hp_engine *, struct hp_object *directory);
+int hp_have_content(hp_engine *, struct hp_object *); /* readable natively afterwards */
+
+/* files.c: numbers, handles, presence */
+int hp_file_number(hp_engine *, struct hp_object *);
+int hp_file_open_home(hp_engine *, struct hp_object *, int flags);
+int hp_file_as_blocks(hp_engine *, struct hp_object *);
+void hp_file_set_size(hp_engine *, struct hp_object *, uint64_t size);
+bool hp_file_missing(const struct hp_object *, uint64_t block);
+void hp_file_publish_map(hp_engine *, struct hp_object *);
+int hp_file_fill(hp_engine *, struct hp_object *, uint64_t offset, uint64_t length, bool ahead);
+void hp_file_release(hp_engine *, struct hp_object *);
+bool hp_evict(hp_engine *, uint64_t bytes);   /* clean content only; never waits for home */
+int hp_make_room(hp_engine *, uint64_t bytes); /* writes back first; for threads that may wait */
+
+/* flush.c */
+void *hp_flusher_main(void *);
+void hp_flush_collect(hp_engine *, struct hp_object *); /* dirty extents onto the bulk lane */
+int hp_flush_object(hp_engine *, struct hp_object *);   /* and wait for home */
+int hp_flush_everything(hp_engine *);
+
+/* changes.c, opening.c, attributes.c: requests of the shim. Results: HP_RETRY, 0, -errno */
+int64_t hp_do_open(hp_engine *, struct hp_slot *);
+int64_t hp_do_change(hp_engine *, struct hp_slot *);
+int64_t hp_do_attributes(hp_engine *, struct hp_slot *);
+
+/* workers.c */
+int hp_workers_start(hp_engine *);
+int64_t hp_engine_answer(hp_engine *, struct hp_slot *); /* lock held */
+void hp_workers_stop(hp_engine *);
+void hp_report(hp_engine *, const char *line);
+
+#endif

@@ -1,0 +1,368 @@
+/* The mirror as a file system: making names, content, permission bits.
+ *
+ * The job owns what lies there and may have changed it behind our back, so
+ * every step goes from a held directory to one name and follows nothing.
+ */
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
+#include <unistd.h>
+
+#include "internal.h"
+
+int hp_mirror_dirfd(hp_engine *engine, struct hp_object *directory)
+{
+	unsigned index = (unsigned)(directory->inode % HP_DIRFDS);
+	int parent, fd;
+
+	if (directory == engine->root)
+		return engine->root_fd;
+	if (engine->dirfds[index].object == directory)
+		return engine->dirfds[index].fd;
+	if (!directory->name)
+		return -ENOENT;
+	parent = hp_mirror_dirfd(engine, directory->name->parent);
+	if (parent < 0)
+		return parent;
+	fd = openat(parent, directory->name->text, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	if (engine->dirfds[index].object)
+		close(engine->dirfds[index].fd);
+	engine->dirfds[index].object = directory;
+	engine->dirfds[index].fd = fd;
+	return fd;
+}
+
+void hp_mirror_forget_dirfd(hp_engine *engine, struct hp_object *directory)
+{
+	unsigned index = (unsigned)(directory->inode % HP_DIRFDS);
+
+	if (engine->dirfds[index].object == directory) {
+		close(engine->dirfds[index].fd);
+		engine->dirfds[index].object = NULL;
+	}
+}
+
+static mode_t bits_for(const struct hp_object *object)
+{
+	uint32_t access = object->attr.access;
+	mode_t bits = 0;
+
+	if (object->kind == HP_DIR) {
+		if (access & 1)
+			bits |= 0100;
+		if (object->listed && (access & 4))
+			bits |= 0400;
+		return bits;
+	}
+	if (object->kind == HP_FIFO)
+		return (mode_t)((access & 6) << 6);
+	if (object->kind != HP_FILE_KIND || object->content == HP_CONTENT_NONE)
+		return 0;
+	if (access & 4)
+		bits |= 0400;
+	if (access & 1)
+		bits |= 0100;
+	if (object->opened_writable)
+		bits |= 0200;
+	return bits;
+}
+
+/* fchmodat cannot take AT_SYMLINK_NOFOLLOW before fchmodat2; /proc is not ours
+ * to trust in every mount namespace, but this process keeps the host's. */
+static int chmod_by_fd(int fd, mode_t mode)
+{
+	char path[40];
+
+	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+	return chmod(path, mode) ? -errno : 0;
+}
+
+int hp_mirror_open(hp_engine *engine, struct hp_object *object, int flags)
+{
+	int parent, fd;
+
+	if (object->fd >= 0)
+		return fcntl(object->fd, F_DUPFD_CLOEXEC, 3);
+	if (!object->name)
+		return -ENOENT;
+	parent = hp_mirror_dirfd(engine, object->name->parent);
+	if (parent < 0)
+		return parent;
+	fd = openat(parent, object->name->text, flags | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0)
+		return -errno;
+	return fd;
+}
+
+void hp_mirror_permit(hp_engine *engine, struct hp_object *object)
+{
+	int fd = hp_mirror_open(engine, object, O_PATH);
+
+	if (fd < 0)
+		return;
+	chmod_by_fd(fd, bits_for(object));
+	close(fd);
+}
+
+static struct timespec from_home(const hp_engine *engine, int64_t s, uint32_t ns)
+{
+	(void)engine;
+	return (struct timespec){ .tv_sec = s, .tv_nsec = ns };
+}
+
+/* Gives the mirror's inode home's mtime, and remembers it: another value later
+ * means that the job wrote. */
+void hp_mirror_set_times(hp_engine *engine, struct hp_object *object, int fd)
+{
+	struct timespec times[2] = {
+		from_home(engine, object->attr.atime_s, object->attr.atime_ns),
+		from_home(engine, object->attr.mtime_s, object->attr.mtime_ns),
+	};
+	struct stat now;
+
+	futimens(fd, times);
+	if (fstat(fd, &now) == 0)
+		object->local_mtime = now.st_mtim;
+}
+
+void hp_mirror_publish(hp_engine *engine, struct hp_object *object)
+{
+	struct hp_attr_entry *entry = &engine->attrs[object->inode % HP_ATTR_COUNT];
+	uint32_t flags = 0;
+
+	if (object->local)
+		flags |= HP_ATTR_LOCAL;
+	else if (object->attr.ino == 0)
+		flags |= HP_ATTR_UNKNOWN;
+	if (object->listed)
+		flags |= HP_ATTR_LISTED;
+	if (object->kind == HP_FILE_KIND && object->content == HP_CONTENT_NONE)
+		flags |= HP_ATTR_PLACEHOLDER;
+	__atomic_store_n(&entry->sequence, entry->sequence | 1u, __ATOMIC_SEQ_CST);
+	entry->inode = object->inode;
+	entry->flags = flags;
+	entry->local_mtime_s = object->local_mtime.tv_sec;
+	entry->local_mtime_ns = (uint32_t)object->local_mtime.tv_nsec;
+	entry->file = object->file;
+	entry->attr = object->attr;
+	__atomic_store_n(&entry->sequence, (entry->sequence | 1u) + 1u, __ATOMIC_SEQ_CST);
+}
+
+/* Makes what `attr` describes under a name that the mirror lacks, and binds
+ * it. A file that already has another name there becomes a hard link of it. */
+int hp_mirror_make(hp_engine *engine, struct hp_name *name, const struct hpw_attr *attr, const char *target,
+		   size_t target_length)
+{
+	int parent = hp_mirror_dirfd(engine, name->parent), fd = -1, error = 0;
+	enum hp_kind kind = hp_kind_of(attr->mode);
+	struct hp_object *object, *twin;
+	struct stat status;
+
+	if (parent < 0)
+		return parent;
+	twin = kind == HP_DIR || attr->nlink < 2 ? NULL : hp_object_by_home(engine, attr->dev, attr->ino);
+	if (twin && twin->name && twin->kind == kind) {
+		int other = hp_mirror_dirfd(engine, twin->name->parent);
+
+		if (other >= 0 && linkat(other, twin->name->text, parent, name->text, 0) == 0) {
+			hp_tree_bind(name, twin);
+			return 0;
+		}
+	}
+	object = hp_object_new(engine, kind);
+	object->attr = *attr;
+	switch (kind) {
+	case HP_DIR:
+		if (mkdirat(parent, name->text, 0700) && errno != EEXIST)
+			error = -errno;
+		break;
+	case HP_SYMLINK:
+		object->target = malloc(target_length + 1);
+		memcpy(object->target, target, target_length);
+		object->target[target_length] = 0;
+		if (symlinkat(object->target, parent, name->text))
+			error = -errno;
+		break;
+	case HP_FIFO:
+		if (mkfifoat(parent, name->text, 0600))
+			error = -errno;
+		break;
+	default:
+		fd = openat(parent, name->text, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0);
+		if (fd < 0)
+			error = -errno;
+		else if (attr->size && kind == HP_FILE_KIND && ftruncate(fd, (off_t)attr->size))
+			error = -errno;
+	}
+	if (!error && fd < 0) {
+		fd = openat(parent, name->text, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+		error = fd < 0 ? -errno : 0;
+	}
+	if (!error && fstat(fd, &status))
+		error = -errno;
+	if (error) {
+		if (fd >= 0)
+			close(fd);
+		free(object->target);
+		free(object);
+		return error;
+	}
+	object->inode = status.st_ino;
+	object->home_size = attr->size;
+	if (kind == HP_FILE_KIND && attr->size == 0)
+		object->content = HP_CONTENT_WHOLE;
+	if (kind == HP_FILE_KIND)
+		hp_mirror_set_times(engine, object, fd);
+	if (kind == HP_DIR || kind == HP_FIFO || object->content == HP_CONTENT_WHOLE)
+		chmod_by_fd(fd, bits_for(object));
+	close(fd);
+	hp_tree_bind(name, object);
+	hp_object_index(engine, object);
+	hp_mirror_publish(engine, object);
+	return 0;
+}
+
+/* The whole content of a small file. The mode is opened last. */
+int hp_mirror_fill_whole(hp_engine *engine, struct hp_object *object, const uint8_t *content, uint64_t length)
+{
+	int fd = hp_mirror_open(engine, object, O_RDWR);
+	int error = 0;
+
+	if (fd < 0)
+		return fd;
+	if (ftruncate(fd, (off_t)length))
+		error = -errno;
+	for (uint64_t done = 0; !error && done < length;) {
+		ssize_t count = pwrite(fd, content + done, length - done, (off_t)done);
+
+		if (count > 0)
+			done += (uint64_t)count;
+		else if (errno != ENOSPC || !hp_evict(engine, length - done))
+			error = -errno;
+	}
+	if (!error) {
+		object->content = HP_CONTENT_WHOLE;
+		object->home_size = length;
+		hp_mirror_set_times(engine, object, fd);
+		chmod_by_fd(fd, bits_for(object));
+		hp_mirror_publish(engine, object);
+	} else {
+		ftruncate(fd, 0);
+		ftruncate(fd, (off_t)object->attr.size);
+	}
+	close(fd);
+	return error;
+}
+
+/* The name is gone at home: take it out of the mirror. What it stood for may
+ * still be open. */
+void hp_mirror_drop(hp_engine *engine, struct hp_name *name)
+{
+	int parent = hp_mirror_dirfd(engine, name->parent);
+	struct hp_object *object = name->object;
+
+	if (!object)
+		return;
+	if (parent >= 0)
+		unlinkat(parent, name->text, object->kind == HP_DIR ? AT_REMOVEDIR : 0);
+	if (object->kind == HP_DIR)
+		hp_mirror_forget_dirfd(engine, object);
+	hp_tree_unbind(engine, name);
+}
+
+static void *shared_file(int directory, const char *name, size_t size, mode_t mode)
+{
+	int fd = openat(directory, name, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0600);
+	void *memory = MAP_FAILED;
+
+	if (fd >= 0 && ftruncate(fd, (off_t)size) == 0 && fchmod(fd, mode) == 0)
+		memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (fd >= 0)
+		close(fd);
+	return memory;
+}
+
+static int copy_loader(int directory, int loader_fd)
+{
+	int fd = openat(directory, "loader", O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC | O_NOFOLLOW, 0500);
+	struct stat status;
+	off_t offset = 0;
+	int error = 0;
+
+	if (fd < 0 || fstat(loader_fd, &status))
+		return -errno;
+	while (offset < status.st_size && !error)
+		if (sendfile(fd, loader_fd, &offset, (size_t)(status.st_size - offset)) <= 0)
+			error = errno ? -errno : -EIO;
+	close(fd);
+	return error;
+}
+
+/* Directories that are the sandbox's own. Their content is never asked for. */
+static int make_local(hp_engine *engine, const char *path, mode_t mode)
+{
+	struct hp_object *directory = engine->root;
+
+	while (*path == '/') {
+		const char *text = path + 1;
+		size_t length = strcspn(text, "/");
+		struct hp_name *name = hp_tree_add(engine, directory, text, length);
+
+		path = text + length;
+		if (!name->object) {
+			struct hpw_attr attr = { .mode = S_IFDIR | 0755, .nlink = 2, .access = 5, .blksize = 4096 };
+			int error = hp_mirror_make(engine, name, &attr, NULL, 0);
+
+			if (error)
+				return error;
+		}
+		directory = name->object;
+		if (!*path) {
+			int fd = hp_mirror_dirfd(engine, directory);
+
+			if (fd < 0)
+				return fd;
+			directory->local = true;
+			directory->attr.access = 7;
+			chmod_by_fd(fd, mode);
+			hp_mirror_publish(engine, directory);
+		}
+	}
+	return 0;
+}
+
+int hp_mirror_prepare(hp_engine *engine)
+{
+	static const struct { const char *path; mode_t mode; } local[] = {
+		{ "/proc", 0555 }, { "/dev", 0755 }, { "/sys", 0555 }, { "/tmp", 01777 }, { "/var/tmp", 01777 },
+	};
+	struct hp_attr_entry *hidden;
+	struct stat status;
+	int private_fd, error;
+
+	if (mkdirat(engine->root_fd, HP_PRIVATE_DIR + 1, 0700))
+		return -errno;
+	private_fd = openat(engine->root_fd, HP_PRIVATE_DIR + 1, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (private_fd < 0 || fstat(private_fd, &status))
+		return -errno;
+	engine->channel = shared_file(private_fd, "channel", sizeof *engine->channel, 0600);
+	engine->attrs = shared_file(private_fd, "attrs", sizeof *engine->attrs * HP_ATTR_COUNT, 0400);
+	error = copy_loader(private_fd, engine->config.loader_fd);
+	chmod_by_fd(private_fd, 0100);
+	close(private_fd);
+	if (engine->channel == MAP_FAILED || engine->attrs == MAP_FAILED)
+		return -ENOSPC;
+	if (error)
+		return error;
+	hidden = &engine->attrs[status.st_ino % HP_ATTR_COUNT];
+	hidden->inode = status.st_ino;
+	hidden->flags = HP_ATTR_HIDDEN;
+	for (size_t i = 0; i < sizeof local / sizeof *local && !error; i++)
+		error = make_local(engine, local[i].path, local[i].mode);
+	return error;
+}

@@ -1,0 +1,192 @@
+/* open(2): which names and contents must be there before the native call. */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "internal.h"
+
+static bool wants_write(int flags)
+{
+	return (flags & O_ACCMODE) != O_RDONLY || flags & O_TRUNC;
+}
+
+/* From here on the mirror's inode may be opened for writing and is watched. */
+static int make_writable(hp_engine *engine, struct hp_object *object)
+{
+	int error = hp_file_number(engine, object);
+
+	if (error)
+		return error;
+	__atomic_or_fetch(&engine->channel->files[object->file].flags, HP_FILE_WRITABLE, __ATOMIC_SEQ_CST);
+	if (!object->opened_writable) {
+		object->opened_writable = true;
+		hp_mirror_permit(engine, object);
+	}
+	hp_mirror_publish(engine, object);
+	return 0;
+}
+
+/* Home has emptied it. */
+static int make_empty(hp_engine *engine, struct hp_object *object)
+{
+	int fd = hp_mirror_open(engine, object, O_RDWR);
+	int error = 0;
+
+	if (fd < 0)
+		return fd;
+	if (ftruncate(fd, 0))
+		error = -errno;
+	object->blocks = 0;
+	object->home_size = 0;
+	if (object->content == HP_CONTENT_BLOCKS)
+		hp_file_publish_map(engine, object);
+	else
+		object->content = HP_CONTENT_WHOLE;
+	hp_mirror_set_times(engine, object, fd);
+	object->sent_mtime = object->local_mtime;
+	close(fd);
+	return error;
+}
+
+static int open_existing(hp_engine *engine, struct hp_object *object, int flags)
+{
+	int error;
+
+	if (!wants_write(flags))
+		return hp_have_content(engine, object);
+	if (!(object->attr.access & 2) || ((flags & O_ACCMODE) == O_RDWR && !(object->attr.access & 4)))
+		return -EACCES;
+	if (flags & O_TRUNC && object->file) {
+		error = hp_flush_object(engine, object); /* or what was written before would arrive after */
+		if (error)
+			return error;
+	}
+	error = hp_file_open_home(engine, object, O_WRONLY | (flags & O_TRUNC));
+	if (error)
+		return error;
+	if (flags & O_TRUNC) {
+		error = make_empty(engine, object);
+	} else if (object->content == HP_CONTENT_NONE) {
+		if (object->attr.access & 4)
+			error = hp_have_content(engine, object);
+		else
+			object->content = HP_CONTENT_WHOLE; /* nobody may read it */
+	}
+	return error ? error : make_writable(engine, object);
+}
+
+/* A name that may not exist: home creates it or says what is there. */
+static int create(hp_engine *engine, struct hp_where *where, int flags, uint32_t mode, struct hp_object **object)
+{
+	int wanted = O_CREAT | (flags & (O_EXCL | O_TRUNC));
+	int access[2] = { O_RDWR, flags & O_ACCMODE };
+	struct hp_object *parent = where->parent;
+	char *path = hp_name_path(parent, where->last, where->last_length);
+	int error = 0;
+
+	for (int i = 0; i < 2; i++) {
+		struct hp_pending pending = { .apply = hp_apply_entries };
+		uint64_t handle = ++engine->next_handle;
+		struct hp_name *name;
+
+		error = hp_wire_call(engine, HP_LANE_WAIT, &pending,
+				     &(struct hp_request){ .head = { .op = HPW_OPEN, .handle = handle,
+								     .arg = (uint32_t)(wanted | access[i]), .mode = mode,
+								     .flags = HPW_CONTENT, .length = HP_INLINE_LIMIT,
+								     .len1 = (uint32_t)strlen(path) },
+							   .string1 = path });
+		if (error == EACCES && access[1] != O_RDWR && !(flags & O_EXCL))
+			continue;
+		if (error)
+			break;
+		name = hp_tree_find(engine, parent, where->last, where->last_length);
+		*object = name ? name->object : NULL;
+		if (!*object || (*object)->kind != HP_FILE_KIND) {
+			hp_wire_close_handle(engine, handle);
+			error = *object ? ENXIO : EIO;
+			break;
+		}
+		if (!(*object)->handle || !(*object)->handle_writable) {
+			(*object)->handle = handle;
+			(*object)->handle_writable = access[i] != O_RDONLY;
+		} else {
+			hp_wire_close_handle(engine, handle);
+		}
+		break;
+	}
+	free(path);
+	return -error;
+}
+
+int64_t hp_do_open(hp_engine *engine, struct hp_slot *slot)
+{
+	int flags = (int)slot->arg[0], error;
+	bool creating = flags & O_CREAT, exclusive = creating && flags & O_EXCL;
+	bool no_follow = flags & O_NOFOLLOW || exclusive;
+	struct hp_object *object = NULL;
+	struct hp_where where;
+	int how = (no_follow ? HP_NO_FOLLOW : 0) | (creating ? HP_PARENT_ONLY : 0) | HP_WITH_CONTENT;
+
+	for (int round = 0;; round++) {
+		error = hp_resolve(engine, slot->base, (const char *)slot->data, slot->len1, how, &where);
+		if (error)
+			return error == HP_IS_LOCAL ? HP_LOCAL : error;
+		object = where.object;
+		if (creating && where.must_be_directory)
+			return -EISDIR;
+		if (object && !exclusive)
+			break;
+		if (object && object->kind == HP_DIR)
+			return -EEXIST;
+		if (!where.parent)
+			return -EEXIST;
+		error = create(engine, &where, flags, (uint32_t)slot->arg[1], &object);
+		if (error == -ELOOP && !no_follow && round == 0) {
+			how &= ~HP_PARENT_ONLY; /* a symlink we had not heard of */
+			error = hp_resolve(engine, slot->base, (const char *)slot->data, slot->len1, how, &where);
+			how |= HP_PARENT_ONLY;
+			if (error == 0 || error == -ENOENT)
+				continue;
+		}
+		if (error)
+			return error;
+		slot->value[2] = exclusive;
+		if (flags & O_TRUNC && (error = make_empty(engine, object)))
+			return error;
+		if (object->content == HP_CONTENT_NONE && !wants_write(flags) && (error = hp_have_content(engine, object)))
+			return error;
+		if (object->content == HP_CONTENT_NONE && object->attr.access & 4 && (error = hp_have_content(engine, object)))
+			return error;
+		if (object->content == HP_CONTENT_NONE)
+			object->content = HP_CONTENT_WHOLE;
+		if (object->handle_writable) {
+			/* who creates a file may write it now, whatever its mode says of later opens */
+			error = make_writable(engine, object);
+		}
+		if (error)
+			return error;
+		slot->value[0] = (uint64_t)(flags & ~(O_CREAT | O_EXCL | O_TRUNC));
+		slot->value[1] = object->file;
+		return HP_RETRY;
+	}
+	if (object->kind == HP_SYMLINK)
+		return -ELOOP;
+	if (object->kind == HP_DIR) {
+		if (wants_write(flags) || creating)
+			return -EISDIR;
+		error = object->attr.access & 4 ? hp_list(engine, object) : -EACCES;
+	} else if (flags & O_DIRECTORY) {
+		error = -ENOTDIR;
+	} else if (object->kind == HP_FIFO) {
+		error = 0;
+	} else if (object->kind == HP_OTHER) {
+		error = -ENXIO;
+	} else {
+		error = open_existing(engine, object, flags);
+	}
+	if (error)
+		return error;
+	slot->value[0] = (uint64_t)(flags & ~(O_CREAT | O_EXCL | O_TRUNC));
+	slot->value[1] = object->file;
+	return HP_RETRY;
+}

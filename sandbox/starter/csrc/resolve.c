@@ -1,0 +1,354 @@
+/* From a path to what it stands for, asking home for what is not known.
+ *
+ * The walk happens in the engine's memory. Where it meets a name it does not
+ * know, the whole rest of the path travels home in one request; the answer
+ * holds every step. Places of the sandbox's own (/tmp) are walked natively,
+ * because a symlink there may lead back to home's names.
+ */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "internal.h"
+
+#define MAX_LINKS 40
+#define MAX_ASKED 16
+
+struct walk {
+	hp_engine *engine;
+	struct hp_object *at;
+	char *rest; /* malloc: what is still to be walked */
+	size_t position;
+	unsigned links, asked;
+	int flags, last_error;
+	bool slash; /* ended in a slash: the last symlink is followed, a directory is wanted */
+};
+
+static int push_target(struct walk *walk, const char *target, size_t after)
+{
+	size_t length = strlen(target), left = strlen(walk->rest + after);
+	char *rest;
+
+	if (++walk->links > MAX_LINKS)
+		return -ELOOP;
+	if (length == 0)
+		return -ENOENT;
+	rest = malloc(length + left + 2);
+	memcpy(rest, target, length);
+	rest[length] = '/';
+	memcpy(rest + length + (left ? 1 : 0), walk->rest + after, left + 1);
+	if (target[0] == '/')
+		walk->at = walk->engine->root;
+	free(walk->rest);
+	walk->rest = rest;
+	walk->position = 0;
+	return 0;
+}
+
+/* Natively through a local place. 1: back among home's names (at, rest say
+ * where); HP_IS_LOCAL: it stays there. */
+static int walk_local(struct walk *walk)
+{
+	int fd = hp_mirror_dirfd(walk->engine, walk->at), depth = 0, result = HP_IS_LOCAL;
+
+	fd = fd < 0 ? -1 : dup(fd);
+	while (fd >= 0) {
+		char name[NAME_MAX + 1], target[PATH_MAX];
+		size_t length;
+		struct stat status;
+		ssize_t count;
+		int next;
+
+		while (walk->rest[walk->position] == '/')
+			walk->position++;
+		length = strcspn(walk->rest + walk->position, "/");
+		if (length == 0 || length > NAME_MAX)
+			break;
+		memcpy(name, walk->rest + walk->position, length);
+		name[length] = 0;
+		if (strcmp(name, "..") == 0 && depth == 0) {
+			walk->at = walk->at->name->parent;
+			walk->position += length;
+			result = 1;
+			break;
+		}
+		if (depth == 0) {
+			struct hp_name *island = hp_tree_find(walk->engine, walk->at, name, length);
+
+			if (island && island->object) {
+				walk->at = island->object;
+				walk->position += length;
+				result = 1;
+				break;
+			}
+		}
+		if (fstatat(fd, name, &status, AT_SYMLINK_NOFOLLOW))
+			break;
+		if (S_ISLNK(status.st_mode)) {
+			const char *after = walk->rest + walk->position + length;
+
+			if (!*after && walk->flags & (HP_NO_FOLLOW | HP_PARENT_ONLY) && !walk->slash)
+				break;
+			count = readlinkat(fd, name, target, sizeof target - 1);
+			if (count < 0)
+				break;
+			target[count] = 0;
+			if (push_target(walk, target, walk->position + length))
+				break;
+			if (target[0] == '/') {
+				result = 1;
+				break;
+			}
+			continue;
+		}
+		if (!S_ISDIR(status.st_mode))
+			break;
+		next = openat(fd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		close(fd);
+		fd = next;
+		depth += strcmp(name, "..") == 0 ? -1 : strcmp(name, ".") != 0;
+		walk->position += length;
+	}
+	if (fd >= 0)
+		close(fd);
+	return result;
+}
+
+/* Asks home for the rest of the path, or lists a directory that missed often. */
+static int ask(struct walk *walk)
+{
+	hp_engine *engine = walk->engine;
+	struct hp_object *at = walk->at;
+	struct hp_pending pending = { .apply = hp_apply_entries };
+	char *path;
+
+	if (engine->failed)
+		return -engine->failed;
+	if (walk->last_error)
+		return -walk->last_error;
+	if (++walk->asked > MAX_ASKED)
+		return -EIO;
+	if (++at->misses >= HP_LIST_AFTER && at->attr.access & 4 && at->attr.ino && hp_list(engine, at) == 0)
+		return 0;
+	path = hp_name_path(at, walk->rest + walk->position, strlen(walk->rest + walk->position));
+	if (strlen(path) > HPW_MAX_PATH) {
+		free(path);
+		return -ENAMETOOLONG;
+	}
+	hp_wire_call(engine, HP_LANE_WAIT, &pending,
+		     &(struct hp_request){ .head = { .op = HPW_RESOLVE,
+						     .flags = (uint16_t)((walk->flags & HP_NO_FOLLOW ? HPW_NOFOLLOW : 0) |
+									 (walk->flags & HP_WITH_CONTENT ? HPW_CONTENT : 0)),
+						     .length = HP_INLINE_LIMIT,
+						     .len1 = (uint32_t)strlen(path) },
+					   .string1 = path });
+	free(path);
+	if (pending.error && pending.error != ENOENT)
+		walk->last_error = pending.error;
+	else if (walk->asked > 1)
+		walk->last_error = pending.error;
+	return 0;
+}
+
+static int step(struct walk *walk, struct hp_where *where)
+{
+	hp_engine *engine = walk->engine;
+	struct hp_object *at = walk->at;
+	const char *text = walk->rest + walk->position;
+	size_t length = strcspn(text, "/");
+	bool last = !text[length + strspn(text + length, "/")];
+	struct hp_name *name;
+
+	if (at->kind != HP_DIR)
+		return -ENOTDIR;
+	if (!at->name && !at->is_root)
+		return -ENOENT;
+	if (!(at->attr.access & 1) && at->attr.ino)
+		return -EACCES;
+	if (length > NAME_MAX)
+		return -ENAMETOOLONG;
+	if (length == 1 && text[0] == '.') {
+		walk->position += length;
+		return 0;
+	}
+	if (length == 2 && text[0] == '.' && text[1] == '.') {
+		walk->at = at->is_root ? at : at->name->parent;
+		walk->position += length;
+		return 0;
+	}
+	name = hp_tree_find(engine, at, text, length);
+	if (name && name->unknown)
+		name = NULL;
+	if (last) {
+		where->parent = at;
+		where->last_length = length;
+		memcpy(where->last, text, length);
+		where->last[length] = 0;
+	}
+	if (last && walk->flags & HP_PARENT_ONLY && (!name || !name->object || walk->flags & HP_NO_FOLLOW ||
+						     name->object->kind != HP_SYMLINK)) {
+		where->name = name;
+		where->object = name ? name->object : NULL;
+		return 1;
+	}
+	if (!name || (name->object && name->object->attr.ino == 0 && !name->object->local && last)) {
+		if (at->listed && !name)
+			return -ENOENT;
+		return ask(walk);
+	}
+	if (!name->object)
+		return -ENOENT;
+	if (name->object->kind == HP_SYMLINK && (!last || walk->slash || !(walk->flags & HP_NO_FOLLOW))) {
+		char *target = name->object->target;
+
+		return push_target(walk, target, walk->position + length);
+	}
+	where->name = name;
+	where->object = name->object;
+	walk->at = name->object;
+	walk->position += length;
+	if (!last && name->object->kind != HP_DIR)
+		return -ENOTDIR;
+	return last ? 1 : 0;
+}
+
+/* 0, HP_IS_LOCAL or -errno; -ENOENT with where->parent set when only the last
+ * name is missing. */
+int hp_resolve(hp_engine *engine, uint64_t base, const char *path, size_t length, int flags, struct hp_where *where)
+{
+	struct walk walk = { .engine = engine, .flags = flags, .at = engine->root, .rest = malloc(length + 1) };
+	int result = 0;
+
+	memset(where, 0, sizeof *where);
+	memcpy(walk.rest, path, length);
+	walk.rest[length] = 0;
+	walk.slash = length > 0 && path[length - 1] == '/';
+	where->must_be_directory = walk.slash;
+	if (base && !(length && path[0] == '/'))
+		walk.at = hp_object_by_inode(engine, base);
+	if (!walk.at)
+		result = HP_IS_LOCAL;
+	while (result == 0) {
+		while (walk.rest[walk.position] == '/')
+			walk.position++;
+		if (!walk.rest[walk.position]) {
+			where->object = walk.at;
+			where->name = walk.at->name;
+			if (walk.at->attr.ino == 0 && !walk.at->local && walk.asked == 0) {
+				result = ask(&walk);
+				continue;
+			}
+			break;
+		}
+		where->parent = NULL;
+		if (walk.at->local) {
+			result = walk_local(&walk);
+			if (result == 1)
+				result = 0;
+			continue;
+		}
+		result = step(&walk, where);
+		if (result == 1 && where->object && where->object->kind == HP_DIR && where->object->local)
+			result = HP_IS_LOCAL;
+		else if (result == 1 && walk.slash && where->object && where->object->kind != HP_DIR &&
+			 !(flags & HP_PARENT_ONLY))
+			result = -ENOTDIR;
+	}
+	free(walk.rest);
+	return result == 1 ? 0 : result;
+}
+
+struct listing {
+	struct hp_object *directory;
+	bool complete;
+};
+
+static void apply_listing(hp_engine *engine, struct hp_pending *pending, const struct hpw_reply *reply, const uint8_t *body,
+			  size_t length)
+{
+	struct listing *listing = pending->context;
+	const uint8_t *end = body + length;
+	const struct hpw_entry *entry;
+
+	(void)reply;
+	while (body && (entry = hp_wire_entry(&body, end))) {
+		if (entry->flags & HPW_E_COMPLETE)
+			listing->complete = true;
+		if (entry->flags & HPW_E_SELF)
+			hp_apply_entry(engine, entry);
+		else if (entry->path_len)
+			hp_apply_child(engine, listing->directory, entry);
+	}
+	if (listing->complete && (listing->directory->name || listing->directory->is_root)) {
+		listing->directory->listed = true;
+		hp_mirror_permit(engine, listing->directory);
+		hp_mirror_publish(engine, listing->directory);
+	}
+}
+
+/* All names of a directory: afterwards what is missing there does not exist. */
+int hp_list(hp_engine *engine, struct hp_object *directory)
+{
+	struct listing listing = { .directory = directory };
+	struct hp_pending pending = { .apply = apply_listing, .context = &listing };
+	char *path;
+	int error;
+
+	while (directory->filling)
+		pthread_cond_wait(&engine->changed, &engine->lock);
+	if (directory->listed || directory->local)
+		return 0;
+	path = hp_object_path(directory);
+	if (!path)
+		return -ENOENT;
+	directory->filling = true;
+	error = hp_wire_call(engine, HP_LANE_WAIT, &pending,
+			     &(struct hp_request){ .head = { .op = HPW_LIST, .len1 = (uint32_t)strlen(path) },
+						   .string1 = path });
+	directory->filling = false;
+	pthread_cond_broadcast(&engine->changed);
+	free(path);
+	return error ? -error : listing.complete ? 0 : -EIO;
+}
+
+/* Makes a regular file readable natively: whole if small, by blocks if not. */
+int hp_have_content(hp_engine *engine, struct hp_object *object)
+{
+	while (object->kind == HP_FILE_KIND && object->content == HP_CONTENT_NONE) {
+		struct hp_pending pending = { .apply = hp_apply_entries };
+		char *path;
+		int error;
+
+		if (object->filling) {
+			pthread_cond_wait(&engine->changed, &engine->lock);
+			continue;
+		}
+		if (!(object->attr.access & 4))
+			return -EACCES;
+		object->filling = true;
+		if (object->attr.size > HP_INLINE_LIMIT) {
+			error = hp_file_as_blocks(engine, object);
+		} else if ((path = hp_object_path(object)) != NULL) {
+			error = -hp_wire_call(engine, HP_LANE_WAIT, &pending,
+					      &(struct hp_request){ .head = { .op = HPW_RESOLVE,
+									      .flags = HPW_NOFOLLOW | HPW_CONTENT,
+									      .length = HP_INLINE_LIMIT,
+									      .len1 = (uint32_t)strlen(path) },
+								    .string1 = path });
+			free(path);
+			if (!error && object->content == HP_CONTENT_NONE && object->attr.size <= HP_INLINE_LIMIT)
+				error = object->name ? hp_make_room(engine, object->attr.size) : -ESTALE;
+		} else {
+			error = -ESTALE;
+		}
+		object->filling = false;
+		pthread_cond_broadcast(&engine->changed);
+		if (error)
+			return error;
+	}
+	if (object->content == HP_CONTENT_WHOLE && !object->file)
+		object->plain_seen = true;
+	return object->kind == HP_OTHER ? -ENXIO : 0;
+}

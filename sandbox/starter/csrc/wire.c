@@ -1,0 +1,355 @@
+/* Requests to home and what their replies do.
+ *
+ * Owns the outgoing queues, the table of what is pending, and the parsing of
+ * replies: every length is checked here, so that what follows can trust it.
+ */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "internal.h"
+
+static void queue_bytes(struct hp_queue *queue, const void *bytes, size_t length)
+{
+	if (queue->start > (1u << 20) && queue->start > queue->length / 2) {
+		memmove(queue->bytes, queue->bytes + queue->start, queue->length - queue->start);
+		queue->length -= queue->start;
+		queue->start = 0;
+	}
+	if (queue->length + length > queue->room) {
+		queue->room = (queue->length + length) * 2 + 4096;
+		queue->bytes = realloc(queue->bytes, queue->room);
+	}
+	if (bytes)
+		memcpy(queue->bytes + queue->length, bytes, length);
+	else
+		memset(queue->bytes + queue->length, 0, length);
+	queue->length += length;
+}
+
+/* Numbers and queues a request. `pending` must live until it is done. */
+void hp_wire_send(hp_engine *engine, int lane, struct hp_pending *pending, const struct hp_request *request)
+{
+	struct hpw_request head = request->head;
+	struct hp_queue *queue = &engine->out[lane];
+	size_t length = sizeof head + head.len1 + head.len2;
+
+	head.size = (uint32_t)HPW_ALIGN(length);
+	head.id = ++engine->next_id;
+	pending->id = head.id;
+	pending->op = head.op;
+	pending->lane = lane;
+	if (engine->failed) {
+		pending->error = engine->failed;
+		pending->done = true;
+		return;
+	}
+	pending->next = engine->pending[head.id % 1024];
+	engine->pending[head.id % 1024] = pending;
+	queue_bytes(queue, &head, sizeof head);
+	queue_bytes(queue, request->string1, head.len1);
+	queue_bytes(queue, request->string2, head.len2);
+	queue_bytes(queue, NULL, head.size - length);
+	engine->stats.bytes_out += head.size;
+	pthread_cond_signal(&queue->filled);
+}
+
+int hp_wire_wait(hp_engine *engine, struct hp_pending *pending)
+{
+	struct timespec before, after;
+
+	if (!pending->done) {
+		clock_gettime(CLOCK_MONOTONIC, &before);
+		while (!pending->done)
+			pthread_cond_wait(&engine->changed, &engine->lock);
+		clock_gettime(CLOCK_MONOTONIC, &after);
+		engine->stats.round_trips++;
+		engine->stats.wait_ns += (uint64_t)(after.tv_sec - before.tv_sec) * 1000000000u +
+					 (uint64_t)(after.tv_nsec - before.tv_nsec);
+	}
+	return pending->error;
+}
+
+int hp_wire_call(hp_engine *engine, int lane, struct hp_pending *pending, const struct hp_request *request)
+{
+	hp_wire_send(engine, lane, pending, request);
+	return hp_wire_wait(engine, pending);
+}
+
+static void finish(hp_engine *engine, struct hp_pending *pending, int error)
+{
+	struct hp_pending **link = &engine->pending[pending->id % 1024];
+
+	while (*link != pending)
+		link = &(*link)->next;
+	*link = pending->next;
+	pending->error = error;
+	pending->done = true;
+	pthread_cond_broadcast(&engine->changed);
+	if (pending->detached)
+		free(pending);
+}
+
+void hp_wire_fail_all(hp_engine *engine)
+{
+	for (unsigned i = 0; i < 1024; i++)
+		while (engine->pending[i]) {
+			struct hp_pending *pending = engine->pending[i];
+			struct hpw_reply reply = { .op = pending->op, .error = engine->failed };
+
+			if (pending->apply && pending->detached)
+				pending->apply(engine, pending, &reply, NULL, 0);
+			finish(engine, pending, engine->failed);
+		}
+}
+
+void hp_wire_close_handle(hp_engine *engine, uint64_t handle)
+{
+	struct hp_pending *pending = calloc(1, sizeof *pending);
+
+	pending->detached = true;
+	hp_wire_send(engine, HP_LANE_BULK, pending,
+		     &(struct hp_request){ .head = { .op = HPW_CLOSE, .handle = handle } });
+	if (pending->done)
+		free(pending);
+}
+
+/* The entry at the cursor, or NULL if there is none or it is malformed. */
+const struct hpw_entry *hp_wire_entry(const uint8_t **cursor, const uint8_t *end)
+{
+	const struct hpw_entry *entry = (const void *)*cursor;
+	uint64_t strings;
+
+	if (*cursor == end || (size_t)(end - *cursor) < sizeof *entry)
+		return NULL;
+	strings = (uint64_t)entry->path_len + entry->target_len + entry->content_len + entry->digest_len;
+	if (entry->size % 8 || entry->size > (size_t)(end - *cursor) || strings > entry->size - sizeof *entry ||
+	    entry->size < sizeof *entry)
+		return NULL;
+	*cursor += entry->size;
+	return entry;
+}
+
+static const char *entry_path(const struct hpw_entry *entry)
+{
+	return (const char *)(entry + 1);
+}
+
+/* The tree's name for a canonical path; its parents are known, since home
+ * sends a walk from the root. NULL: a stranger's answer, ignore it. */
+static struct hp_name *name_for(hp_engine *engine, const char *path, size_t length)
+{
+	struct hp_object *directory = engine->root;
+	const char *end = path + length;
+
+	while (path < end && *path == '/')
+		path++;
+	for (;;) {
+		const char *slash = memchr(path, '/', (size_t)(end - path));
+		size_t part = slash ? (size_t)(slash - path) : (size_t)(end - path);
+		struct hp_name *name;
+
+		if (part == 0 || part > 255 || (part == 1 && path[0] == '.') || (part == 2 && path[0] == '.' && path[1] == '.'))
+			return NULL;
+		if (!slash)
+			return hp_tree_add(engine, directory, path, part);
+		name = hp_tree_find(engine, directory, path, part);
+		if (!name || !name->object || name->object->kind != HP_DIR)
+			return NULL;
+		directory = name->object;
+		path = slash + 1;
+	}
+}
+
+static bool same_thing(const struct hp_object *object, const struct hpw_entry *entry)
+{
+	if (object->attr.ino == 0 && object->kind == HP_DIR)
+		return hp_kind_of(entry->attr.mode) == HP_DIR;
+	return object->kind == hp_kind_of(entry->attr.mode) && object->attr.ino == entry->attr.ino &&
+	       object->attr.dev == entry->attr.dev;
+}
+
+/* Content that we hold and the job has not touched is out of date: who has it
+ * open keeps it, the name gets a new inode. */
+static bool changed_at_home(const struct hp_object *object, const struct hpw_entry *entry)
+{
+	return object->kind == HP_FILE_KIND && object->content != HP_CONTENT_NONE && !object->written &&
+	       !object->opened_writable &&
+	       (object->attr.size != entry->attr.size || object->attr.mtime_s != entry->attr.mtime_s ||
+		object->attr.mtime_ns != entry->attr.mtime_ns);
+}
+
+/* Newer attributes for a file the mirror has. What the job has written and home
+ * not yet seen wins. */
+void hp_refresh(hp_engine *engine, struct hp_object *object, const struct hpw_attr *attr)
+{
+	bool permit = object->attr.access != attr->access;
+
+	if (object->local)
+		return;
+	hp_object_rehome(engine, object, attr);
+	if (object->kind == HP_FILE_KIND && object->content == HP_CONTENT_NONE && attr->size != object->home_size) {
+		int fd = hp_mirror_open(engine, object, O_RDWR);
+
+		if (fd >= 0) {
+			if (ftruncate(fd, (off_t)attr->size) == 0)
+				object->home_size = attr->size;
+			hp_mirror_set_times(engine, object, fd);
+			close(fd);
+		}
+	}
+	if (permit)
+		hp_mirror_permit(engine, object);
+	hp_mirror_publish(engine, object);
+}
+
+/* What home says of one name: made, refreshed, replaced or dropped. */
+static struct hp_object *apply_name(hp_engine *engine, struct hp_name *name, const struct hpw_entry *entry)
+{
+	const char *strings = entry_path(entry) + entry->path_len;
+	struct hp_object *object = name->object;
+
+	if (object && object->local)
+		return object;
+	name->unknown = false;
+	if (entry->flags & HPW_E_ABSENT) {
+		if (object && !object->written)
+			hp_mirror_drop(engine, name);
+		return NULL;
+	}
+	if (object && (!same_thing(object, entry) || changed_at_home(object, entry))) {
+		hp_mirror_drop(engine, name);
+		object = NULL;
+	}
+	if (object) {
+		hp_refresh(engine, object, &entry->attr);
+	} else {
+		if (hp_mirror_make(engine, name, &entry->attr, strings, entry->target_len))
+			return NULL;
+		object = name->object;
+		hp_refresh(engine, object, &entry->attr);
+	}
+	if (entry->flags & HPW_E_CONTENT && object->kind == HP_FILE_KIND && object->content == HP_CONTENT_NONE &&
+	    !object->file && entry->content_len == entry->attr.size)
+		hp_mirror_fill_whole(engine, object, (const uint8_t *)strings + entry->target_len, entry->content_len);
+	return object;
+}
+
+struct hp_object *hp_apply_entry(hp_engine *engine, const struct hpw_entry *entry)
+{
+	struct hp_name *name;
+
+	if (entry->path_len == 1 && entry_path(entry)[0] == '/') {
+		hp_refresh(engine, engine->root, &entry->attr);
+		return engine->root;
+	}
+	name = name_for(engine, entry_path(entry), entry->path_len);
+	return name ? apply_name(engine, name, entry) : NULL;
+}
+
+/* LIST: the entry's path is a bare name in `directory`. */
+void hp_apply_child(hp_engine *engine, struct hp_object *directory, const struct hpw_entry *entry)
+{
+	const char *text = entry_path(entry);
+
+	if (entry->path_len > 255 || memchr(text, '/', entry->path_len) || (entry->path_len == 1 && text[0] == '.') ||
+	    (entry->path_len == 2 && text[0] == '.' && text[1] == '.'))
+		return;
+	apply_name(engine, hp_tree_add(engine, directory, text, entry->path_len), entry);
+}
+
+void hp_apply_entries(hp_engine *engine, struct hp_pending *pending, const struct hpw_reply *reply, const uint8_t *body,
+		      size_t length)
+{
+	const uint8_t *end = body + length;
+	const struct hpw_entry *entry;
+
+	(void)pending;
+	(void)reply;
+	while (body && (entry = hp_wire_entry(&body, end)))
+		hp_apply_entry(engine, entry);
+}
+
+void hp_apply_data(hp_engine *engine, struct hp_pending *pending, const struct hpw_reply *reply, const uint8_t *body,
+		   size_t length)
+{
+	size_t count = reply->count < length ? reply->count : length;
+
+	(void)engine;
+	if (!body || count == 0)
+		return;
+	pending->data = realloc(pending->data, pending->data_length + count);
+	memcpy(pending->data + pending->data_length, body, count);
+	pending->data_length += count;
+}
+
+static struct hp_pending *find_pending(hp_engine *engine, uint64_t id)
+{
+	for (struct hp_pending *pending = engine->pending[id % 1024]; pending; pending = pending->next)
+		if (pending->id == id)
+			return pending;
+	return NULL;
+}
+
+int hp_engine_feed(hp_engine *engine, int lane, const uint8_t *bytes, size_t length)
+{
+	int result = 0;
+
+	pthread_mutex_lock(&engine->lock);
+	engine->stats.bytes_in += length;
+	while (length > 0) {
+		const struct hpw_reply *reply = (const void *)bytes;
+		struct hp_pending *pending;
+
+		if (length < sizeof *reply || reply->size < sizeof *reply || reply->size % 8 || reply->size > length) {
+			result = -1;
+			break;
+		}
+		pending = find_pending(engine, reply->id);
+		if (pending && pending->lane == lane) {
+			if (pending->apply)
+				pending->apply(engine, pending, reply, (const uint8_t *)(reply + 1),
+					       reply->size - sizeof *reply);
+			if (!(reply->flags & HPW_MORE))
+				finish(engine, pending, reply->error);
+		}
+		bytes += reply->size;
+		length -= reply->size;
+	}
+	pthread_mutex_unlock(&engine->lock);
+	return result;
+}
+
+long hp_engine_next(hp_engine *engine, int lane, uint8_t *buffer, size_t room, int timeout_ms)
+{
+	struct hp_queue *queue = &engine->out[lane];
+	struct timespec until;
+	size_t taken = 0;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += timeout_ms / 1000;
+	until.tv_nsec += (timeout_ms % 1000) * 1000000L;
+	if (until.tv_nsec >= 1000000000L) {
+		until.tv_sec++;
+		until.tv_nsec -= 1000000000L;
+	}
+	pthread_mutex_lock(&engine->lock);
+	while (queue->length == queue->start && !engine->stopping)
+		if (pthread_cond_timedwait(&queue->filled, &engine->lock, &until) == ETIMEDOUT)
+			break;
+	while (queue->start + taken < queue->length) { /* whole records only */
+		uint32_t size = ((const struct hpw_request *)(queue->bytes + queue->start + taken))->size;
+
+		if (taken + size > room || (taken > 0 && taken + size > HP_MESSAGE_LIMIT))
+			break;
+		taken += size;
+	}
+	if (taken)
+		memcpy(buffer, queue->bytes + queue->start, taken);
+	queue->start += taken;
+	if (queue->start == queue->length)
+		queue->start = queue->length = 0;
+	pthread_mutex_unlock(&engine->lock);
+	return taken == 0 && engine->stopping ? -1 : (long)taken;
+}
