@@ -1,0 +1,22 @@
+# hpool-keeper: PID 1 of a job. Static, since the job's root has no library of ours.
+# Works from any directory: make -f interpose_c/csrc/keeper.mk
+CSRC := $(dir $(abspath $(lastword $(MAKEFILE_LIST))))
+BIN := $(abspath $(CSRC)../bin)
+OBJECTS_DIR := $(abspath $(CSRC)../../build/keeper)
+CC ?= gcc
+KEEPER_CFLAGS := -std=gnu11 -O2 -g -Wall -Wextra -Werror -fstack-protector-strong -D_FORTIFY_SOURCE=2
+KEEPER_SOURCES := main spec control cgroup mounts proc confine filter watch job init
+KEEPER_OBJECTS := $(KEEPER_SOURCES:%=$(OBJECTS_DIR)/%.o)
+
+.PHONY: keeper
+keeper: $(BIN)/hpool-keeper
+
+$(BIN)/hpool-keeper: $(KEEPER_OBJECTS) | $(BIN)
+	$(CC) -static -Wl,-z,noexecstack -Wl,--gc-sections -o $@.new $^
+	mv $@.new $@
+
+$(OBJECTS_DIR)/%.o: $(CSRC)keeper/%.c $(CSRC)keeper/keeper.h $(CSRC)keeper.mk | $(OBJECTS_DIR)
+	$(CC) $(KEEPER_CFLAGS) -ffunction-sections -c -o $@ $<
+
+$(BIN) $(OBJECTS_DIR):
+	mkdir -p $@

@@ -1,0 +1,96 @@
+/* The job's first process, from fork to the loader's exec.
+ *
+ * Owns: session, terminal, signals, limits, directory, descriptors. It has been
+ * confined already (PID 1 was); what it does here an ordinary process may do.
+ */
+#include "keeper.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#define LOADER "/.hpool/loader" /* HP_LOADER_PATH of hpool/shm.h */
+#define STATUS 3
+
+static _Noreturn void give_up(int status, const char *stage)
+{
+	struct hp_exec_failure failure = {.error = errno};
+	snprintf(failure.stage, sizeof failure.stage, "%s", stage);
+	(void)!write(status, &failure, sizeof failure);
+	_exit(127);
+}
+
+/* An ignored signal stays ignored over an exec: the job gets what a login gives. */
+static void reset_signals(void)
+{
+	sigset_t none;
+	for (int number = 1; number < NSIG; number++)
+		signal(number, SIG_DFL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static void take_terminal(int status, int slave)
+{
+	if (ioctl(slave, TIOCSCTTY, 0))
+		give_up(status, "terminal");
+	for (int fd = 0; fd <= 2; fd++)
+		if (dup2(slave, fd) < 0)
+			give_up(status, "terminal");
+}
+
+/* As asked, but never above what we have: raising it takes a privilege. */
+static void set_limits(int status, const struct hp_spec *spec)
+{
+	for (unsigned n = 0; n < spec->limit_count; n++) {
+		const struct hp_limit *limit = &spec->limits[n];
+		struct rlimit now, want = limit->value;
+		if (getrlimit(limit->resource, &now))
+			give_up(status, "limits");
+		if (want.rlim_max > now.rlim_max)
+			want.rlim_max = now.rlim_max;
+		if (want.rlim_cur > want.rlim_max)
+			want.rlim_cur = want.rlim_max;
+		if (setrlimit(limit->resource, &want))
+			give_up(status, "limits");
+	}
+}
+
+static _Noreturn void become_the_job(const struct hp_spec *spec, const struct hp_tty *tty, int status)
+{
+	setsid();
+	if (tty->slave >= 0)
+		take_terminal(status, tty->slave);
+	if (status != STATUS && dup3(status, STATUS, O_CLOEXEC) < 0)
+		give_up(status, "descriptors");
+	syscall(SYS_close_range, STATUS + 1, ~0u, 0);
+	if (chdir(spec->cwd))
+		give_up(STATUS, "chdir");
+	umask(spec->umask < 0 ? 022 : (mode_t)spec->umask);
+	reset_signals();
+	set_limits(STATUS, spec);
+	execve(LOADER, spec->argv, spec->envp);
+	give_up(STATUS, "exec");
+}
+
+int hp_job_spawn(const struct hp_spec *spec, const struct hp_tty *tty, int *status)
+{
+	int ends[2];
+	if (pipe2(ends, O_CLOEXEC))
+		return -errno;
+	/* Not fork(): no handlers, and the child is to be told apart by 0 alone. */
+	long job = syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
+	if (job == 0)
+		become_the_job(spec, tty, ends[1]);
+	int failed = -errno;
+	close(ends[1]);
+	*status = ends[0];
+	return job < 0 ? failed : (int)job;
+}

@@ -1,0 +1,132 @@
+/* What the keeper's files say to each other. One process, one job: the control
+ * socket and what was granted are the only state outside of arguments. */
+#ifndef HPOOL_KEEPER_H
+#define HPOOL_KEEPER_H
+
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#define HP_MUST_CHECK __attribute__((warn_unused_result))
+#define HP_AUTO_CLOSE __attribute__((cleanup(hp_auto_close)))
+
+static inline void hp_auto_close(const int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+}
+
+/* ---- spec.c: what the starter asks for ------------------------------------ */
+struct hp_limit {
+	int resource;
+	struct rlimit value;
+};
+
+struct hp_spec {
+	const char *exe, *cwd, *hostname;
+	char **argv; /* argv[0] is the loader's INFO word, then the job's own */
+	char **envp;
+	char **islands; /* NULL-terminated, as argv and envp are */
+	struct hp_limit limits[RLIM_NLIMITS];
+	unsigned limit_count;
+	int umask; /* -1: leave */
+	bool network_host;
+	bool tty;
+	unsigned short rows, columns;
+	uint64_t memory_bytes, max_processes; /* 0: unbounded */
+};
+
+/* 0 or -errno; EBADMSG for a key nobody knows. Never freed: it lives as long
+ * as the process. */
+int hp_spec_read(struct hp_spec *, int fd) HP_MUST_CHECK;
+
+/* ---- control.c: datagrams to and from the starter --------------------------- */
+struct hp_command {
+	enum { HP_NOTHING, HP_SIGNAL, HP_KILL, HP_RESIZE } kind;
+	int number;
+	unsigned short rows, columns;
+};
+
+void hp_control_open(int fd);
+int hp_control_fd(void);
+/* Records what the job is protected by: detail NULL or a word without blanks. */
+void hp_protection(const char *name, bool granted, const char *detail);
+void hp_control_send_protections(void);
+void hp_control_send_tty(int master);
+void hp_control_send(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* false: the starter is gone. */
+bool hp_control_receive(struct hp_command *);
+/* Reports `failed <errno> <stage>` and ends this process. */
+_Noreturn void hp_die(int error, const char *stage);
+
+/* ---- cgroup.c: bounds on memory and processes, where handed over ------------ */
+struct hp_cgroup {
+	int join[2];      /* cgroup.procs of the job's own groups, or -1 */
+	char made[2][4160]; /* to be removed at the end, or "" */
+	bool memory, processes;
+};
+
+void hp_cgroup_create(struct hp_cgroup *, uint64_t memory_bytes, uint64_t max_processes);
+/* Moves the calling process in. 0 or -errno. */
+int hp_cgroup_join(const struct hp_cgroup *) HP_MUST_CHECK;
+void hp_cgroup_destroy(struct hp_cgroup *);
+
+/* ---- mounts.c, proc.c: the job's file system --------------------------------- */
+/* Attaches the detached tree `root`, fills in /proc /dev /sys /tmp, makes it
+ * this mount namespace's only root. Dies on failure. */
+void hp_mounts_build(int root, const struct hp_spec *);
+void hp_proc_mount(void);
+int hp_bind(const char *from, const char *to) HP_MUST_CHECK;
+int hp_bind_read_only(const char *from, const char *to) HP_MUST_CHECK;
+int hp_mount_point(const char *name, unsigned mode) HP_MUST_CHECK;
+
+/* ---- confine.c, filter.c: what the job may ask of the kernel ------------------ */
+/* After this the process has no capability and gains none. Dies on failure. */
+void hp_confine(bool user_namespaces_closed);
+bool hp_close_user_namespaces(void);
+/* 0 or -errno. clone3 hides its flags from a filter: ENOSYS unless allowed. */
+int hp_filter_install(bool allow_clone3) HP_MUST_CHECK;
+
+/* ---- watch.c: memory of all processes, where no cgroup bounds it --------------- */
+struct hp_watch {
+	int proc; /* a proc file system of our own, or -1: nothing to watch */
+	uint64_t limit_bytes;
+};
+
+void hp_watch_open(struct hp_watch *, uint64_t limit_bytes);
+/* Milliseconds until it wants to look again, -1 never; *exceeded is set when
+ * the job has more than its share. */
+int hp_watch_look(const struct hp_watch *, bool *exceeded);
+
+/* ---- job.c: the job's first process --------------------------------------------- */
+struct hp_tty {
+	int master, slave; /* -1: no terminal */
+};
+
+/* Its pid; *status becomes readable with a struct hp_exec_failure, or at end of
+ * file once the loader runs. */
+int hp_job_spawn(const struct hp_spec *, const struct hp_tty *, int *status) HP_MUST_CHECK;
+
+struct hp_exec_failure {
+	int error;
+	char stage[28];
+};
+
+/* ---- init.c: PID 1 ------------------------------------------------------------------ */
+struct hp_init {
+	const struct hp_spec *spec;
+	const struct hp_cgroup *cgroup;
+	int root;    /* detached tree of the mirror */
+	int starter; /* pidfd, or -1 */
+	int alive;   /* end of file: the supervisor is gone */
+	uint64_t others; /* tasks outside the job that count against its RLIMIT_NPROC */
+};
+
+_Noreturn void hp_init_run(struct hp_init *);
+
+#endif

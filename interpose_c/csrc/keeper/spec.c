@@ -1,0 +1,143 @@
+/* Reads the spec: NUL-terminated strings, key and value in turn.
+ *
+ * Owns: its syntax. The bytes come from the starter, which is trusted; they
+ * are checked all the same, so that a mistake is a sentence and not a crash.
+ */
+#include "keeper.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+static bool read_number(const char **text, uint64_t *value)
+{
+	char *end;
+	errno = 0;
+	*value = strtoull(*text, &end, 10);
+	if (end == *text || errno || **text == '-')
+		return false;
+	*text = *end == ' ' ? end + 1 : end;
+	return true;
+}
+
+static bool read_bound(const char **text, rlim_t *value)
+{
+	static const char unlimited[] = "unlimited";
+	if (strncmp(*text, unlimited, sizeof unlimited - 1))
+		return read_number(text, value);
+	*value = RLIM_INFINITY;
+	*text += sizeof unlimited - 1;
+	if (**text == ' ')
+		++*text;
+	return true;
+}
+
+static bool read_limit(struct hp_spec *spec, const char *text)
+{
+	struct hp_limit *limit = &spec->limits[spec->limit_count];
+	uint64_t resource;
+	if (spec->limit_count == RLIM_NLIMITS || !read_number(&text, &resource) || resource >= RLIM_NLIMITS)
+		return false;
+	limit->resource = (int)resource;
+	spec->limit_count++;
+	return read_bound(&text, &limit->value.rlim_cur) && read_bound(&text, &limit->value.rlim_max) && !*text;
+}
+
+static bool read_tty(struct hp_spec *spec, const char *text)
+{
+	uint64_t rows, columns;
+	if (!read_number(&text, &rows) || !read_number(&text, &columns) || *text)
+		return false;
+	spec->tty = true;
+	spec->rows = (unsigned short)rows;
+	spec->columns = (unsigned short)columns;
+	return rows <= UINT16_MAX && columns <= UINT16_MAX;
+}
+
+static bool read_umask(struct hp_spec *spec, const char *text)
+{
+	char *end;
+	spec->umask = (int)strtoul(text, &end, 8);
+	return *text && !*end && spec->umask >= 0 && spec->umask <= 0777;
+}
+
+/* Keys with one string; the repeated ones are counted and stored by the caller. */
+static bool read_single(struct hp_spec *spec, const char *key, char *value)
+{
+	const char *text = value;
+	if (!strcmp(key, "exe"))
+		spec->exe = value;
+	else if (!strcmp(key, "cwd"))
+		spec->cwd = value;
+	else if (!strcmp(key, "hostname"))
+		spec->hostname = value;
+	else if (!strcmp(key, "umask"))
+		return read_umask(spec, value);
+	else if (!strcmp(key, "rlimit"))
+		return read_limit(spec, value);
+	else if (!strcmp(key, "tty"))
+		return read_tty(spec, value);
+	else if (!strcmp(key, "network"))
+		return spec->network_host = !strcmp(value, "host"), spec->network_host || !strcmp(value, "none");
+	else if (!strcmp(key, "memory_bytes"))
+		return read_number(&text, &spec->memory_bytes) && !*text;
+	else if (!strcmp(key, "max_processes"))
+		return read_number(&text, &spec->max_processes) && !*text;
+	else
+		return false;
+	return true;
+}
+
+static char *info_word(const char *exe)
+{
+	static const char prefix[] = "hpool:";
+	char *word = malloc(sizeof prefix + strlen(exe));
+	if (word != NULL)
+		strcpy(strcpy(word, prefix) + sizeof prefix - 1, exe);
+	return word;
+}
+
+int hp_spec_read(struct hp_spec *spec, int fd)
+{
+	struct stat file;
+	if (fstat(fd, &file))
+		return -errno;
+	*spec = (struct hp_spec){.umask = -1};
+	size_t size = (size_t)file.st_size;
+	char *text = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+	if (text == MAP_FAILED)
+		return size ? -errno : -EBADMSG;
+	if (text[size - 1] != '\0')
+		return -EBADMSG;
+	size_t strings = 0;
+	for (const char *at = text; at < text + size; at += strlen(at) + 1)
+		strings++;
+	/* Room for every value in each list, INFO and the ends: simple, and small. */
+	char **lists = calloc(3 * (strings / 2 + 2), sizeof *lists);
+	if (lists == NULL)
+		return -ENOMEM;
+	spec->argv = lists;
+	spec->envp = spec->argv + strings / 2 + 2;
+	spec->islands = spec->envp + strings / 2 + 2;
+	size_t args = 1, envs = 0, islands = 0;
+	if (strings % 2)
+		return -EBADMSG;
+	for (char *key = text; key < text + size;) {
+		char *value = key + strlen(key) + 1;
+		if (!strcmp(key, "arg"))
+			spec->argv[args++] = value;
+		else if (!strcmp(key, "env"))
+			spec->envp[envs++] = value;
+		else if (!strcmp(key, "island"))
+			spec->islands[islands++] = value;
+		else if (!read_single(spec, key, value))
+			return -EBADMSG;
+		key = value + strlen(value) + 1;
+	}
+	if (spec->exe == NULL || spec->cwd == NULL || spec->exe[0] != '/' || spec->cwd[0] != '/')
+		return -EBADMSG;
+	spec->argv[0] = info_word(spec->exe);
+	return spec->argv[0] ? 0 : -ENOMEM;
+}
