@@ -15,7 +15,7 @@ int main(void)
 	show("bottom");
 	struct stat st;
 	TRY(stat("../../bottom", &st));
-	YES(getcwd(cwd, sizeof(cwd)) == NULL && errno == ENAMETOOLONG);
+	VALUE(syscall(SYS_getcwd, cwd, sizeof(cwd)));
 	char large[8192];
 	YES(getcwd(large, sizeof(large)) == NULL || strlen(large) > 6000);
 	MUST(fchdir(top));

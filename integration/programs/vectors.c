@@ -21,7 +21,8 @@ int main(void)
 	VALUE(lseek(fd, 0, SEEK_END));
 	VALUE(preadv2(fd, in, 3, 0, RWF_HIPRI) >= 0 || errno == EOPNOTSUPP);
 	VALUE(pwritev2(fd, out, 3, 20, RWF_DSYNC));
-	VALUE(readv(fd, in, -1));
+	volatile int negative = -1;
+	VALUE(readv(fd, in, negative));
 	VALUE(readv(fd, NULL, 0));
 	VALUE(preadv(fd, in, 3, -5));
 	int big = MUST(open("big.bin", O_RDONLY));
