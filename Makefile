@@ -3,6 +3,7 @@
 # make check  format, lint, types, import rules, unit tests; under a minute
 # make build  the C parts again, in place
 SHELL := /bin/bash
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
 BIN := .venv/bin
 C_FILES = $(shell find shadow sandbox interpose_c integration tests -name '*.[ch]' | sort)
 C_INPUTS = $(shell find shadow sandbox interpose_c -name '*.[chS]' -o -name '*.def' -o -name '*.mk' -o -name '*.lds' -o -name 'build_*.py')
@@ -50,8 +51,10 @@ format: .venv/tools
 stubs: .venv/tools
 	$(BIN)/python -m hpool.matchmaker.api.generate
 
+# What an older build left in build/lib would end up in the wheel.
 wheel: .venv/tools
-	$(BIN)/python -m build --wheel --outdir dist
+	rm -rf build/lib* build/bdist*
+	$(BIN)/python -m build --no-isolation --wheel --outdir dist
 
 clean:
 	rm -rf build dist interpose_c/bin *.egg-info
