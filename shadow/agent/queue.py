@@ -1,0 +1,214 @@
+"""The queue at work: feeds events to the lifecycle, stores what follows, and does it.
+
+Owns: live jobs and the shadow of each. Leaves to others: decisions (lifecycle), the disk (store),
+gRPC (service), the matchmaker (advertise).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import logging
+import os
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from hpool.matchmaker.api.values import JobAd
+from hpool.matchmaker.model.clock import Clock
+from hpool.matchmaker.model.errors import NoSuchJob, ShadowLost
+from hpool.matchmaker.model.ids import JobId
+from hpool.matchmaker.model.states import JobState
+from hpool.shadow import lifecycle
+from hpool.shadow.agent.shadows import Report, Shadow, Shadows
+from hpool.shadow.api import custody
+from hpool.shadow.api.job import OUTCOME, JobDescription, Outcome, Problem
+from hpool.shadow.api.queue import ClaimReply, ClaimRequest, SubmitReply
+from hpool.shadow.lifecycle import Job
+from hpool.shadow.store import Store
+
+log = logging.getLogger("queue")
+
+ADOPTION_PERIOD_S: Final = 0.5
+ORPHANED: Final = "it ended without a word"
+
+
+class Queue:
+    """All jobs of one agent. Everything runs on one event loop; commits are short and in line."""
+
+    def __init__(
+        self, store: Store, shadows: Shadows, spool: Path, clock: Clock, on_change: Callable[[], None]
+    ) -> None:
+        self._store = store
+        self._shadows = shadows
+        self._spool = spool
+        self._clock = clock
+        self._on_change = on_change
+        self._jobs: dict[JobId, Job] = {}
+        self._ads: dict[JobId, JobAd] = {}
+        self._owners: dict[JobId, tuple[int, int]] = {}
+        self._live: dict[JobId, Shadow] = {}
+        self._adopting: set[asyncio.Task[None]] = set()
+
+    @property
+    def is_busy(self) -> bool:
+        return bool(self._jobs)
+
+    def count(self, *states: JobState) -> int:
+        return sum(job.state in states for job in self._jobs.values())
+
+    def idle_ads(self) -> tuple[JobAd, ...]:
+        return tuple(
+            self._ads[job_id]._replace(ticket=job.ticket)
+            for job_id, job in self._jobs.items()
+            if job.state is JobState.IDLE and job_id in self._ads
+        )
+
+    async def submit(self, description: JobDescription) -> SubmitReply:
+        """On disk and with a shadow when this returns."""
+        shadow = await self._shadows.take()
+        job = self._store.accept(description, secrets.token_hex(16), self._clock.now_s())
+        attach_secret = secrets.token_hex(16)
+        job_id = job.job_id
+        self._jobs[job_id] = job
+        self._live[job_id] = shadow
+        self._owners[job_id] = (description.uid, description.gid)
+        self._ads[job_id] = JobAd(
+            job_id=str(job_id),
+            ticket=job.ticket,
+            owner=description.owner,
+            cpus=description.cpus,
+            memory_bytes=description.memory_bytes,
+            arch=os.uname().machine,
+            submitted_at_s=job.submitted_at_s,
+        )
+        spool = self._spool / str(job_id)
+        shadow.follow(lambda report: self._reported(job_id, report), lambda: self._shadow_gone(job_id))
+        shadow.tell(custody.Assignment(str(job_id), description, attach_secret, os.fsencode(spool)))
+        self._on_change()
+        log.info("job %s: accepted, shadow %d", job_id, shadow.pid)
+        return SubmitReply(str(job_id), shadow.address, attach_secret)
+
+    def claim(self, request: ClaimRequest) -> ClaimReply:
+        """Checks everything again; a refusal is an ordinary answer."""
+        try:
+            job = self._jobs[JobId.parse(request.job_id)]
+        except (KeyError, ValueError):
+            return ClaimReply(refusal=f"there is no job {request.job_id}")
+        ad = self._ads[job.job_id]
+        if (ad.arch, True, True) != (
+            request.arch,
+            ad.cpus <= request.cpus,
+            ad.memory_bytes <= request.memory_bytes,
+        ):
+            return ClaimReply(refusal="the machine does not fit the job")
+        secret = secrets.token_hex(16)
+        event = lifecycle.ClaimAsked(self._clock.now_s(), request.ticket, request.machine, secret)
+        try:
+            self._apply(job, event, "claimed", machine=request.machine)
+        except lifecycle.Refused as refusal:
+            log.info("job %s: claim of %s refused: %s", job.job_id, request.machine, refusal)
+            return ClaimReply(refusal=str(refusal))
+        uid, gid = self._owners[job.job_id]
+        return ClaimReply("", self._live[job.job_id].address, secret, uid, gid)
+
+    def remove(self, job_id: JobId) -> None:
+        """Raises NoSuchJob. The end comes later, as a report."""
+        job = self._jobs.get(job_id)
+        if job is None:
+            raise NoSuchJob(str(job_id))
+        event = lifecycle.RemovalAsked(self._clock.now_s(), "hpool was told to remove it")
+        self._apply(job, event, "removal asked")
+
+    def adopt(self) -> None:
+        """After a start: jobs of a former agent go on if their shadow lives, else have an end."""
+        for job in self._store.unfinished():
+            self._jobs[job.job_id] = job
+            task = asyncio.create_task(self._adopt(job.job_id))
+            self._adopting.add(task)
+            task.add_done_callback(self._adopting.discard)
+
+    def end_all(self, why: str) -> None:
+        """The agent was told to end: so must the jobs whose home it keeps."""
+        for shadow in self._live.values():
+            shadow.tell(custody.Removal(why))
+
+    async def _adopt(self, job_id: JobId) -> None:
+        spool = self._spool / str(job_id)
+        while _is_locked(spool / "lock"):
+            await asyncio.sleep(ADOPTION_PERIOD_S)
+        try:
+            outcome = OUTCOME.decode((spool / "outcome").read_bytes())
+        except OSError:
+            outcome = Outcome.failure(Problem.of(ShadowLost("it ended together with the agent")))
+        self._ended(job_id, outcome)
+
+    def _reported(self, job_id: JobId, report: Report) -> None:
+        job = self._jobs.get(job_id)
+        if job is None:
+            return
+        now_s = self._clock.now_s()
+        match report:
+            case custody.JobStarted(machine):
+                self._apply(job, lifecycle.StartReported(now_s), "started", machine=machine)
+                self._shadows.prepare_next()
+            case custody.NeverStarted(why):
+                log.info("job %s: never started on %s: %s", job_id, job.machine, why)
+                event = lifecycle.ClaimLedNowhere(now_s, secrets.token_hex(16), why)
+                self._apply(job, event, "returned", why=why)
+            case custody.JobEnded(outcome):
+                self._ended(job_id, outcome)
+
+    def _shadow_gone(self, job_id: JobId) -> None:
+        shadow = self._live.pop(job_id, None)
+        if shadow is not None:
+            shadow.close()
+        if job_id in self._jobs:
+            self._ended(job_id, Outcome.failure(Problem.of(ShadowLost(ORPHANED))))
+        self._shadows.prepare_next()
+
+    def _ended(self, job_id: JobId, outcome: Outcome) -> None:
+        job = self._jobs[job_id]
+        event = lifecycle.EndReported(self._clock.now_s(), outcome)
+        self._apply(job, event, "ended", status=outcome.shell_status)
+        log.info("job %s: %s, status %d", job_id, self._jobs[job_id].state.value, outcome.shell_status)
+        del self._jobs[job_id]
+        self._ads.pop(job_id, None)
+        self._owners.pop(job_id, None)
+        _remove_spool(self._spool / str(job_id))
+
+    def _apply(self, job: Job, event: lifecycle.Event, kind: str, **facts: object) -> None:
+        after, commands = lifecycle.step(job, event)
+        if after != job:
+            self._store.save(after, kind, **facts)
+            self._jobs[job.job_id] = after
+        shadow = self._live.get(job.job_id)
+        for command in commands:
+            match command:
+                case lifecycle.AdvertiseAgain():
+                    self._on_change()
+                case lifecycle.AdmitStarter(secret, machine) if shadow is not None:
+                    shadow.tell(custody.Claimed(secret, machine))
+                case lifecycle.EndJob(why) if shadow is not None:
+                    shadow.tell(custody.Removal(why))
+                case lifecycle.ConfirmEnd() if shadow is not None:
+                    shadow.tell(custody.Recorded())
+
+
+def _is_locked(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def _remove_spool(spool: Path) -> None:
+    for name in ("lock", "outcome"):
+        (spool / name).unlink(missing_ok=True)
+    if spool.exists():
+        spool.rmdir()

@@ -1,0 +1,103 @@
+"""The agent's gRPC face.
+
+Owns: who may call what: the user's token for the user's commands, the pool's token for claims.
+Leaves to others: everything that is done then (queue).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from hpool.matchmaker.hosting import rpc
+from hpool.matchmaker.model.errors import CouldNotStart, HpoolError
+from hpool.matchmaker.model.ids import JobId
+from hpool.matchmaker.model.states import JobState
+from hpool.shadow.agent.advertise import Advertiser
+from hpool.shadow.agent.queue import Queue
+from hpool.shadow.api import queue as api
+from hpool.shadow.api.job import Problem
+from hpool.shadow.store import Store, StoredJob
+
+
+class AgentService:
+    """Thin on purpose."""
+
+    def __init__(
+        self,
+        queue: Queue,
+        store: Store,
+        advertiser: Advertiser,
+        *,
+        user_token: str,
+        pool_token: str,
+        touch: Callable[[], None],
+    ) -> None:
+        self._queue = queue
+        self._store = store
+        self._advertiser = advertiser
+        self._user_token = user_token
+        self._pool_token = pool_token
+        self._touch = touch
+
+    def handler(self) -> Any:
+        return rpc.service(
+            {
+                api.SUBMIT: self.submit,
+                api.CLAIM: self.claim,
+                api.QUEUE: self.queue,
+                api.REMOVE: self.remove,
+                api.AGENT_STATUS: self.status,
+            }
+        )
+
+    async def submit(self, request: api.SubmitRequest, context: Any) -> api.SubmitReply:
+        await rpc.admit(context, rpc.TOKEN_KEY, self._user_token)
+        self._touch()
+        try:
+            return await self._queue.submit(request.job)
+        except (OSError, TimeoutError) as error:
+            problem = CouldNotStart("job's shadow", str(error), "the agent's log")
+            return api.SubmitReply("", "", "", Problem.of(problem))
+
+    async def claim(self, request: api.ClaimRequest, context: Any) -> api.ClaimReply:
+        await rpc.admit(context, rpc.TOKEN_KEY, self._pool_token)
+        return self._queue.claim(request)
+
+    async def queue(self, request: api.QueueRequest, context: Any) -> api.QueueReply:
+        await rpc.admit(context, rpc.TOKEN_KEY, self._user_token)
+        rows = self._store.history(request.limit) if request.history else self._store.queue()
+        return api.QueueReply(tuple(_summary(row) for row in rows))
+
+    async def remove(self, request: api.RemoveRequest, context: Any) -> api.RemoveReply:
+        await rpc.admit(context, rpc.TOKEN_KEY, self._user_token)
+        try:
+            self._queue.remove(JobId.parse(request.job_id))
+        except HpoolError as error:
+            return api.RemoveReply(Problem.of(error))
+        return api.RemoveReply()
+
+    async def status(self, _request: api.AgentStatusRequest, context: Any) -> api.AgentStatusReply:
+        await rpc.admit(context, rpc.TOKEN_KEY, self._user_token)
+        return api.AgentStatusReply(
+            matchmaker=self._advertiser.matchmaker,
+            matchmaker_reached=self._advertiser.is_connected,
+            idle=self._queue.count(JobState.IDLE),
+            running=self._queue.count(JobState.CLAIMED, JobState.RUNNING),
+            finished=self._store.finished_count(),
+        )
+
+
+def _summary(stored: StoredJob) -> api.JobSummary:
+    job = stored.job
+    return api.JobSummary(
+        job_id=str(job.job_id),
+        owner=stored.owner,
+        state=job.state.value,
+        arguments=stored.arguments,
+        directory=stored.directory,
+        submitted_at_s=job.submitted_at_s,
+        changed_at_s=job.changed_at_s,
+        machine=job.machine,
+        outcome=job.outcome,
+    )

@@ -1,0 +1,103 @@
+"""Shadow processes as the agent sees them: forked from a nursery, one ready in advance.
+
+Owns: forking, the link to each, noticing their end. Leaves to others: what their reports mean (queue).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Final
+
+from hpool.matchmaker.hosting.nursery import Child, Nursery
+from hpool.shadow.api import custody
+from hpool.shadow.api.custody import FROM_SHADOW, TO_SHADOW, FramedLink
+
+log = logging.getLogger("shadows")
+
+READY_WITHIN_S: Final = 20.0
+
+Report = custody.JobStarted | custody.NeverStarted | custody.JobEnded
+
+
+class Shadow:
+    """One shadow process that listens and may have a job."""
+
+    def __init__(self, child: Child, link: FramedLink, address: str) -> None:
+        self.pid = child.pid
+        self.address = address
+        self._link = link
+        self._listening: asyncio.Task[None] | None = None
+
+    def tell(self, message: custody.ToShadow) -> None:
+        self._link.send(message)
+
+    def follow(self, on_report: Callable[[Report], None], on_gone: Callable[[], None]) -> None:
+        """From now on reports go to `on_report`; after the last, `on_gone` is called once."""
+
+        async def listen() -> None:
+            while (message := await self._link.receive()) is not None:
+                on_report(message)
+            on_gone()
+
+        self._listening = asyncio.create_task(listen())
+
+    def close(self) -> None:
+        self._link.close()
+
+
+class Shadows:
+    """The supply of shadows. `take` is quick because one waits already."""
+
+    def __init__(self, listen_host: str, advertise_host: str | None) -> None:
+        arguments = ["--listen-host", listen_host]
+        if advertise_host:
+            arguments += ["--advertise-host", advertise_host]
+        self._nursery = Nursery("hpool.shadow.job.process", arguments)
+        self._spare: asyncio.Task[Shadow] | None = None
+
+    def start(self) -> None:
+        self._nursery.start()
+        self._prepare()
+
+    async def take(self) -> Shadow:
+        """A shadow that listens. Raises ConnectionError or TimeoutError if none can be had."""
+        if self._spare is None:
+            self._prepare()
+        assert self._spare is not None
+        spare, self._spare = self._spare, None
+        try:
+            return await spare
+        except ConnectionError:
+            # The nursery died, perhaps long ago: a new one, once.
+            return await self._raise_one()
+
+    def prepare_next(self) -> None:
+        """Called when a job is on its way and there is time again."""
+        if self._spare is None:
+            self._prepare()
+
+    def _prepare(self) -> None:
+        self._spare = asyncio.create_task(self._raise_one())
+        self._spare.add_done_callback(_notice)
+
+    async def _raise_one(self) -> Shadow:
+        child = await self._nursery.fork()
+        streams = await asyncio.open_connection(sock=child.link)
+        link = FramedLink(streams, FROM_SHADOW, TO_SHADOW)
+        async with asyncio.timeout(READY_WITHIN_S):
+            message = await link.receive()
+        if not isinstance(message, custody.Ready):
+            raise ConnectionError("a shadow ended before it was ready")
+        return Shadow(child, link, message.address)
+
+    def close(self) -> None:
+        if self._spare is not None:
+            self._spare.cancel()
+        self._nursery.close()
+
+
+def _notice(task: asyncio.Task[Shadow]) -> None:
+    if not task.cancelled() and task.exception() is not None:
+        log.warning("no spare shadow: %s", task.exception())
