@@ -1,0 +1,341 @@
+/* Changes of names, and policy's say on changes. */
+#define _GNU_SOURCE
+#include "internal.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+
+/* A program the job writes must not run with root's rights: where home is root's,
+ * set-uid and set-gid bits of files are left out. (Other users can only give away
+ * their own rights, as they can at home.) */
+uint32_t hp_safe_mode(const hp_home *home, uint32_t mode)
+{
+	mode &= S_IFMT | 07777;
+	if (home->user.is_root && !S_ISDIR(mode))
+		mode &= ~(uint32_t)(S_ISUID | S_ISGID);
+	return mode;
+}
+
+static struct hp_text directory_of(struct hp_text path)
+{
+	while (path.length > 0 && path.bytes[path.length - 1] != '/')
+		path.length--;
+	if (path.length > 0)
+		path.length--;
+	return path;
+}
+
+static bool is_proc(struct hp_text path)
+{
+	return path.length >= 5 && memcmp(path.bytes, "/proc", 5) == 0 && (path.length == 5 || path.bytes[5] == '/');
+}
+
+int hp_may_read(hp_lane *lane, int fd, struct hp_text path, uint32_t share)
+{
+	if (share != HP_SHARE_HIDE)
+		return 0;
+	/* The job has a /proc of its own; no flag would give it home's. */
+	if (!is_proc(path) && (fd < 0 || hp_user_may(fd, "", R_OK)))
+		hp_refusal_note(lane->home, "read", path.bytes, path.length);
+	return EACCES;
+}
+
+int hp_may_write(hp_lane *lane, int fd, struct hp_text path, uint32_t share)
+{
+	if (share == HP_SHARE_RW)
+		return 0;
+	if (share == HP_SHARE_HIDE)
+		return hp_may_read(lane, fd, path, share);
+	if (hp_user_may(fd, "", W_OK)) {
+		path = directory_of(path);
+		hp_refusal_note(lane->home, "write", path.bytes, path.length);
+	}
+	return EACCES;
+}
+
+int hp_may_change(hp_lane *lane, const struct hp_found *found, bool plain_directory)
+{
+	const struct hp_policy *policy = &lane->home->policy;
+	struct hp_text path = found->path;
+
+	if (found->parent_share == HP_SHARE_RW && found->share == HP_SHARE_RW &&
+	    (plain_directory || !hp_policy_guards_below(policy, path.bytes, path.length)))
+		return 0;
+	if (hp_user_may(found->parent_fd, "", W_OK | X_OK)) {
+		if (found->parent_share != HP_SHARE_RW)
+			path = directory_of(path);
+		hp_refusal_note(lane->home, "write", path.bytes, path.length);
+	}
+	return EACCES;
+}
+
+void hp_entry_of(hp_lane *lane, int fd, const char *name, struct hp_text path, uint32_t share)
+{
+	struct hp_walk *walk = &lane->walk;
+	struct hp_text target = hp_no_text();
+	struct hpw_attr attr;
+
+	if (hp_attr_read(lane->home, fd, name, &attr) != 0)
+		return; /* gone again already: the reply is still true */
+	hp_attr_limit(lane->home, fd, name, share, &attr);
+	if (S_ISLNK(attr.mode)) {
+		if (hp_read_link(fd, name, &walk->link, &walk->link_room, &walk->link_len) != 0)
+			return;
+		target = (struct hp_text){ walk->link, walk->link_len };
+	}
+	hp_entry(lane, 0, path, target, &attr);
+}
+
+void hp_entry_of_handle(hp_lane *lane, struct hp_handle *handle)
+{
+	struct hpw_attr attr;
+
+	if (hp_attr_read(lane->home, handle->fd, "", &attr) != 0)
+		return;
+	hp_attr_limit(lane->home, handle->fd, "", handle->share, &attr);
+	pthread_mutex_lock(&lane->home->lock); /* a rename may change the path */
+	hp_entry(lane, 0, (struct hp_text){ handle->path, handle->path_len }, hp_no_text(), &attr);
+	pthread_mutex_unlock(&lane->home->lock);
+}
+
+void hp_entry_parent(hp_lane *lane, const struct hp_found *found)
+{
+	struct hp_walk *walk = &lane->walk;
+	struct hpw_attr attr;
+
+	if (hp_attr_read(lane->home, found->parent_fd, "", &attr) != 0)
+		return;
+	hp_attr_limit(lane->home, found->parent_fd, "", found->parent_share, &attr);
+	if (walk->depth > 0 && walk->frames[walk->depth - 1].fd == found->parent_fd)
+		walk->frames[walk->depth - 1].attr = attr;
+	hp_entry(lane, HPW_E_PARENT, directory_of(found->path), hp_no_text(), &attr);
+}
+
+void hp_changed(hp_lane *lane, bool names_move)
+{
+	uint64_t before = atomic_fetch_add(&lane->home->generation, 1);
+
+	if (!names_move && lane->walk.generation == before)
+		lane->walk.generation = before + 1;
+}
+
+static bool exists(const struct hp_found *found)
+{
+	struct stat st;
+
+	return fstatat(found->parent_fd, found->name, &st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+static int make(hp_lane *lane, const struct hp_call *call, const struct hp_found *found)
+{
+	const struct hpw_request *head = call->head;
+	uint32_t type = head->mode & S_IFMT;
+	char *text;
+	int error;
+
+	switch (head->op) {
+	case HPW_MKDIR:
+		return mkdirat(found->parent_fd, found->name, head->mode & 07777) == 0 ? 0 : errno;
+	case HPW_MKNOD:
+		if (type != 0 && type != S_IFREG && type != S_IFIFO && type != S_IFSOCK)
+			return EPERM;
+		return mknodat(found->parent_fd, found->name, hp_safe_mode(lane->home, head->mode), 0) == 0 ? 0 :
+													      errno;
+	default:
+		text = strndup(call->second.bytes, call->second.length);
+		if (text == NULL)
+			return ENOMEM;
+		error = symlinkat(text, found->parent_fd, found->name) == 0 ? 0 : errno;
+		free(text);
+		return error;
+	}
+}
+
+void hp_op_make(hp_lane *lane, const struct hp_call *call)
+{
+	struct hp_found found;
+	int error = hp_walk(lane, call->first, HP_WALK_PARENT, &found);
+
+	if (error == 0 && found.slash && call->head->op != HPW_MKDIR)
+		error = exists(&found) ? EEXIST : ENOENT;
+	if (error == 0 && hp_is_dots(found.name))
+		error = EEXIST;
+	if (error == 0 && hp_may_change(lane, &found, call->head->op == HPW_MKDIR) != 0)
+		error = exists(&found) ? EEXIST : EACCES; /* mkdir -p counts on EEXIST */
+	if (error == 0)
+		error = make(lane, call, &found);
+	hp_reply_open(lane, call->head, call->head->op);
+	if (error == 0) {
+		hp_changed(lane, false);
+		hp_entry_of(lane, found.parent_fd, found.name, found.path, found.share);
+		hp_entry_parent(lane, &found);
+	}
+	hp_reply_close(lane, error, 0);
+}
+
+void hp_op_remove(hp_lane *lane, const struct hp_call *call)
+{
+	bool directory = call->head->op == HPW_RMDIR;
+	struct hp_found found;
+	struct hpw_attr attr;
+	int error = hp_walk(lane, call->first, HP_WALK_PARENT, &found);
+
+	if (error == EEXIST) /* the root */
+		error = directory ? EBUSY : EISDIR;
+	if (error == 0 && hp_is_dots(found.name))
+		error = !directory ? EISDIR : found.name[1] == 0 ? EINVAL : ENOTEMPTY;
+	if (error == 0)
+		error = hp_walk_look(lane, &found);
+	if (error == 0 && found.slash && !S_ISDIR(found.attr.mode))
+		error = ENOTDIR;
+	if (error == 0 && hp_may_change(lane, &found, false) != 0)
+		error = EACCES;
+	if (error == 0 && unlinkat(found.parent_fd, found.name, directory ? AT_REMOVEDIR : 0) != 0)
+		error = errno;
+	hp_reply_open(lane, call->head, call->head->op);
+	if (error == 0) {
+		hp_changed(lane, false);
+		if (!directory && hp_attr_read(lane->home, found.fd, "", &attr) == 0 && attr.nlink != 0)
+			hp_entry_of(lane, found.fd, "", found.path, found.share);
+		hp_entry_parent(lane, &found);
+	}
+	hp_reply_close(lane, error, 0);
+	hp_found_release(&found);
+}
+
+/* Parents of two names that are walked one after the other stay held: the first in
+ * lane->other, the second in lane->walk. */
+static int walk_two(hp_lane *lane, const struct hp_call *call, struct hp_found *from, struct hp_found *to)
+{
+	int error = hp_walk(lane, call->first, HP_WALK_PARENT, from);
+
+	*to = (struct hp_found){ .fd = -1 };
+	if (error == 0)
+		error = hp_is_dots(from->name) ? EBUSY : hp_walk_look(lane, from);
+	if (error == EEXIST)
+		error = EBUSY;
+	if (error != 0)
+		return error;
+	hp_walk_swap(lane);
+	return hp_walk(lane, call->second, HP_WALK_PARENT, to);
+}
+
+static void two_parents(hp_lane *lane, const struct hp_found *from, const struct hp_found *to)
+{
+	struct hp_text a = directory_of(from->path), b = directory_of(to->path);
+
+	hp_entry_parent(lane, to);
+	if (a.length != b.length || memcmp(a.bytes, b.bytes, a.length) != 0)
+		hp_entry_parent(lane, from);
+}
+
+void hp_op_rename(hp_lane *lane, const struct hp_call *call)
+{
+	uint32_t flags = call->head->arg;
+	struct hp_found from, to;
+	int error = walk_two(lane, call, &from, &to);
+
+	if (error == 0 && hp_is_dots(to.name))
+		error = EBUSY;
+	if (error == EEXIST)
+		error = EBUSY;
+	if (error == 0 && (flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE)))
+		error = flags & ~7u ? EINVAL : EPERM; /* a white-out is a device */
+	if (error == 0 && (from.slash || to.slash) && !S_ISDIR(from.attr.mode))
+		error = ENOTDIR;
+	if (error == 0 && (flags & RENAME_NOREPLACE) && exists(&to))
+		error = EEXIST;
+	if (error == 0 && (flags & RENAME_EXCHANGE)) {
+		error = hp_walk_look(lane, &to);
+	}
+	if (error == 0 && (hp_may_change(lane, &from, false) != 0 || hp_may_change(lane, &to, false) != 0))
+		error = EACCES;
+	if (error == 0 && syscall(SYS_renameat2, from.parent_fd, from.name, to.parent_fd, to.name, flags) != 0)
+		error = errno;
+	hp_reply_open(lane, call->head, HPW_RENAME);
+	if (error == 0) {
+		hp_changed(lane, true);
+		if (flags & RENAME_EXCHANGE) {
+			/* Parked handles under either name find out by their inode: ESTALE. */
+			hp_entry_of(lane, from.parent_fd, from.name, from.path, from.share);
+		} else {
+			hp_handles_renamed(lane->home, from.path.bytes, from.path.length, to.path.bytes,
+					   to.path.length);
+		}
+		hp_entry_of(lane, to.parent_fd, to.name, to.path, to.share);
+		two_parents(lane, &from, &to);
+	}
+	hp_reply_close(lane, error, 0);
+	hp_found_release(&from);
+	hp_found_release(&to);
+}
+
+/* The very inode that was checked gets the name. Both names must be writable by
+ * policy: a link in a writable place would else make a read-only file writable. */
+static int link_handle(const hp_home *home, int fd, const struct hp_found *to)
+{
+	char number[16];
+
+	snprintf(number, sizeof(number), "%d", fd);
+	return linkat(home->proc_fd, number, to->parent_fd, to->name, AT_SYMLINK_FOLLOW) == 0 ? 0 : errno;
+}
+
+void hp_op_link(hp_lane *lane, const struct hp_call *call)
+{
+	struct hp_found from, to;
+	int error = walk_two(lane, call, &from, &to);
+
+	if (error == 0 && hp_is_dots(to.name))
+		error = EEXIST;
+	if (error == 0 && from.slash && !S_ISDIR(from.attr.mode))
+		error = ENOTDIR;
+	if (error == 0 && exists(&to))
+		error = EEXIST;
+	if (error == 0 && to.slash)
+		error = ENOENT;
+	if (error == 0 && S_ISDIR(from.attr.mode))
+		error = EPERM;
+	if (error == 0 && (hp_may_change(lane, &from, false) != 0 || hp_may_change(lane, &to, false) != 0))
+		error = EACCES;
+	if (error == 0)
+		error = link_handle(lane->home, from.fd, &to);
+	hp_reply_open(lane, call->head, HPW_LINK);
+	if (error == 0) {
+		hp_changed(lane, false);
+		hp_entry_of(lane, to.parent_fd, to.name, to.path, to.share);
+		hp_entry_parent(lane, &to);
+	}
+	hp_reply_close(lane, error, 0);
+	hp_found_release(&from);
+	hp_found_release(&to);
+}
+
+void hp_op_linkfile(hp_lane *lane, const struct hp_call *call)
+{
+	struct hp_found found = { .fd = -1 };
+	struct hp_handle *handle;
+	int error = hp_handle_get(lane, call->head->handle, &handle);
+
+	if (error == 0 && !handle->unnamed)
+		error = EPERM; /* any other file has a name, and LINK checks it */
+	if (error == 0)
+		error = hp_walk(lane, call->first, HP_WALK_PARENT, &found);
+	if (error == 0 && (hp_is_dots(found.name) || exists(&found)))
+		error = EEXIST;
+	if (error == 0 && found.slash)
+		error = ENOENT;
+	if (error == 0)
+		error = hp_may_change(lane, &found, false);
+	if (error == 0)
+		error = link_handle(lane->home, handle->fd, &found);
+	hp_reply_open(lane, call->head, HPW_LINKFILE);
+	if (error == 0) {
+		hp_changed(lane, false);
+		hp_entry_of(lane, found.parent_fd, found.name, found.path, found.share);
+		hp_entry_parent(lane, &found);
+	}
+	hp_reply_close(lane, error, 0);
+	hp_handle_put(lane->home, handle);
+}

@@ -1,0 +1,195 @@
+/* What the job may see and change: rules by canonical path, secrets by inode too. */
+#define _GNU_SOURCE
+#include "internal.h"
+
+#include <fcntl.h>
+#include <fnmatch.h>
+#include <stdlib.h>
+#include <sys/sysmacros.h>
+#include <time.h>
+
+#define REFRESH_MS 1000
+
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static bool has_wildcard(const char *text)
+{
+	return strpbrk(text, "*?[") != NULL;
+}
+
+static int rule_init(struct hp_rule *rule, const struct hp_home_rule *given)
+{
+	size_t length = strlen(given->path);
+	char *name;
+
+	if (given->path[0] != '/' || length > HPW_MAX_PATH || given->share > HP_SHARE_HIDE)
+		return -EINVAL;
+	while (length > 0 && given->path[length - 1] == '/')
+		length--;
+	rule->path = strndup(given->path, length);
+	rule->shown = strdup(given->path);
+	if (rule->path == NULL || rule->shown == NULL)
+		return -ENOMEM;
+	rule->share = given->share;
+	name = strrchr(rule->path, '/');
+	if (name != NULL && given->share == HP_SHARE_HIDE && has_wildcard(name + 1)) {
+		rule->pattern = strdup(name + 1);
+		if (rule->pattern == NULL)
+			return -ENOMEM;
+		*name = 0;
+	}
+	rule->length = (uint32_t)strlen(rule->path);
+	return 0;
+}
+
+int hp_policy_init(struct hp_policy *policy, const struct hp_home_policy *given)
+{
+	int error = 0;
+
+	if (given->fallback > HP_SHARE_HIDE)
+		return -EINVAL;
+	policy->fallback = given->fallback;
+	policy->rules = calloc((size_t)given->count + 1, sizeof(*policy->rules));
+	policy->secrets = calloc(2 * (size_t)given->count + 1, sizeof(*policy->secrets));
+	if (policy->rules == NULL || policy->secrets == NULL)
+		return -ENOMEM;
+	for (unsigned i = 0; i < given->count && error == 0; i++) {
+		policy->count++;
+		error = rule_init(&policy->rules[i], &given->rules[i]);
+	}
+	policy->refreshed_ms = INT64_MIN / 2;
+	return error;
+}
+
+void hp_policy_free(struct hp_policy *policy)
+{
+	for (unsigned i = 0; i < policy->count; i++) {
+		free(policy->rules[i].path);
+		free(policy->rules[i].pattern);
+		free(policy->rules[i].shown);
+	}
+	free(policy->rules);
+	free(policy->secrets);
+}
+
+static uint64_t learn_secret(struct hp_secret *secret, const char *path, int flags)
+{
+	struct statx stx;
+
+	if (statx(AT_FDCWD, path, flags | AT_NO_AUTOMOUNT, STATX_INO, &stx) != 0) {
+		secret->ino = 0;
+		return 0;
+	}
+	secret->dev = makedev(stx.stx_dev_major, stx.stx_dev_minor);
+	secret->ino = stx.stx_ino;
+	return 1ull << (stx.stx_ino % 64);
+}
+
+/* Two lanes may do this at once: each field is written whole, and the mask is
+ * only widened until both have ended. */
+void hp_policy_refresh(struct hp_policy *policy)
+{
+	int64_t now = now_ms(), last = policy->refreshed_ms;
+	uint64_t mask = 0;
+
+	if (now - last < REFRESH_MS || !atomic_compare_exchange_strong(&policy->refreshed_ms, &last, now))
+		return;
+	for (unsigned i = 0; i < policy->count; i++) {
+		const struct hp_rule *rule = &policy->rules[i];
+
+		if (rule->share != HP_SHARE_HIDE || rule->pattern != NULL || rule->length == 0)
+			continue;
+		mask |= learn_secret(&policy->secrets[2 * i], rule->path, AT_SYMLINK_NOFOLLOW);
+		mask |= learn_secret(&policy->secrets[2 * i + 1], rule->path, 0);
+		atomic_fetch_or(&policy->secret_mask, mask);
+	}
+	policy->secret_mask = mask;
+}
+
+bool hp_policy_is_secret(const struct hp_policy *policy, uint64_t dev, uint64_t ino)
+{
+	if (!((policy->secret_mask >> (ino % 64)) & 1))
+		return false;
+	for (unsigned i = 0; i < 2 * policy->count; i++)
+		if (policy->secrets[i].ino == ino && policy->secrets[i].dev == dev)
+			return true;
+	return false;
+}
+
+uint32_t hp_policy_child(const struct hp_policy *policy, uint32_t inherited, const char *path, size_t length)
+{
+	uint32_t share = inherited;
+	bool named = false;
+
+	for (unsigned i = 0; i < policy->count; i++) {
+		const struct hp_rule *rule = &policy->rules[i];
+
+		if (rule->pattern == NULL) {
+			if (rule->length == length && memcmp(rule->path, path, length) == 0) {
+				share = rule->share; /* later rules win */
+				named = true;
+			}
+		} else if (!named && length > rule->length + 1 && path[rule->length] == '/' &&
+			   memcmp(rule->path, path, rule->length) == 0) {
+			char name[HP_NAME_MAX + 1];
+			size_t name_len = length - rule->length - 1;
+
+			if (name_len > HP_NAME_MAX || memchr(path + rule->length + 1, '/', name_len) != NULL)
+				continue;
+			memcpy(name, path + rule->length + 1, name_len);
+			name[name_len] = 0;
+			if (fnmatch(rule->pattern, name, 0) == 0)
+				share = HP_SHARE_HIDE;
+		}
+	}
+	return share;
+}
+
+bool hp_policy_is_rule(const struct hp_policy *policy, const char *path, size_t length)
+{
+	for (unsigned i = 0; i < policy->count; i++)
+		if (policy->rules[i].pattern == NULL && policy->rules[i].length == length &&
+		    memcmp(policy->rules[i].path, path, length) == 0)
+			return true;
+	return false;
+}
+
+static bool is_below(const struct hp_rule *rule, const char *path, size_t length)
+{
+	if (memcmp(rule->path, path, rule->length < length ? rule->length : length) != 0)
+		return false;
+	return (rule->length > length && rule->path[length] == '/') ||
+	       (rule->length == length && rule->pattern != NULL);
+}
+
+bool hp_policy_has_below(const struct hp_policy *policy, const char *path, size_t length)
+{
+	for (unsigned i = 0; i < policy->count; i++)
+		if (policy->rules[i].length >= length && is_below(&policy->rules[i], path, length))
+			return true;
+	return false;
+}
+
+bool hp_policy_guards_below(const struct hp_policy *policy, const char *path, size_t length)
+{
+	for (unsigned i = 0; i < policy->count; i++)
+		if (policy->rules[i].share != HP_SHARE_RW && policy->rules[i].length >= length &&
+		    is_below(&policy->rules[i], path, length))
+			return true;
+	return false;
+}
+
+bool hp_policy_shares_below(const struct hp_policy *policy, const char *path, size_t length)
+{
+	for (unsigned i = 0; i < policy->count; i++)
+		if (policy->rules[i].share != HP_SHARE_HIDE && policy->rules[i].length >= length &&
+		    is_below(&policy->rules[i], path, length))
+			return true;
+	return false;
+}
