@@ -14,7 +14,7 @@ C_INPUTS = $(shell find shadow sandbox interpose_c -name '*.[chS]' -o -name '*.d
 .venv/runtime: pyproject.toml setup.py .ci/venv
 	.ci/venv .venv
 	$(BIN)/pip install -q --no-build-isolation -e .
-	touch $@
+	touch $@ build/parts
 
 .venv/tools: .venv/runtime
 	$(BIN)/pip install -q --no-build-isolation -e '.[dev]'

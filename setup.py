@@ -85,7 +85,7 @@ class BuildExt(build_ext):
             environment = dict(os.environ)
             # A jobserver of the calling make is not ours to use.
             environment.pop("MAKEFLAGS", None)
-            subprocess.run(["make", "--no-print-directory", "-f", str(path)], check=True, env=environment)
+            subprocess.run(["make", "-s", "-f", str(path)], check=True, env=environment)
             built.append(name)
         return built
 
