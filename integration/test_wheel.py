@@ -1,0 +1,130 @@
+"""An installed wheel works as well as the checkout.
+
+Owns: sdist, wheel, a fresh virtual environment, another user's first run. Leaves to others: what `hpool run`
+promises in general.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+ROOT: Final = Path(__file__).resolve().parents[1]
+NOBODY: Final = 65534
+NOT_SOURCES: Final = (
+    ".venv",
+    ".git",
+    ".*_cache",
+    "build",
+    "dist",
+    "bin",
+    "*.so",
+    "*.egg-info",
+    "__pycache__",
+)
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def place() -> Iterator[Path]:
+    """A directory everybody may enter, with short names."""
+    with tempfile.TemporaryDirectory(prefix="hpool-wheel-") as name:
+        os.chmod(name, 0o755)
+        yield Path(name)
+
+
+@pytest.fixture(scope="module")
+def wheel(place: Path) -> Path:
+    """Built from the sdist, so that what MANIFEST.in forgets is missed here."""
+    sources = place / "sources"
+    shutil.copytree(ROOT, sources, ignore=shutil.ignore_patterns(*NOT_SOURCES))
+    subprocess.run(
+        [sys.executable, "-m", "build", "--no-isolation", "--outdir", place / "dist", sources],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return next((place / "dist").glob("*.whl"))
+
+
+@pytest.fixture(scope="module")
+def installed(place: Path, wheel: Path) -> Path:
+    """The bin directory of a new environment. Dependencies come from this one's: they are not on trial."""
+    environment = place / "venv"
+    base = Path(sys.executable).resolve()
+    python = base if readable_by_others(base) else Path("/usr/bin/python3")
+    subprocess.run([python, "-m", "venv", "--without-pip", environment], check=True)
+    pip = [sys.executable, "-m", "pip", "--python", environment / "bin" / "python"]
+    subprocess.run([*pip, "install", "-q", "--no-deps", wheel], check=True)
+    own = Path(sysconfig.get_paths()["purelib"])
+    if not readable_by_others(own / "grpc" / "__init__.py"):
+        copied = place / "dependencies"
+        shutil.copytree(own, copied, ignore=shutil.ignore_patterns("__editable__*", "__pycache__"))
+        own = copied
+    # Not a directory of .pth files for this environment: the checkout's own import hook stays out.
+    site = next((environment / "lib").glob("python*/site-packages"))
+    (site / "dependencies.pth").write_text(f"{own}\n")
+    return environment / "bin"
+
+
+def readable_by_others(path: Path) -> bool:
+    return all(step.stat().st_mode & 0o005 for step in (path, *path.parents))
+
+
+def test_the_wheel_says_which_machine_it_is_for(wheel: Path) -> None:
+    assert wheel.name.endswith("-cp311-abi3-linux_x86_64.whl")
+
+
+def test_nothing_of_the_checkout_is_imported(installed: Path, place: Path) -> None:
+    asked = "import hpool.shadow, hpool.interpose_c.executables as e; print(hpool.shadow.__file__, e.LOADER)"
+    printed = subprocess.run(
+        [installed / "python", "-I", "-c", asked], cwd="/", check=True, capture_output=True, text=True
+    ).stdout
+    assert all(word.startswith(str(place / "venv")) for word in printed.split())
+
+
+def test_another_user_runs_a_program_with_it(installed: Path, place: Path) -> None:
+    home = place / "home"
+    work = home / "work"
+    work.mkdir(parents=True)
+    (work / "input").write_text("b\na\n")
+    as_user: dict[str, int | list[int]] = {}
+    if os.getuid() == 0:
+        as_user = {"user": NOBODY, "group": NOBODY, "extra_groups": []}
+        for path in (home, work, work / "input"):
+            os.chown(path, NOBODY, NOBODY)
+    environment = {"PATH": f"{installed}:/usr/bin:/bin", "HOME": str(home), "LANG": "C.UTF-8"}
+    try:
+        done = subprocess.run(
+            [installed / "hpool", "run", "sh", "-c", "sort input > output; cat output; exit 7"],
+            cwd=work,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+            **as_user,  # type: ignore[call-overload]
+        )
+        assert (done.returncode, done.stdout, done.stderr) == (7, "a\nb\n", "")
+        assert (work / "output").read_text() == "a\nb\n"
+        if os.getuid() == 0:
+            assert (work / "output").stat().st_uid == NOBODY
+    finally:
+        subprocess.run(
+            [installed / "hpool", "pool", "stop"],
+            env=environment,
+            check=False,
+            capture_output=True,
+            **as_user,  # type: ignore[call-overload]
+        )
