@@ -64,7 +64,7 @@ def installed(place: Path, wheel: Path) -> Path:
     base = Path(sys.executable).resolve()
     python = base if readable_by_others(base) else Path("/usr/bin/python3")
     subprocess.run([python, "-m", "venv", "--without-pip", environment], check=True)
-    pip = [sys.executable, "-m", "pip", "--python", environment / "bin" / "python"]
+    pip = [sys.executable, "-m", "pip", "--python", str(environment / "bin" / "python")]
     subprocess.run([*pip, "install", "-q", "--no-deps", wheel], check=True)
     own = Path(sysconfig.get_paths()["purelib"])
     if not readable_by_others(own / "grpc" / "__init__.py"):
