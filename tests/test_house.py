@@ -28,7 +28,7 @@ PURE = (
 )
 IMPURE = {"grpc", "asyncio", "socket", "subprocess", "time", "random"}
 # The compiler's own headers, and the kernel's.
-FREESTANDING = re.compile(r"(stdint|stddef)\.h|(linux|asm|asm-generic)/.+\.h")
+FREESTANDING = re.compile(r"std(int|def|bool)\.h|(linux|asm|asm-generic)/.+\.h")
 INCLUDE = re.compile(r'^\s*#\s*include\s+(?:<(?P<system>[^>]+)>|"(?P<own>[^"]+)")', re.M)
 
 
