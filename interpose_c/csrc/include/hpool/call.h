@@ -13,9 +13,14 @@ struct hp_call {
 	struct hp_regs *regs;
 };
 
-/* Returns what the caller gets in rax: a value or -errno. Runs on the shim's
- * own stack, in the caller's context, never as a signal handler. */
+/* Returns what the caller gets in rax: a value or -errno; or HP_PASS. Runs on
+ * the shim's own stack, in the caller's context, never as a signal handler. */
 typedef long (*hp_handler)(struct hp_call *);
+
+/* Not a value the kernel returns: the entry then issues the caller's call
+ * unchanged, on the caller's own stack and registers, as if there had been no
+ * handler. What may block or be interrupted goes this way. */
+#define HP_PASS (-0x7fffffffffff0001L)
 
 /* NULL: the call is passed through on the caller's own stack and registers. */
 extern const hp_handler hp_handlers[];

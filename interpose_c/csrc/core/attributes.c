@@ -1,0 +1,289 @@
+/* stat and its kin: the kernel's answer, with what home says laid over it. */
+#include "core.h"
+
+#define STATX_MINE 0x1fffu
+
+bool hp_home_attr(uint64_t inode, struct hp_attr_entry *entry)
+{
+	const struct hp_attr_entry *shared = &hp_attributes[inode % HP_ATTR_COUNT];
+	uint32_t before;
+
+	do {
+		before = __atomic_load_n(&shared->sequence, __ATOMIC_ACQUIRE);
+		memcpy(entry, (const void *)shared, sizeof *entry);
+		__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	} while (before & 1 || __atomic_load_n(&shared->sequence, __ATOMIC_RELAXED) != before);
+	if (entry->inode != inode) {
+		/* another inode with the same place in the table: ask */
+		struct hp_ask ask = { .op = HP_REQ_ATTR, .base = inode, .reply = entry, .room = sizeof *entry };
+
+		if (entry->inode == 0)
+			return false;
+		if (hp_ask(&ask) != 0 || ask.reply_len != sizeof *entry || entry->inode != inode)
+			return false;
+	}
+	if (entry->flags & HP_ATTR_UNKNOWN) {
+		struct hp_ask ask = { .op = HP_REQ_NAME, .base = inode, .arg = { HP_WANT_STAT } };
+
+		if (hp_ask(&ask) == HP_RETRY)
+			memcpy(entry, (const void *)shared, sizeof *entry);
+	}
+	return !(entry->flags & (HP_ATTR_LOCAL | HP_ATTR_HIDDEN));
+}
+
+bool hp_is_home(uint64_t dev, uint64_t inode)
+{
+	struct hp_attr_entry entry;
+
+	return hp_channel && dev == hp_channel->mirror_dev && hp_home_attr(inode, &entry);
+}
+
+static bool is_regular(uint32_t mode)
+{
+	return (mode & 0170000) == 0100000;
+}
+
+void hp_overlay(struct hp_stat *stat)
+{
+	struct hp_attr_entry entry;
+	const struct hpw_attr *attr = &entry.attr;
+
+	if (!hp_channel || stat->dev != hp_channel->mirror_dev || !hp_home_attr(stat->ino, &entry))
+		return;
+	stat->dev = attr->dev;
+	stat->ino = attr->ino;
+	stat->nlink = attr->nlink;
+	stat->mode = attr->mode;
+	stat->uid = attr->uid;
+	stat->gid = attr->gid;
+	stat->rdev = attr->rdev;
+	stat->blksize = attr->blksize;
+	stat->atime_s = (uint64_t)attr->atime_s;
+	stat->atime_ns = attr->atime_ns;
+	if (is_regular(attr->mode) &&
+	    (stat->mtime_s != (uint64_t)entry.local_mtime_s || stat->mtime_ns != entry.local_mtime_ns)) {
+		int64_t offset = hp_channel->clock_offset_ns; /* the job wrote: its times in home's clock */
+		int64_t mtime = (int64_t)stat->mtime_s * 1000000000 + (int64_t)stat->mtime_ns + offset;
+
+		stat->mtime_s = stat->ctime_s = (uint64_t)(mtime / 1000000000);
+		stat->mtime_ns = stat->ctime_ns = (uint64_t)(mtime % 1000000000);
+		return;
+	}
+	if (!is_regular(attr->mode))
+		stat->size = (int64_t)attr->size;
+	stat->blocks = (int64_t)attr->blocks;
+	stat->mtime_s = (uint64_t)attr->mtime_s;
+	stat->mtime_ns = attr->mtime_ns;
+	stat->ctime_s = (uint64_t)attr->ctime_s;
+	stat->ctime_ns = attr->ctime_ns;
+}
+
+/* newfstatat, with faults but without the overlay: the mirror's own numbers. */
+long hp_stat_path(int dirfd, const char *path, struct hp_stat *stat, int flags)
+{
+	long result = hp_syscall4(__NR_newfstatat, dirfd, (long)path, (long)stat, flags);
+
+	for (int round = 0; hp_channel && (result == -ENOENT || result == -EACCES) && round < 4; round++) {
+		if (!hp_fault(dirfd, path, result, HP_WANT_STAT, flags & HP_AT_NOFOLLOW, &result))
+			break;
+		result = hp_syscall4(__NR_newfstatat, dirfd, (long)path, (long)stat, flags);
+	}
+	return result;
+}
+
+static long stat_to(int dirfd, long path, long user, int flags)
+{
+	struct hp_stat stat;
+	char alias[HP_EXE_MAX + 4];
+	const char *exe;
+	long result = hp_stat_path(dirfd, (const char *)path, (struct hp_stat *)user, flags);
+
+	if (result || !hp_channel)
+		return result;
+	if (path && !(flags & HP_AT_NOFOLLOW) && (exe = hp_exe_alias((const char *)path, alias, sizeof alias)) != NULL)
+		result = hp_stat_path(AT_FDCWD, exe, (struct hp_stat *)user, 0);
+	memcpy(&stat, (const void *)user, sizeof stat);
+	hp_overlay(&stat);
+	memcpy((void *)user, &stat, sizeof stat);
+	return result;
+}
+
+long hp_call_stat(struct hp_call *call)
+{
+	return stat_to(AT_FDCWD, call->arg[0], call->arg[1], 0);
+}
+
+long hp_call_lstat(struct hp_call *call)
+{
+	return stat_to(AT_FDCWD, call->arg[0], call->arg[1], HP_AT_NOFOLLOW);
+}
+
+long hp_call_newfstatat(struct hp_call *call)
+{
+	return stat_to((int)call->arg[0], call->arg[1], call->arg[2], (int)call->arg[3]);
+}
+
+long hp_call_fstat(struct hp_call *call)
+{
+	struct hp_stat stat;
+	long result = hp_syscall2(__NR_fstat, call->arg[0], call->arg[1]);
+
+	if (result || !hp_channel)
+		return result;
+	memcpy(&stat, (const void *)call->arg[1], sizeof stat);
+	hp_overlay(&stat);
+	memcpy((void *)call->arg[1], &stat, sizeof stat);
+	return 0;
+}
+
+/* dev_t as struct stat carries it, from the two halves that statx has. */
+static uint64_t make_dev(uint32_t major, uint32_t minor)
+{
+	return (minor & 0xffu) | (uint64_t)(major & 0xfffu) << 8 | (uint64_t)(minor & ~0xffu) << 12 |
+	       (uint64_t)(major & ~0xfffu) << 32;
+}
+
+static void overlay_statx(struct statx *user)
+{
+	struct hp_stat stat = { 0 };
+	struct hp_attr_entry entry;
+
+	stat.dev = make_dev(user->stx_dev_major, user->stx_dev_minor);
+	stat.ino = user->stx_ino;
+	if (stat.dev != hp_channel->mirror_dev || !hp_home_attr(stat.ino, &entry))
+		return;
+	stat.size = (int64_t)user->stx_size;
+	stat.blocks = (int64_t)user->stx_blocks;
+	stat.mtime_s = (uint64_t)user->stx_mtime.tv_sec;
+	stat.mtime_ns = user->stx_mtime.tv_nsec;
+	hp_overlay(&stat);
+	user->stx_dev_major = (uint32_t)((stat.dev >> 8 & 0xfff) | (stat.dev >> 32 & ~0xfffull));
+	user->stx_dev_minor = (uint32_t)((stat.dev & 0xff) | (stat.dev >> 12 & ~0xffull));
+	user->stx_ino = stat.ino;
+	user->stx_nlink = (uint32_t)stat.nlink;
+	user->stx_mode = (uint16_t)stat.mode;
+	user->stx_uid = stat.uid;
+	user->stx_gid = stat.gid;
+	user->stx_size = (uint64_t)stat.size;
+	user->stx_blocks = (uint64_t)stat.blocks;
+	user->stx_blksize = (uint32_t)stat.blksize;
+	user->stx_atime.tv_sec = (int64_t)stat.atime_s;
+	user->stx_atime.tv_nsec = (uint32_t)stat.atime_ns;
+	user->stx_mtime.tv_sec = (int64_t)stat.mtime_s;
+	user->stx_mtime.tv_nsec = (uint32_t)stat.mtime_ns;
+	user->stx_ctime.tv_sec = (int64_t)stat.ctime_s;
+	user->stx_ctime.tv_nsec = (uint32_t)stat.ctime_ns;
+	user->stx_btime.tv_sec = entry.attr.btime_s;
+	user->stx_btime.tv_nsec = entry.attr.btime_ns;
+	if (entry.attr.btime_s)
+		user->stx_mask |= 0x800u; /* STATX_BTIME */
+}
+
+long hp_call_statx(struct hp_call *call)
+{
+	int dirfd = (int)call->arg[0], flags = (int)call->arg[2];
+	const char *path = (const char *)call->arg[1];
+	char alias[HP_EXE_MAX + 4];
+	const char *exe;
+	long mask = hp_channel ? (call->arg[3] | 0x7ff) : call->arg[3];
+	long result = hp_syscall5(__NR_statx, dirfd, (long)path, flags, mask, call->arg[4]);
+
+	if (!hp_channel)
+		return result;
+	for (int round = 0; (result == -ENOENT || result == -EACCES) && round < 4; round++) {
+		if (!hp_fault(dirfd, path, result, HP_WANT_STAT, flags & HP_AT_NOFOLLOW, &result))
+			return result;
+		result = hp_syscall5(__NR_statx, dirfd, (long)path, flags, mask, call->arg[4]);
+	}
+	if (result)
+		return result;
+	if (path && !(flags & HP_AT_NOFOLLOW) && (exe = hp_exe_alias(path, alias, sizeof alias)) != NULL)
+		result = hp_syscall5(__NR_statx, AT_FDCWD, (long)exe, 0, mask, call->arg[4]);
+	overlay_statx((struct statx *)call->arg[4]);
+	return result;
+}
+
+/* The mirror's mode bits say what has come, not what is allowed: answer from
+ * what home would allow. */
+static long access_to(int dirfd, long path, int mode, int flags)
+{
+	struct hp_attr_entry entry;
+	struct hp_stat stat;
+	char alias[HP_EXE_MAX + 4];
+	const char *exe;
+	long result;
+
+	if (!hp_channel)
+		return HP_PASS;
+	if (mode & ~7 || flags & ~(0x200 | HP_AT_NOFOLLOW | HP_AT_EMPTY_PATH))
+		return -EINVAL;
+	result = hp_stat_path(dirfd, (const char *)path, &stat, flags & (HP_AT_NOFOLLOW | HP_AT_EMPTY_PATH));
+	if (result)
+		return result;
+	if (path && (exe = hp_exe_alias((const char *)path, alias, sizeof alias)) != NULL)
+		result = hp_stat_path(AT_FDCWD, exe, &stat, 0);
+	if (result)
+		return result;
+	if (stat.dev != hp_channel->mirror_dev || !hp_home_attr(stat.ino, &entry))
+		return HP_PASS;
+	return (uint32_t)mode & ~entry.attr.access ? -EACCES : 0;
+}
+
+long hp_call_access(struct hp_call *call)
+{
+	return access_to(AT_FDCWD, call->arg[0], (int)call->arg[1], 0);
+}
+
+long hp_call_faccessat(struct hp_call *call)
+{
+	return access_to((int)call->arg[0], call->arg[1], (int)call->arg[2], 0);
+}
+
+long hp_call_faccessat2(struct hp_call *call)
+{
+	return access_to((int)call->arg[0], call->arg[1], (int)call->arg[2], (int)call->arg[3]);
+}
+
+/* ---- file systems ---------------------------------------------------------- */
+
+static long statfs_of(long result, uint64_t dev, uint64_t inode, long user)
+{
+	struct hp_ask ask = { .op = HP_REQ_STATFS, .base = inode };
+	char reply[120];
+	int64_t answer;
+
+	if (result || !hp_is_home(dev, inode))
+		return result;
+	ask.reply = reply;
+	ask.room = sizeof reply;
+	answer = hp_ask(&ask);
+	if (answer < 0)
+		return (long)answer;
+	if (ask.reply_len == sizeof reply)
+		memcpy((void *)user, reply, sizeof reply);
+	return 0;
+}
+
+long hp_call_statfs(struct hp_call *call)
+{
+	struct hp_stat stat;
+	long result;
+
+	if (!hp_channel)
+		return HP_PASS;
+	result = hp_stat_path(AT_FDCWD, (const char *)call->arg[0], &stat, 0);
+	if (result)
+		return result;
+	result = hp_syscall2(__NR_statfs, call->arg[0], call->arg[1]);
+	return statfs_of(result, stat.dev, stat.ino, call->arg[1]);
+}
+
+long hp_call_fstatfs(struct hp_call *call)
+{
+	struct hp_stat stat;
+	long result = hp_syscall2(__NR_fstatfs, call->arg[0], call->arg[1]);
+
+	if (result || hp_syscall2(__NR_fstat, call->arg[0], (long)&stat))
+		return result;
+	return statfs_of(result, stat.dev, stat.ino, call->arg[1]);
+}

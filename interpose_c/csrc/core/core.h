@@ -1,0 +1,123 @@
+/* What the handlers share.
+ *
+ * Rule for the caller's memory: it is touched directly only after the kernel
+ * has read or written the same bytes for the same call, so a bad pointer gives
+ * EFAULT from the kernel and never a fault in here; else hp_copy_in/out.
+ */
+#ifndef HPOOL_CORE_H
+#define HPOOL_CORE_H
+
+#include <linux/errno.h>
+#include <linux/fcntl.h>
+#include <linux/stat.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "hpool/call.h"
+#include "hpool/channel.h"
+#include "hpool/sys.h"
+
+#define HP_PATH_MAX 4096u
+#define HP_AT_EMPTY_PATH 0x1000
+#define HP_AT_NOFOLLOW 0x100
+#define HP_O_CREAT 0100
+#define HP_O_EXCL 0200
+#define HP_O_TRUNC 01000
+#define HP_O_APPEND 02000
+#define HP_O_DIRECTORY 0200000
+#define HP_O_NOFOLLOW 0400000
+#define HP_O_PATH 010000000
+#define HP_O_TMPFILE_BIT 020000000
+#define HP_O_CLOEXEC 02000000
+
+/* asm/stat.h's struct stat for x86-64. */
+struct hp_stat {
+	uint64_t dev, ino, nlink;
+	uint32_t mode, uid, gid, pad0;
+	uint64_t rdev;
+	int64_t size, blksize, blocks;
+	uint64_t atime_s, atime_ns, mtime_s, mtime_ns, ctime_s, ctime_ns;
+	int64_t unused[3];
+};
+_Static_assert(sizeof(struct hp_stat) == 144, "struct stat");
+
+/* ---- fault.c ---- */
+struct hp_ask {
+	uint16_t op;
+	uint64_t base, base2;
+	int64_t arg[8];
+	const void *data1, *data2;
+	uint32_t len1, len2;
+	uint64_t value[4];
+	void *reply; /* where reply data goes, at most `room` bytes */
+	uint32_t room, reply_len;
+};
+int64_t hp_ask(struct hp_ask *ask);
+
+/* A name as the starter wants it: (base, path). Valid while `text` lives. */
+struct hp_where {
+	uint64_t base;
+	const char *path;
+	uint32_t length;
+	bool foreign; /* neither home's nor /tmp: /proc, /dev, ... */
+	char text[2 * HP_PATH_MAX];
+};
+void hp_locate(int dirfd, const char *path, struct hp_where *where);
+
+/* After a native call on (dirfd, path) gave `error`: true if the call should be
+ * made again, else *result is what the caller gets. */
+bool hp_fault(int dirfd, const char *path, long error, enum hp_want want, bool nofollow, long *result);
+/* ENOENT that needs no question: the directory's names are all known. */
+bool hp_surely_absent(int dirfd, const char *path);
+
+/* ---- attributes.c ---- */
+/* What home says of a mirror inode; false: the object is local. */
+bool hp_home_attr(uint64_t inode, struct hp_attr_entry *entry);
+bool hp_is_home(uint64_t dev, uint64_t inode);
+void hp_overlay(struct hp_stat *stat);
+long hp_stat_path(int dirfd, const char *path, struct hp_stat *stat, int flags);
+
+/* ---- descriptors.c ---- */
+#define HP_FD_PLAIN 1u
+#define HP_FD_FILE 16u /* HP_FD_FILE + number */
+uint32_t hp_fd_kind(int fd);
+void hp_fd_forget(int fd);
+void hp_fd_set(int fd, uint32_t kind);
+/* The file's entry if the descriptor is one that needs care, else NULL. */
+struct hp_file *hp_fd_file(int fd);
+
+/* ---- special.c ---- */
+/* /proc/.../exe: what the program should find there, or NULL. */
+const char *hp_exe_alias(const char *path, char *room, unsigned size);
+long hp_umask(void);
+
+/* ---- small things ---- */
+long hp_copy_in(void *to, const void *user, unsigned long length);
+long hp_copy_out(void *user, const void *from, unsigned long length);
+
+static inline size_t hp_strlen(const char *text)
+{
+	size_t length = 0;
+
+	while (text[length])
+		length++;
+	return length;
+}
+
+static inline bool hp_starts(const char *text, const char *with)
+{
+	while (*with)
+		if (*text++ != *with++)
+			return false;
+	return true;
+}
+
+static inline bool hp_equal(const char *a, const char *b)
+{
+	while (*a && *a == *b)
+		a++, b++;
+	return *a == *b;
+}
+
+#endif

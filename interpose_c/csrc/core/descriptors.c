@@ -1,0 +1,114 @@
+/* What each descriptor stands for: nothing of ours, or a file that needs care.
+ *
+ * A table per process, filled at first use by looking at the inode; whatever
+ * gives a number a new meaning sets it back to "unknown". A vfork child has
+ * descriptors of its own but this memory with its parent: it only forgets,
+ * never stores.
+ */
+#include "core.h"
+
+#define HP_FDS 65536
+
+static uint32_t kinds[HP_FDS];
+
+void hp_fd_forget(int fd)
+{
+	if (fd >= 0 && fd < HP_FDS)
+		__atomic_store_n(&kinds[fd], 0, __ATOMIC_RELAXED);
+}
+
+void hp_fd_set(int fd, uint32_t kind)
+{
+	if (fd >= 0 && fd < HP_FDS)
+		__atomic_store_n(&kinds[fd], hp_in_vfork_child() ? 0 : kind, __ATOMIC_RELAXED);
+}
+
+static uint32_t classify(int fd)
+{
+	struct hp_attr_entry entry;
+	struct hp_stat stat;
+
+	if (hp_syscall2(__NR_fstat, fd, (long)&stat))
+		return 0;
+	if (stat.dev != hp_channel->mirror_dev || (stat.mode & 0170000) != 0100000 || !hp_home_attr(stat.ino, &entry) ||
+	    entry.file == 0 || entry.file >= HP_FILES)
+		return HP_FD_PLAIN;
+	return HP_FD_FILE + entry.file;
+}
+
+uint32_t hp_fd_kind(int fd)
+{
+	uint32_t kind;
+
+	if (!hp_channel || fd < 0)
+		return HP_FD_PLAIN;
+	kind = fd < HP_FDS ? __atomic_load_n(&kinds[fd], __ATOMIC_RELAXED) : 0;
+	if (kind)
+		return kind;
+	kind = classify(fd);
+	if (kind)
+		hp_fd_set(fd, kind);
+	return kind;
+}
+
+struct hp_file *hp_fd_file(int fd)
+{
+	uint32_t kind = hp_fd_kind(fd);
+
+	return kind >= HP_FD_FILE ? &hp_channel->files[kind - HP_FD_FILE] : NULL;
+}
+
+long hp_call_close(struct hp_call *call)
+{
+	int fd = (int)call->arg[0];
+	uint32_t kind = fd >= 0 && fd < HP_FDS ? __atomic_load_n(&kinds[fd], __ATOMIC_RELAXED) : 0;
+	int error;
+
+	if (!hp_channel)
+		return HP_PASS;
+	hp_fd_forget(fd);
+	if (kind < HP_FD_FILE || !__atomic_load_n(&hp_channel->files[kind - HP_FD_FILE].error, __ATOMIC_RELAXED))
+		return HP_PASS;
+	error = __atomic_exchange_n(&hp_channel->files[kind - HP_FD_FILE].error, 0, __ATOMIC_SEQ_CST);
+	hp_syscall1(__NR_close, fd);
+	return -error;
+}
+
+long hp_call_close_range(struct hp_call *call)
+{
+	unsigned long first = (unsigned)call->arg[0], last = (unsigned)call->arg[1];
+
+	for (unsigned long fd = first; fd <= last && fd < HP_FDS; fd++)
+		hp_fd_forget((int)fd);
+	return HP_PASS;
+}
+
+long hp_call_dup(struct hp_call *call)
+{
+	(void)call; /* the new number was closed before, so it is unknown */
+	return HP_PASS;
+}
+
+long hp_call_dup2(struct hp_call *call)
+{
+	if (call->arg[0] != call->arg[1])
+		hp_fd_forget((int)call->arg[1]);
+	return HP_PASS;
+}
+
+long hp_call_dup3(struct hp_call *call)
+{
+	return hp_call_dup2(call);
+}
+
+long hp_call_fcntl(struct hp_call *call)
+{
+	(void)call;
+	return HP_PASS;
+}
+
+long hp_call_flock(struct hp_call *call)
+{
+	(void)call; /* excludes the processes of this job */
+	return HP_PASS;
+}

@@ -1,0 +1,226 @@
+/* open and its kin, and the other calls that only need a name to be there. */
+#include "core.h"
+
+struct hp_open_how {
+	uint64_t flags, mode, resolve;
+};
+
+static bool writes(uint64_t flags)
+{
+	return (flags & 3) != 0;
+}
+
+static long native_open(int dirfd, const char *path, const struct hp_open_how *how, bool extended)
+{
+	if (extended)
+		return hp_syscall4(__NR_openat2, dirfd, (long)path, (long)how, sizeof *how);
+	return hp_syscall4(__NR_openat, dirfd, (long)path, (long)how->flags, (long)how->mode);
+}
+
+/* The native open succeeded. 0: it may stand; 1: home must be asked first. */
+static int examine(long fd, const struct hp_open_how *how)
+{
+	struct hp_attr_entry entry;
+	struct hp_stat stat;
+
+	hp_fd_forget((int)fd);
+	if (!writes(how->flags) && !(how->flags & HP_O_TRUNC))
+		return 0;
+	if (hp_syscall2(__NR_fstat, fd, (long)&stat) || (stat.mode & 0170000) != 0100000)
+		return 0;
+	if (stat.dev != hp_channel->mirror_dev || !hp_home_attr(stat.ino, &entry)) {
+		hp_fd_set((int)fd, HP_FD_PLAIN);
+		return 0;
+	}
+	if (how->flags & HP_O_TRUNC || !entry.file || !(entry.attr.access & 2) ||
+	    ((how->flags & 3) == 2 && !(entry.attr.access & 4)))
+		return 1;
+	hp_fd_set((int)fd, HP_FD_FILE + entry.file);
+	return 0;
+}
+
+static long open_asking(int dirfd, const char *path, struct hp_open_how *how, bool extended, long native)
+{
+	struct hp_open_how second;
+	struct hp_where where;
+	struct hp_ask ask = { .op = HP_REQ_OPEN };
+	long fd = native;
+
+	for (int round = 0; round < 8; round++) {
+		int64_t answer;
+
+		if (native == -ENOENT && !(how->flags & HP_O_CREAT) && hp_surely_absent(dirfd, path))
+			return native;
+		hp_locate(dirfd, path, &where);
+		if (where.foreign)
+			return native;
+		ask.base = where.base;
+		ask.data1 = where.path;
+		ask.len1 = where.length;
+		ask.arg[0] = (int64_t)how->flags;
+		ask.arg[1] = (int64_t)(how->mode & 07777) & ~hp_umask();
+		answer = hp_ask(&ask);
+		if (answer == HP_LOCAL)
+			return native;
+		if (answer < 0)
+			return (long)answer;
+		second = *how;
+		second.flags = ask.value[0];
+		if (!(second.flags & HP_O_TMPFILE_BIT))
+			second.mode = 0;
+		fd = native_open(dirfd, path, &second, extended);
+		if (fd >= 0) {
+			hp_fd_forget((int)fd);
+			if (ask.value[1])
+				hp_fd_set((int)fd, HP_FD_FILE + (uint32_t)ask.value[1]);
+			return fd;
+		}
+		if (fd != -ENOENT && fd != -EACCES)
+			return fd;
+		native = fd; /* removed or taken back meanwhile: once more, though what was created is not created twice */
+		if (ask.value[2])
+			how->flags &= ~(uint64_t)HP_O_EXCL;
+	}
+	return fd;
+}
+
+static long open_at(int dirfd, const char *path, struct hp_open_how *how, bool extended)
+{
+	struct hp_open_how first = *how;
+	char alias[HP_EXE_MAX + 4];
+	const char *exe;
+	long fd;
+
+	if ((how->flags & (HP_O_TMPFILE_BIT | HP_O_DIRECTORY)) == (HP_O_TMPFILE_BIT | HP_O_DIRECTORY)) {
+		fd = native_open(dirfd, path, how, extended);
+		return fd == -EACCES ? -EOPNOTSUPP : fd;
+	}
+	if (how->flags & HP_O_PATH) {
+		fd = native_open(dirfd, path, how, extended);
+		for (int round = 0; (fd == -ENOENT || fd == -EACCES) && round < 4; round++) {
+			if (!hp_fault(dirfd, path, fd, HP_WANT_STAT, how->flags & HP_O_NOFOLLOW, &fd))
+				break;
+			fd = native_open(dirfd, path, how, extended);
+		}
+		if (fd >= 0)
+			hp_fd_forget((int)fd);
+		return fd;
+	}
+	first.flags &= ~(uint64_t)HP_O_TRUNC;
+	fd = native_open(dirfd, path, &first, extended);
+	if (fd >= 0) {
+		int verdict = examine(fd, how);
+
+		if (verdict == 0 && path[0] == '/' && (exe = hp_exe_alias(path, alias, sizeof alias)) != NULL) {
+			hp_syscall1(__NR_close, fd);
+			return open_at(AT_FDCWD, exe, how, extended);
+		}
+		if (verdict == 0 && !(how->flags & HP_O_TRUNC))
+			return fd;
+		hp_syscall1(__NR_close, fd);
+		if (verdict == 0) /* not home's: truncated natively */
+			return native_open(dirfd, path, how, extended);
+		return open_asking(dirfd, path, how, extended, -EACCES);
+	}
+	if (fd != -ENOENT && fd != -EACCES)
+		return fd;
+	return open_asking(dirfd, path, how, extended, fd);
+}
+
+static long open_plain(struct hp_call *call, int dirfd, long path, long flags, long mode)
+{
+	struct hp_open_how how = { .flags = (uint64_t)(uint32_t)flags, .mode = (uint64_t)mode };
+
+	(void)call;
+	return hp_channel ? open_at(dirfd, (const char *)path, &how, false) : HP_PASS;
+}
+
+long hp_call_open(struct hp_call *call)
+{
+	return open_plain(call, AT_FDCWD, call->arg[0], call->arg[1], call->arg[2]);
+}
+
+long hp_call_openat(struct hp_call *call)
+{
+	return open_plain(call, (int)call->arg[0], call->arg[1], call->arg[2], call->arg[3]);
+}
+
+long hp_call_creat(struct hp_call *call)
+{
+	return open_plain(call, AT_FDCWD, call->arg[0], HP_O_CREAT | HP_O_TRUNC | 1, call->arg[1]);
+}
+
+long hp_call_openat2(struct hp_call *call)
+{
+	struct hp_open_how how;
+
+	if (!hp_channel || call->arg[3] != (long)sizeof how || hp_copy_in(&how, (const void *)call->arg[2], sizeof how))
+		return HP_PASS; /* the kernel says what is wrong with it */
+	return open_at((int)call->arg[0], (const char *)call->arg[1], &how, true);
+}
+
+/* ---- calls that follow a name and change nothing -------------------------- */
+
+static long read_link(struct hp_call *call, int dirfd, long path, long buffer, long size)
+{
+	char alias[HP_EXE_MAX + 4];
+	const char *exe;
+	long result;
+
+	if (!hp_channel)
+		return HP_PASS;
+	result = hp_syscall4(__NR_readlinkat, dirfd, path, buffer, size);
+	for (int round = 0; (result == -ENOENT || result == -EACCES) && round < 4; round++) {
+		if (!hp_fault(dirfd, (const char *)path, result, HP_WANT_STAT, true, &result))
+			return result;
+		result = hp_syscall4(__NR_readlinkat, dirfd, path, buffer, size);
+	}
+	(void)call;
+	if (result >= 0 && (exe = hp_exe_alias((const char *)path, alias, sizeof alias)) != NULL) {
+		long length = (long)hp_strlen(exe);
+
+		result = length < size ? length : size;
+		return hp_copy_out((void *)buffer, exe, (unsigned long)result) ? -EFAULT : result;
+	}
+	return result;
+}
+
+long hp_call_readlink(struct hp_call *call)
+{
+	if ((int)call->arg[2] <= 0)
+		return HP_PASS;
+	return read_link(call, AT_FDCWD, call->arg[0], call->arg[1], (int)call->arg[2]);
+}
+
+long hp_call_readlinkat(struct hp_call *call)
+{
+	if ((int)call->arg[3] <= 0)
+		return HP_PASS;
+	return read_link(call, (int)call->arg[0], call->arg[1], call->arg[2], (int)call->arg[3]);
+}
+
+static long simple_path_call(struct hp_call *call, enum hp_want want, bool nofollow, int path_argument)
+{
+	long result;
+
+	if (!hp_channel)
+		return HP_PASS;
+	for (int round = 0;; round++) {
+		result = hp_syscall6(call->nr, call->arg[0], call->arg[1], call->arg[2], call->arg[3], call->arg[4],
+				     call->arg[5]);
+		if ((result != -ENOENT && result != -EACCES) || round == 4)
+			return result;
+		if (!hp_fault(AT_FDCWD, (const char *)call->arg[path_argument], result, want, nofollow, &result))
+			return result;
+	}
+}
+
+long hp_call_chdir(struct hp_call *call)
+{
+	return simple_path_call(call, HP_WANT_DIR, false, 0);
+}
+
+long hp_call_inotify_add_watch(struct hp_call *call)
+{
+	return simple_path_call(call, HP_WANT_READ, false, 1);
+}

@@ -1,0 +1,114 @@
+/* What the program finds of itself and its user, and small helpers. */
+#include <linux/uio.h>
+
+#include "core.h"
+
+/* Copies that give EFAULT instead of a fault, process_vm_readv(2). */
+long hp_copy_in(void *to, const void *user, unsigned long length)
+{
+	struct iovec local = { to, length }, remote = { (void *)(unsigned long)user, length };
+	long got = hp_syscall6(__NR_process_vm_readv, hp_syscall0(__NR_getpid), (long)&local, 1, (long)&remote, 1, 0);
+
+	return got == (long)length ? 0 : -EFAULT;
+}
+
+long hp_copy_out(void *user, const void *from, unsigned long length)
+{
+	struct iovec local = { (void *)(unsigned long)from, length }, remote = { user, length };
+	long got;
+
+	if (length == 0)
+		return 0;
+	got = hp_syscall6(__NR_process_vm_writev, hp_syscall0(__NR_getpid), (long)&local, 1, (long)&remote, 1, 0);
+	return got == (long)length ? 0 : -EFAULT;
+}
+
+/* Follows the process's umask, which no call can read without changing it. */
+static long current_umask = -1;
+
+long hp_umask(void)
+{
+	if (current_umask < 0) {
+		current_umask = hp_syscall1(__NR_umask, 022);
+		hp_syscall1(__NR_umask, current_umask);
+	}
+	return current_umask;
+}
+
+long hp_call_umask(struct hp_call *call)
+{
+	long old = hp_syscall1(__NR_umask, call->arg[0]);
+
+	if (!hp_in_vfork_child())
+		current_umask = call->arg[0] & 0777;
+	return old;
+}
+
+static const char *after_pid(const char *path)
+{
+	while (*path >= '0' && *path <= '9')
+		path++;
+	return path;
+}
+
+/* /proc/PID/exe would show the loader. */
+const char *hp_exe_alias(const char *path, char *room, unsigned size)
+{
+	const char *rest;
+	int pid = 0;
+
+	if (!hp_starts(path, "/proc/"))
+		return NULL;
+	rest = path + 6;
+	if (hp_starts(rest, "self/exe") || hp_starts(rest, "thread-self/exe"))
+		return hp_equal(rest, "self/exe") || hp_equal(rest, "thread-self/exe") ? hp_self_exe() : NULL;
+	if (!hp_equal(after_pid(rest), "/exe") || after_pid(rest) == rest)
+		return NULL;
+	for (; *rest != '/'; rest++)
+		pid = pid * 10 + (*rest - '0');
+	if (pid == hp_syscall0(__NR_getpid))
+		return hp_self_exe();
+	if (hp_channel) {
+		const struct hp_proc *proc = &hp_channel->procs[(unsigned)pid % HP_PROCS];
+		uint32_t length = proc->length;
+
+		if (proc->pid == pid && length < size && length <= HP_EXE_MAX) {
+			memcpy(room, proc->exe, length);
+			room[length] = 0;
+			return room;
+		}
+	}
+	return NULL;
+}
+
+long hp_call_getgroups(struct hp_call *call)
+{
+	long room = (int)call->arg[0], count;
+
+	if (!hp_channel)
+		return HP_PASS;
+	count = hp_channel->ngroups < 63 ? hp_channel->ngroups : 63;
+	if (room < 0)
+		return -EINVAL;
+	if (room == 0)
+		return count;
+	if (room < count)
+		return -EINVAL;
+	return hp_copy_out((void *)call->arg[1], hp_channel->groups, (unsigned long)count * 4) ? -EFAULT : count;
+}
+
+/* Told once per process and call: the starter tells the submitter. */
+void hp_report_refused(const struct hp_call *call, int error)
+{
+	static uint64_t told[8];
+	struct hp_ask ask = { .op = HP_REQ_REPORT, .arg = { call->nr, error } };
+	const char *exe = hp_self_exe();
+
+	if (!hp_channel || (unsigned long)call->nr >= 512)
+		return;
+	if (__atomic_fetch_or(&told[call->nr / 64], 1ull << (call->nr % 64), __ATOMIC_RELAXED) >> (call->nr % 64) & 1)
+		return;
+	ask.data1 = exe;
+	ask.len1 = exe ? (uint32_t)hp_strlen(exe) : 0;
+	hp_ask(&ask);
+}
