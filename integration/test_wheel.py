@@ -12,6 +12,7 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -83,6 +84,16 @@ def readable_by_others(path: Path) -> bool:
 
 def test_the_wheel_says_which_machine_it_is_for(wheel: Path) -> None:
     assert wheel.name.endswith("-cp311-abi3-linux_x86_64.whl")
+
+
+def test_the_wheel_installs_one_top_level_name(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+        executables = {info.filename for info in archive.infolist() if info.external_attr >> 16 & 0o111}
+    assert {name.partition("/")[0].partition("-")[0] for name in names} == {"hpool"}
+    assert "hpool/__init__.py" not in names
+    assert executables >= {"hpool/interpose_c/bin/hpool-keeper", "hpool/interpose_c/bin/hpool-loader"}
+    assert [name for name in names if name.endswith("py.typed")]
 
 
 def test_nothing_of_the_checkout_is_imported(installed: Path, place: Path) -> None:
