@@ -1,0 +1,209 @@
+"""The sandbox as a process: one per machine. It only ever dials out.
+
+Owns: the conversation with the matchmaker, slots over time. Leaves to others: slots' rules
+(lifecycle), claiming (claims), running (starters).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import platform
+import secrets
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+import grpc
+
+from hpool.matchmaker.api.client import ADVERTISE_MACHINE
+from hpool.matchmaker.api.values import MachineReport, Match, Welcome
+from hpool.matchmaker.hosting import rpc
+from hpool.matchmaker.hosting.daemon import (
+    IdleTimer,
+    dial_target,
+    log_to_stderr,
+    read_token,
+    run_until_told,
+)
+from hpool.matchmaker.hosting.role import Role, RoleAlreadyRuns, private_directory
+from hpool.matchmaker.model.errors import ClaimRefused, HpoolError
+from hpool.matchmaker.model.settings import ADVERTISE_PERIOD_S, Directories, PoolSettings, parse_size
+from hpool.sandbox import lifecycle, machine
+from hpool.sandbox.claims import Claims
+from hpool.sandbox.starters import FIRST_OUTSIDE_ID, StarterLimits, Starters
+
+log = logging.getLogger("sandbox")
+
+
+class Sandbox:
+    """Slots, and whoever runs in them."""
+
+    def __init__(self, matchmaker: str, token: str, name: str, slots: int, starters: Starters) -> None:
+        self._matchmaker = matchmaker
+        self._token = token
+        self._ad = machine.read_machine(secrets.token_hex(16), name, slots)
+        self._slots = lifecycle.slots_of(slots)
+        self._starters = starters
+        self._claims = Claims(token)
+        self._changed = asyncio.Event()
+        self._running: set[asyncio.Task[None]] = set()
+        self._is_connected = False
+
+    @property
+    def is_busy(self) -> bool:
+        return lifecycle.free_count(self._slots) < len(self._slots)
+
+    async def advertise(self) -> None:
+        """Until cancelled: dials again and again."""
+        pause_s = 0.05
+        while True:
+            try:
+                await self._converse()
+            except (ConnectionError, grpc.RpcError) as error:
+                if self._is_connected or pause_s == 0.05:
+                    log.info("matchmaker %s: %s", self._matchmaker, error)
+            pause_s = 0.05 if self._is_connected else min(pause_s * 2, 1.0)
+            self._is_connected = False
+            await asyncio.sleep(pause_s)
+
+    async def end_all(self) -> None:
+        """Every job here ends now, and nothing of it is left."""
+        for task in self._running:
+            task.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)
+        await self._claims.close()
+
+    async def _converse(self) -> None:
+        address, token = dial_target(self._matchmaker)
+        self._claims.token = token = token or self._token
+        async with rpc.aio_channel(address) as channel:
+            call = ADVERTISE_MACHINE.on_aio(channel)(metadata=((rpc.TOKEN_KEY, token),))
+            listening = asyncio.create_task(self._listen(call))
+            try:
+                while not listening.done():
+                    self._changed.clear()
+                    free = lifecycle.free_count(self._slots)
+                    await call.write(MachineReport(self._ad._replace(free_slots=free)))
+                    changed = asyncio.create_task(self._changed.wait())
+                    await asyncio.wait(
+                        {listening, changed},
+                        timeout=ADVERTISE_PERIOD_S / 2,
+                        return_when=asyncio.FIRST_COMPLETED,
+                    )
+                    changed.cancel()
+                await listening
+            finally:
+                listening.cancel()
+                with contextlib.suppress(asyncio.CancelledError, grpc.RpcError):
+                    await listening
+
+    async def _listen(self, call: Any) -> None:
+        async for notice in call:
+            match notice:
+                case Welcome():
+                    log.info("known to the matchmaker %s", self._matchmaker)
+                    self._is_connected = True
+                case Match():
+                    self._take_up(notice)
+        raise ConnectionError("the matchmaker closed the stream")
+
+    def _take_up(self, match: Match) -> None:
+        self._slots, number = lifecycle.take(self._slots, match.job_id)
+        if number is None:
+            self._changed.set()
+            return
+        task = asyncio.create_task(self._run(number, match))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+
+    async def _run(self, number: int, match: Match) -> None:
+        try:
+            claim = await self._claims.claim(match, self._ad)
+            self._slots = lifecycle.occupy(self._slots, number)
+            log.info("slot %d: job %s of %s", number, match.job_id, match.agent_address)
+            self._changed.set()
+            status = await self._starters.run(number, match.job_id, claim)
+            log.info("slot %d: job %s is over, starter ended with %d", number, match.job_id, status)
+        except ClaimRefused as refusal:
+            log.info("slot %d: job %s: %s", number, match.job_id, refusal.sentence)
+        except ConnectionError as error:
+            log.warning("slot %d: job %s: no starter: %s", number, match.job_id, error)
+        finally:
+            self._slots = lifecycle.release(self._slots, number)
+            self._changed.set()
+
+
+@click.command("sandbox", help="Offer this machine to a pool, in the foreground. Dials out only.")
+@click.option("--matchmaker", required=True, help="HOST:PORT, or the path of its contact file.")
+@click.option("--token-file", type=click.Path(path_type=Path, exists=True), help="The pool's shared token.")
+@click.option("--slots", type=click.IntRange(1, 512), help="Jobs at once; default: one per processor.")
+@click.option("--name", default=platform.node, help="This machine's name, for people.")
+@click.option("--mirror-size", help="Room for each job's view of its files, e.g. 4G.")
+@click.option("--memory", "memory_text", help="Most memory a job may use, e.g. 2G; default: no limit.")
+@click.option("--max-processes", default=4096, show_default=True, help="Most processes of a job.")
+@click.option("--allow-network", is_flag=True, help="Jobs that ask for it may use this machine's network.")
+@click.option("--uid-base", default=FIRST_OUTSIDE_ID, show_default=True, help="As root: slot N runs as this + N.")
+@click.option("--directory", type=click.Path(path_type=Path), help="Private directory of this sandbox.")
+@click.option("--idle-exit", default=0.0, help="End after so many seconds without jobs; 0: never.")
+def main(
+    matchmaker: str,
+    token_file: Path | None,
+    slots: int | None,
+    name: str,
+    mirror_size: str | None,
+    memory_text: str | None,
+    max_processes: int,
+    allow_network: bool,
+    uid_base: int,
+    directory: Path | None,
+    idle_exit: float,
+) -> None:
+    log_to_stderr("sandbox")
+    count = slots or len(os.sched_getaffinity(0))
+    places = Directories.of_user(os.environ, os.getuid())
+    key = PoolSettings(matchmaker=matchmaker).key
+    try:
+        limits = StarterLimits(
+            mirror_bytes=parse_size(mirror_size) if mirror_size else machine.default_mirror_bytes(count),
+            mirror_inodes=1 << 20,
+            memory_bytes=parse_size(memory_text) if memory_text else 0,
+            max_processes=max_processes,
+            host_network=allow_network,
+            first_outside_id=uid_base,
+        )
+        directory = private_directory(directory or private_directory(places.runtime) / key)
+        role = Role(directory, "sandbox")
+        token = read_token(token_file)
+    except RoleAlreadyRuns:
+        sys.exit("hpool: a sandbox runs here already")
+    except (HpoolError, OSError) as error:
+        sys.exit(f"hpool: {error}")
+
+    async def work(stop: asyncio.Event) -> None:
+        cache = places.cache / "executables"
+        with contextlib.suppress(OSError):
+            cache.mkdir(parents=True, exist_ok=True)
+        starters = Starters(limits, name, directory, cache if cache.is_dir() else None)
+        starters.start()
+        sandbox = Sandbox(matchmaker, token, name, count, starters)
+        role.announce("", "")
+        tasks = [
+            asyncio.create_task(sandbox.advertise()),
+            asyncio.create_task(IdleTimer(stop, idle_exit, lambda: sandbox.is_busy).watch()),
+        ]
+        await stop.wait()
+        role.leave()
+        for task in tasks:
+            task.cancel()
+        await sandbox.end_all()
+        starters.close()
+
+    run_until_told(work)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,118 @@
+"""The engine's typed Python face.
+
+Owns: calling the C without holding the GIL in its way. Leaves to others: what travels (lanes), the job.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple, Protocol
+
+from hpool.sandbox.starter import _engine  # type: ignore[attr-defined]
+
+ffi: Final[Any] = _engine.ffi
+lib: Final[Any] = _engine.lib
+
+# One record may be this long (home_wire.h, HPW_MAX_RECORD); a batch of several is shorter.
+ROOM: Final = (4 << 20) + 4096
+REPORT_ROOM: Final = 16 << 10
+WANT_DIRECTORY: Final = 0
+WANT_PROGRAM: Final = 1
+
+
+class EngineStatistics(NamedTuple):
+    faults: int
+    round_trips: int
+    wait_ns: int
+    bytes_read: int
+    bytes_written: int
+
+
+class Engine(Protocol):
+    """What the rest of the starter needs of it; a test brings its own."""
+
+    def next(self, lane: int, timeout_ms: int) -> bytes | None: ...
+    def feed(self, lane: int, records: memoryview) -> bool: ...
+    def prepare(self, path: bytes, want: int) -> int: ...
+    def barrier(self) -> int: ...
+    def statistics(self) -> EngineStatistics: ...
+    def reports(self) -> list[str]: ...
+    def fail(self, error: int) -> None: ...
+
+
+class EngineFailure(Exception):
+    """The engine could not be created; the text says why."""
+
+
+def enter_user_namespace(inside: tuple[int, int], outside: tuple[int, int]) -> None:
+    """Leaves root behind if need be. Must be called before any thread is started."""
+    failed = lib.hp_userns_enter(*inside, *outside)
+    if failed:
+        raise OSError(-failed, os.strerror(-failed))
+
+
+def mount_mirror(directory: str, size_bytes: int, inodes: int) -> int:
+    """The root of an empty mirror that only this process's mount namespace sees."""
+    root_fd = int(lib.hp_mirror_mount(os.fsencode(directory), size_bytes, inodes))
+    if root_fd < 0:
+        raise OSError(-root_fd, os.strerror(-root_fd), directory)
+    return root_fd
+
+
+class NativeEngine:
+    """The engine in C. Never stopped on purpose: its process ends, and the mirror with it."""
+
+    def __init__(
+        self,
+        *,
+        root_fd: int,
+        loader_fd: int,
+        cache_fd: int,
+        mirror_bytes: int,
+        clock_offset_ns: int,
+        groups: Sequence[int],
+    ) -> None:
+        self._groups = ffi.new("uint32_t[]", list(groups))
+        config = ffi.new("struct hp_engine_config *")
+        config.root_fd = root_fd
+        config.loader_fd = loader_fd
+        config.cache_fd = cache_fd
+        config.mirror_bytes = mirror_bytes
+        config.clock_offset_ns = clock_offset_ns
+        config.ngroups = len(groups)
+        config.groups = self._groups
+        error = ffi.new("char[]", 256)
+        self._engine = lib.hp_engine_create(config, error, 256)
+        if self._engine == ffi.NULL:
+            raise EngineFailure(ffi.string(error).decode("utf-8", "replace"))
+        self._buffers = [ffi.new("uint8_t[]", ROOM), ffi.new("uint8_t[]", ROOM)]
+
+    def next(self, lane: int, timeout_ms: int) -> bytes | None:
+        """The next batch of a lane, empty after the timeout, None when the engine stopped."""
+        buffer = self._buffers[lane]
+        length = lib.hp_engine_next(self._engine, lane, buffer, ROOM, timeout_ms)
+        return None if length < 0 else bytes(ffi.buffer(buffer, length))
+
+    def feed(self, lane: int, records: memoryview) -> bool:
+        """False: malformed."""
+        return bool(lib.hp_engine_feed(self._engine, lane, ffi.from_buffer(records), len(records)) == 0)
+
+    def prepare(self, path: bytes, want: int) -> int:
+        return int(lib.hp_engine_prepare(self._engine, path, want))
+
+    def barrier(self) -> int:
+        return int(lib.hp_engine_barrier(self._engine))
+
+    def statistics(self) -> EngineStatistics:
+        counted = ffi.new("struct hp_engine_stats *")
+        lib.hp_engine_stats(self._engine, counted)
+        return EngineStatistics(*(int(getattr(counted, name)) for name in EngineStatistics._fields))
+
+    def reports(self) -> list[str]:
+        buffer = ffi.new("char[]", REPORT_ROOM)
+        length = lib.hp_engine_reports(self._engine, buffer, REPORT_ROOM)
+        return bytes(ffi.buffer(buffer, length)).decode("utf-8", "replace").splitlines()
+
+    def fail(self, error: int) -> None:
+        lib.hp_engine_fail(self._engine, error)

@@ -1,0 +1,252 @@
+"""One job, from the link home to its end.
+
+Owns: the order of things: mirror, engine, lanes, what the program needs, keeper, streams, barrier,
+report. Leaves to others: each of them. Runs in a starter that is in its user namespace already.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import threading
+import time
+from typing import Final, Literal
+
+from hpool.interpose_c import keeper as jail
+from hpool.matchmaker.model.errors import (
+    HpoolError,
+    ProgramRefused,
+    ProgramVanished,
+    SandboxFailed,
+    WorkingDirectoryGone,
+)
+from hpool.sandbox.api.order import Order
+from hpool.sandbox.starter.engine import WANT_DIRECTORY, WANT_PROGRAM, Engine
+from hpool.sandbox.starter.link import Link
+from hpool.sandbox.starter.stdio import InputPump, OutputPump
+from hpool.shadow.api import home, stdio
+from hpool.shadow.api.job import JobDescription, Problem, Statistics
+
+log = logging.getLogger("job")
+
+LOCAL_PLACES: Final = (b"/tmp", b"/var/tmp", b"/dev/shm")
+RELEASE_WITHIN_S: Final = 20.0
+
+
+class JobRun:
+    """The job's life on this machine."""
+
+    def __init__(
+        self, order: Order, task: home.Task, link: Link, engine: Engine, root_fd: int, keeper_fd: int
+    ) -> None:
+        self._order = order
+        self._task = task
+        self._job = task.job
+        self._link = link
+        self._engine = engine
+        self._root_fd = root_fd
+        self._keeper_fd = keeper_fd
+        self._output = OutputPump(link.send, task.output_window)
+        self._input = InputPump(link.send, is_terminal=self._job.terminal is not None)
+        self._keeper: jail.Keeper | None = None
+        self._is_killed = False
+        self._lock = threading.Lock()
+        self._released = threading.Event()
+
+    def run(self) -> None:
+        """Returns when home knows how it ended, or the link is lost."""
+        self._link.follow(self._obey, self._lost)
+        self._link.open_lanes(self._engine)
+        try:
+            self._prepare()
+            finished = self._execute()
+        except HpoolError as error:
+            finished = home.Finished(False, 0, 0, 0, Problem.of(error))
+        except OSError as error:
+            problem = Problem.of(SandboxFailed(self._order.machine, str(error)))
+            finished = home.Finished(False, 0, 0, 0, problem)
+        self._link.send(finished)
+        self._released.wait(RELEASE_WITHIN_S)
+        self._link.close()
+
+    # --- before ---------------------------------------------------------------------
+
+    def _prepare(self) -> None:
+        """Raises HpoolError if the job could not even begin at home."""
+        job = self._job
+        number = self._engine.prepare(job.directory, WANT_DIRECTORY)
+        if number:
+            raise WorkingDirectoryGone(os.strerror(number))
+        for path in islands(job):
+            self._engine.prepare(path, WANT_DIRECTORY)
+        number = self._engine.prepare(job.program, WANT_PROGRAM)
+        program = os.fsdecode(job.program)
+        if number in {errno.ENOENT, errno.ENOTDIR}:
+            raise ProgramVanished(program)
+        if number:
+            raise ProgramRefused(program, os.strerror(number))
+
+    def _spec(self) -> jail.KeeperSpec:
+        job, order = self._job, self._order
+        network: Literal["none", "host"] = "none"
+        if job.network == "host":
+            if not order.host_network:
+                raise SandboxFailed(order.machine, "its owner allows no network to jobs (--allow-network)")
+            network = "host"
+        bounds = [bound for bound in (job.memory_bytes, order.memory_bytes) if bound]
+        size = job.terminal
+        return jail.KeeperSpec(
+            exe=job.program,
+            argv=job.arguments,
+            environment=job.environment,
+            cwd=job.directory,
+            umask=job.umask,
+            hostname=job.hostname.encode(),
+            limits=[jail.Limit(limit.resource, limit.soft, limit.hard) for limit in job.limits],
+            network=network,
+            terminal=None if size is None else jail.WindowSize(size.rows, size.columns),
+            islands=islands(job),
+            memory_bytes=min(bounds, default=None),
+            max_processes=order.max_processes or None,
+        )
+
+    # --- the job ----------------------------------------------------------------------
+
+    def _execute(self) -> home.Finished:
+        with self._launch() as keeper:
+            with self._lock:
+                self._keeper = keeper
+                if self._is_killed:
+                    keeper.kill()
+            started_ns = 0
+            exited: jail.Exited | None = None
+            while exited is None and (message := keeper.receive()) is not None:
+                match message:
+                    case jail.Protections(by_name):
+                        names = (f"{name}={_granted(each)}" for name, each in by_name.items())
+                        self._link.send(home.Protections(tuple(names)))
+                    case jail.TerminalReady(master_fd):
+                        self._output.add(stdio.STDOUT, master_fd)
+                        self._output.start()
+                        self._input.start(os.dup(master_fd))
+                    case jail.Started():
+                        started_ns = time.monotonic_ns()
+                        self._link.send(home.Started())
+                    case jail.Exceeded(what):
+                        self._link.send(stdio.Remark(f"the job took more {what} than it may and was ended"))
+                    case jail.Failed():
+                        raise SandboxFailed(self._order.machine, str(message))
+                    case jail.Exited():
+                        exited = message
+        if exited is None:
+            raise SandboxFailed(self._order.machine, "the job's keeper was killed")
+        wall_ns = time.monotonic_ns() - started_ns
+        return self._conclude(exited, wall_ns)
+
+    def _launch(self) -> jail.Keeper:
+        if self._job.terminal is not None:
+            return self._launch_with(os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC), None, None)
+        input_fd, feed_fd = os.pipe()
+        read_fd, write_fd = os.pipe()
+        self._output.add(stdio.STDOUT, read_fd)
+        error_fd = None
+        if not self._job.merged_output:
+            error_read_fd, error_fd = os.pipe()
+            self._output.add(stdio.STDERR, error_read_fd)
+        keeper = self._launch_with(input_fd, write_fd, error_fd)
+        self._output.start()
+        self._input.start(feed_fd)
+        return keeper
+
+    def _launch_with(self, input_fd: int, output_fd: int | None, error_fd: int | None) -> jail.Keeper:
+        """Closes the descriptors given: they are the job's now."""
+        spec = self._spec()
+        if output_fd is None:
+            output_fd = error_fd = input_fd
+        try:
+            return jail.Keeper.launch(
+                spec,
+                self._root_fd,
+                stdin=input_fd,
+                stdout=output_fd,
+                stderr=output_fd if error_fd is None else error_fd,
+                executable=self._keeper_fd,
+            )
+        finally:
+            for fd in {input_fd, output_fd, output_fd if error_fd is None else error_fd}:
+                os.close(fd)
+
+    def _conclude(self, exited: jail.Exited, wall_ns: int) -> home.Finished:
+        """Success is what is at home: first every byte of output, then every write."""
+        self._output.wait_until_drained()
+        barrier_errno = self._engine.barrier()
+        for line in self._engine.reports():
+            self._link.send(stdio.Remark(line))
+        counted = self._engine.statistics()
+        return home.Finished(
+            ended=True,
+            exit_code=exited.code,
+            signal=exited.signal,
+            barrier_errno=barrier_errno,
+            statistics=Statistics(
+                user_us=exited.utime_us,
+                system_us=exited.stime_us,
+                peak_memory_bytes=exited.maxrss_kb * 1024,
+                faults=counted.faults,
+                round_trips=counted.round_trips,
+                bytes_to_job=counted.bytes_read,
+                bytes_to_home=counted.bytes_written,
+                waited_ns=counted.wait_ns,
+                wall_ns=wall_ns,
+            ),
+        )
+
+    # --- from home --------------------------------------------------------------------
+
+    def _obey(self, message: home.ToStarter) -> None:
+        keeper = self._keeper
+        match message:
+            case stdio.Input():
+                self._input.put(message)
+            case stdio.InputEnd():
+                self._input.end()
+            case stdio.OutputTaken(stream, position):
+                self._output.taken(stream, position)
+            case stdio.OutputClosed(stream):
+                self._output.closed(stream)
+            case stdio.Signal(number) if keeper is not None:
+                keeper.signal(number)
+            case stdio.Resize(size) if keeper is not None:
+                keeper.resize(jail.WindowSize(size.rows, size.columns))
+            case stdio.Kill():
+                self._kill()
+            case home.Release():
+                self._released.set()
+
+    def _kill(self) -> None:
+        with self._lock:
+            self._is_killed = True
+            if self._keeper is not None:
+                self._keeper.kill()
+
+    def _lost(self, why: str) -> None:
+        """Nothing can reach home any more: the job ends, and this process with it (see process)."""
+        log.warning("ending the job: %s", why)
+        self._kill()
+        self._engine.fail(errno.EIO)
+        with self._lock:
+            if self._keeper is not None:
+                self._keeper.close()
+        os._exit(1)
+
+
+def islands(job: JobDescription) -> list[bytes]:
+    """Directories of home below places that are otherwise the sandbox's own."""
+    wanted = [job.directory, os.path.dirname(job.program)]
+    wanted += [sharing.path for sharing in job.sharing if sharing.mode != "hide"]
+    return sorted({path for path in wanted if path.startswith(tuple(place + b"/" for place in LOCAL_PLACES))})
+
+
+def _granted(protection: jail.Protection) -> str:
+    return "yes" if protection.granted else f"no:{protection.detail}"

@@ -1,0 +1,105 @@
+"""The starter as a process: a nursery that imports everything, and the child that runs one job.
+
+Owns: giving up privileges before anything else, and that the process dies with its sandbox. Leaves to
+others: the job. Whatever is needed from the installation is imported or opened before the privileges
+go: an installation below /root cannot be read afterwards.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import logging
+import os
+import signal
+import socket
+import struct
+import sys
+from typing import Final
+
+from hpool.interpose_c.executables import KEEPER, LOADER
+from hpool.matchmaker.hosting import nursery
+from hpool.matchmaker.hosting.daemon import log_to_stderr
+from hpool.matchmaker.model.errors import SandboxFailed
+from hpool.sandbox.api.order import ORDER, Order
+from hpool.sandbox.machine import hpool_version
+from hpool.sandbox.starter.engine import EngineFailure, NativeEngine, enter_user_namespace, mount_mirror
+from hpool.sandbox.starter.job import RELEASE_WITHIN_S, JobRun
+from hpool.sandbox.starter.link import Link, LinkLost
+from hpool.shadow.api.home import Finished
+from hpool.shadow.api.job import Problem
+
+log = logging.getLogger("starter")
+
+PR_SET_PDEATHSIG: Final = 1
+SWITCH_INTERVAL_S: Final = 0.0005
+_LIBC: Final = ctypes.CDLL(None)
+_VERSION: Final = hpool_version()
+
+
+def die_with_parent() -> None:
+    """A change of user takes it back, so it is said again after one."""
+    _LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
+def receive_order(link: socket.socket) -> Order:
+    with link.makefile("rb") as file:
+        (length,) = struct.unpack("<I", file.read(4))
+        return ORDER.decode(file.read(length))
+
+
+def child_main(link: socket.socket) -> int:
+    die_with_parent()
+    order = receive_order(link)
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    loader_fd = os.open(LOADER, os.O_RDONLY | os.O_CLOEXEC)
+    keeper_fd = os.open(KEEPER, os.O_RDONLY | os.O_CLOEXEC)
+    cache_fd = -1
+    if order.cache_directory:
+        cache_fd = os.open(order.cache_directory, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    failure: OSError | EngineFailure | None = None
+    root_fd = -1
+    try:
+        enter_user_namespace((order.inside_uid, order.inside_gid), (order.outside_uid, order.outside_gid))
+        root_fd = mount_mirror(order.mirror_directory, order.mirror_bytes, order.mirror_inodes)
+    except OSError as error:
+        failure = error
+    die_with_parent()
+    home_link = Link(order.shadow_address, order.claim_secret, order.machine, _VERSION)
+    try:
+        task = home_link.receive_task()
+        offset_ns = home_link.measure_clock()
+        if failure is not None:
+            raise failure
+        engine = NativeEngine(
+            root_fd=root_fd,
+            loader_fd=loader_fd,
+            cache_fd=cache_fd,
+            mirror_bytes=order.mirror_bytes,
+            clock_offset_ns=offset_ns,
+            groups=task.job.groups,
+        )
+        JobRun(order, task, home_link, engine, root_fd, keeper_fd).run()
+    except LinkLost as error:
+        log.warning("job %s: %s", order.job_id, error)
+        return 1
+    except (OSError, EngineFailure) as error:
+        problem = Problem.of(SandboxFailed(order.machine, str(error)))
+        home_link.send(Finished(False, 0, 0, 0, problem))
+        home_link.await_release(RELEASE_WITHIN_S)
+        return 1
+    return 0
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("owner", type=int)
+    options = parser.parse_args()
+    log_to_stderr("starter")
+    os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
+    die_with_parent()
+    nursery.serve(socket.socket(fileno=options.owner), child_main, kill_children=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,163 @@
+"""The job's standard streams at this end: pipes or a terminal, pumped to and from the session.
+
+Owns: the descriptors, positions and windows. Leaves to others: the session, and the terminal at home.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import selectors
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from hpool.shadow.api import home, stdio
+
+Send = Callable[[home.FromStarter], None]
+
+
+@dataclass(eq=False)
+class _Source:
+    stream: int
+    fd: int
+    position: int = 0
+    taken: int = 0
+    is_watched: bool = False
+
+
+class OutputPump:
+    """Reads what the job writes and never gets further ahead of home than the window."""
+
+    def __init__(self, send: Send, window: int) -> None:
+        self._send = send
+        self._window = window
+        self._sources: dict[int, _Source] = {}
+        self._selector = selectors.DefaultSelector()
+        self._wake_fd, self._waker_fd = os.pipe()
+        os.set_blocking(self._waker_fd, False)
+        self._selector.register(self._wake_fd, selectors.EVENT_READ)
+        self._orders: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._is_drained = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="output", daemon=True)
+
+    def add(self, stream: int, fd: int) -> None:
+        """Before start. The pump closes `fd`."""
+        self._sources[stream] = _Source(stream, fd)
+
+    def start(self) -> None:
+        for source in self._sources.values():
+            self._watch(source)
+        self._thread.start()
+
+    def taken(self, stream: int, position: int) -> None:
+        """Home has everything before `position`."""
+
+        def credit() -> None:
+            source = self._sources.get(stream)
+            if source is not None:
+                source.taken = max(source.taken, min(position, source.position))
+                self._watch(source)
+
+        self._order(credit)
+
+    def closed(self, stream: int) -> None:
+        """Nobody reads it at home: the job gets EPIPE."""
+
+        def close() -> None:
+            source = self._sources.get(stream)
+            if source is not None:
+                self._end(source)
+
+        self._order(close)
+
+    def wait_until_drained(self) -> None:
+        """Until every stream ended and was handed to the session."""
+        self._is_drained.wait()
+
+    def _order(self, action: Callable[[], None]) -> None:
+        self._orders.put(action)
+        with contextlib.suppress(BlockingIOError):
+            os.write(self._waker_fd, b"\0")
+
+    def _run(self) -> None:
+        while self._sources:
+            for key, _ in self._selector.select():
+                if key.fd == self._wake_fd:
+                    os.read(self._wake_fd, 4096)
+                    while not self._orders.empty():
+                        self._orders.get()()
+                elif isinstance(key.data, _Source) and key.data.is_watched:
+                    self._read(key.data)
+        self._is_drained.set()
+
+    def _watch(self, source: _Source) -> None:
+        has_room = source.position - source.taken < self._window
+        if has_room and not source.is_watched:
+            self._selector.register(source.fd, selectors.EVENT_READ, source)
+        elif not has_room and source.is_watched:
+            self._selector.unregister(source.fd)
+        source.is_watched = has_room
+
+    def _read(self, source: _Source) -> None:
+        room = self._window - (source.position - source.taken)
+        try:
+            content = os.read(source.fd, min(stdio.CHUNK, room))
+        except OSError:  # a terminal says EIO when its last user is gone
+            content = b""
+        if not content:
+            self._end(source)
+            return
+        self._send(stdio.Output(source.stream, source.position, content))
+        source.position += len(content)
+        self._watch(source)
+
+    def _end(self, source: _Source) -> None:
+        if source.is_watched:
+            self._selector.unregister(source.fd)
+        os.close(source.fd)
+        del self._sources[source.stream]
+        self._send(stdio.OutputEnd(source.stream))
+
+
+class InputPump:
+    """Writes what home sends; blocks when the job does not read, and gives credit when it did."""
+
+    def __init__(self, send: Send, *, is_terminal: bool = False) -> None:
+        self._send = send
+        self._is_terminal = is_terminal
+        self._chunks: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self._received = 0
+
+    def start(self, fd: int) -> None:
+        """The pump closes `fd`, unless it is a terminal's master."""
+        threading.Thread(target=self._run, args=(fd,), name="input", daemon=True).start()
+
+    def put(self, message: stdio.Input) -> None:
+        """Ignores what came already."""
+        fresh = message.content[max(0, self._received - message.position) :]
+        if message.position <= self._received and fresh:
+            self._received += len(fresh)
+            self._chunks.put(fresh)
+
+    def end(self) -> None:
+        self._chunks.put(None)
+
+    def _run(self, fd: int) -> None:
+        position = 0
+        is_open = True
+        while (chunk := self._chunks.get()) is not None:
+            rest = memoryview(chunk)
+            while rest and is_open:
+                try:
+                    rest = rest[os.write(fd, rest) :]
+                except OSError:
+                    is_open = False
+            position += len(chunk)
+            self._send(stdio.InputTaken(position, not is_open))
+        if not self._is_terminal:
+            os.close(fd)
+        elif is_open:
+            with contextlib.suppress(OSError):
+                os.write(fd, b"\x04")

@@ -1,0 +1,132 @@
+"""Starters as the sandbox sees them: forked from a nursery, one per job, gone without a trace.
+
+Owns: forking them, their user, the directory their mirrors are mounted on, and that nothing of a job
+is left when a slot is free again. Leaves to others: the job itself (starter).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import struct
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import psutil
+
+from hpool.matchmaker.hosting.nursery import Nursery
+from hpool.sandbox.api.order import ORDER, Order
+from hpool.shadow.api.queue import ClaimReply
+
+log = logging.getLogger("starters")
+
+FIRST_OUTSIDE_ID: Final = 64_000
+ROOTS_MIRROR: Final = Path("/run/hpool-mirror")
+
+
+@dataclass(frozen=True, slots=True)
+class StarterLimits:
+    """What the owner grants each job."""
+
+    mirror_bytes: int
+    mirror_inodes: int
+    memory_bytes: int
+    max_processes: int
+    host_network: bool
+    first_outside_id: int = FIRST_OUTSIDE_ID
+
+
+class Starters:
+    """The supply of starters. As root each slot has a user of its own, and what runs as that user
+    after a job's end is killed; otherwise the keeper's PID namespace alone sees to that."""
+
+    def __init__(self, limits: StarterLimits, machine: str, private: Path, cache: Path | None) -> None:
+        self._limits = limits
+        self._machine = machine
+        self._nursery = Nursery("hpool.sandbox.starter.process")
+        self._mirror = _mirror_directory(private)
+        self._cache = cache
+
+    def start(self) -> None:
+        self._nursery.start()
+
+    async def run(self, slot: int, job_id: str, claim: ClaimReply) -> int:
+        """Runs one job; returns when nothing of it is left. The starter's exit code, negative: a signal."""
+        is_root = os.geteuid() == 0
+        order = Order(
+            job_id=job_id,
+            shadow_address=claim.shadow_address,
+            claim_secret=claim.claim_secret,
+            machine=self._machine,
+            inside_uid=claim.uid,
+            inside_gid=claim.gid,
+            outside_uid=self._limits.first_outside_id + slot if is_root else os.geteuid(),
+            outside_gid=self._limits.first_outside_id + slot if is_root else os.getegid(),
+            mirror_directory=os.fspath(self._mirror),
+            mirror_bytes=self._limits.mirror_bytes,
+            mirror_inodes=self._limits.mirror_inodes,
+            cache_directory="" if self._cache is None else os.fspath(self._cache),
+            memory_bytes=self._limits.memory_bytes,
+            max_processes=self._limits.max_processes,
+            host_network=self._limits.host_network,
+        )
+        child = await self._nursery.fork()
+        raw = ORDER.encode(order)
+        try:
+            loop = asyncio.get_running_loop()
+            await loop.sock_sendall(child.link, struct.pack("<I", len(raw)) + raw)
+            return await asyncio.shield(child.ended)
+        except asyncio.CancelledError:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child.pid, signal.SIGKILL)
+            await child.ended
+            raise
+        finally:
+            child.link.close()
+            if is_root:
+                await _sweep(order.outside_uid)
+
+    def close(self) -> None:
+        self._nursery.close()
+        with contextlib.suppress(OSError):
+            self._mirror.rmdir()
+
+
+def _mirror_directory(private: Path) -> Path:
+    """An empty directory for mirrors to be mounted on. Each starter mounts in a namespace of its own,
+    so one serves them all, nobody else sees anything in it, and there is nothing to clean up."""
+    if os.geteuid() != 0:
+        place = private / "mirror"
+        place.mkdir(mode=0o700, exist_ok=True)
+        return place
+    # Starters have left root behind when they mount: the way must be open to everyone.
+    try:
+        ROOTS_MIRROR.mkdir(mode=0o711, exist_ok=True)
+        return ROOTS_MIRROR
+    except OSError:
+        place = Path(tempfile.mkdtemp(prefix="hpool-mirror-", dir="/tmp"))
+        place.chmod(0o711)
+        return place
+
+
+async def _sweep(uid: int) -> None:
+    """Kills whatever still runs as the slot's user. It is the slot's alone."""
+    while True:
+        left = [process for process in psutil.process_iter(["uids"]) if _runs_as(process, uid)]
+        for process in left:
+            log.warning("killing %s, left behind by a job", process)
+            with contextlib.suppress(psutil.Error):
+                process.kill()
+        if not left:
+            return
+        await asyncio.sleep(0.02)
+
+
+def _runs_as(process: psutil.Process, uid: int) -> bool:
+    uids = process.info["uids"]
+    return uids is not None and uid in uids and process.status() != psutil.STATUS_ZOMBIE

@@ -1,0 +1,209 @@
+"""A job as its shadow sees it: between the starter far away and the terminal at home.
+
+Owns: who is told what, in order, and how the job ends: once, reported to the agent first. Leaves to
+others: gRPC (service), the agent's link (process), files (home). One event loop, so no locks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from hpool.matchmaker.model.errors import (
+    BadMessage,
+    HpoolError,
+    JobRemoved,
+    MachineLost,
+    SandboxFailed,
+    WritesLost,
+)
+from hpool.shadow.api import attach, custody, home, stdio
+from hpool.shadow.api.job import JobDescription, Outcome, Problem
+
+log = logging.getLogger("job")
+
+STARTER_MUST_DIAL_WITHIN_S: Final = 15.0
+REMOVAL_GRACE_S: Final = 5.0
+FRUITLESS_CLAIMS: Final = 3
+
+
+class Conversation:
+    """The job from assignment to end."""
+
+    def __init__(
+        self,
+        job: JobDescription,
+        report: Callable[[custody.FromShadow], None],
+        settle: Callable[[Outcome], Awaitable[None]],
+    ) -> None:
+        self.job = job
+        self.claim_secret = ""
+        self.over = asyncio.Event()  # the outcome is known and recorded
+        self.released = asyncio.Event()  # the starter was told so
+        self._report = report
+        self._settle = settle
+        self._machine = ""
+        self._claims = 0
+        self._is_started = False
+        self._ending: asyncio.Task[None] | None = None
+        self._removing: str | None = None
+        self._timers: set[asyncio.TimerHandle] = set()
+        self._starter: asyncio.Queue[home.ToStarter] | None = None
+        self._terminal: asyncio.Queue[attach.ToTerminal] = asyncio.Queue()
+        self._terminal.put_nowait(attach.Progress("waiting", "", 0))
+
+    # --- the agent ------------------------------------------------------------------
+
+    def claimed(self, secret: str, machine: str) -> None:
+        self.claim_secret = secret
+        self._machine = machine
+        self._claims += 1
+        self._terminal.put_nowait(attach.Progress("claimed", machine, 0))
+        claim = self._claims
+
+        def check() -> None:
+            if self._starter is None and self._claims == claim and not self._is_started:
+                self._fruitless("its starter did not report")
+
+        self._after(STARTER_MUST_DIAL_WITHIN_S, check)
+
+    def remove(self, why: str) -> None:
+        """The user, the agent or the lost terminal wants the job to end."""
+        if self._ending is not None or self._removing is not None:
+            return
+        self._removing = why
+        if self._starter is None:
+            self._end(self._removed())
+            return
+        self._starter.put_nowait(stdio.Kill())
+        self._after(REMOVAL_GRACE_S, lambda: self._end(self._removed()))
+
+    # --- the starter ------------------------------------------------------------------
+
+    def starter_came(self) -> asyncio.Queue[home.ToStarter]:
+        """What comes out of the queue is to be sent, in order. Raises BadMessage for a second one."""
+        if self._starter is not None or self._ending is not None:
+            raise BadMessage("the starter", "a second session")
+        self._starter = asyncio.Queue()
+        self._starter.put_nowait(home.Task(self.job, stdio.INPUT_WINDOW, stdio.OUTPUT_WINDOW))
+        if self._removing is not None:
+            self._starter.put_nowait(stdio.Kill())
+        return self._starter
+
+    def starter_said(self, message: home.FromStarter) -> None:
+        """Raises BadMessage for what does not belong here."""
+        if self._starter is None:
+            raise BadMessage("the starter", "no session")
+        match message:
+            case home.ClockProbe(number):
+                self._starter.put_nowait(home.ClockReading(number, time.time_ns()))
+            case home.Started():
+                self._is_started = True
+                self._report(custody.JobStarted(self._machine))
+                self._terminal.put_nowait(attach.Progress("started", self._machine, stdio.INPUT_WINDOW))
+            case stdio.Output() | stdio.OutputEnd() | stdio.InputTaken() | stdio.Remark():
+                self._terminal.put_nowait(message)
+            case home.Protections(names):
+                missing = [name for name in names if "=no" in name]
+                log.info("protections: %s", " ".join(names))
+                if missing:
+                    log.warning("the job runs without: %s", " ".join(missing))
+            case home.Finished():
+                self._end(self._outcome_of(message))
+            case home.Hello():
+                raise BadMessage("the starter", "a second hello")
+
+    def starter_gone(self, why: str) -> None:
+        """The session's stream broke or ended."""
+        self._starter = None
+        self.released.set()
+        if self._ending is not None:
+            return
+        if self._removing is not None:
+            self._end(self._removed())
+        elif self._is_started:
+            self._end(Outcome.failure(Problem.of(MachineLost(self._machine, why)), self._machine))
+        else:
+            self._fruitless(why)
+
+    def fail(self, error: HpoolError) -> None:
+        """Home itself failed."""
+        self._end(Outcome.failure(Problem.of(error), self._machine))
+        if self._starter is not None:
+            self._starter.put_nowait(stdio.Kill())
+
+    # --- the terminal -------------------------------------------------------------------
+
+    async def for_terminal(self) -> attach.ToTerminal:
+        """The next message for it."""
+        return await self._terminal.get()
+
+    def remark(self, text: str) -> None:
+        """A line for the user."""
+        self._terminal.put_nowait(stdio.Remark(text))
+
+    def terminal_said(self, message: attach.FromTerminal) -> None:
+        if isinstance(message, stdio.Kill):
+            self.remove("you asked for it")
+        elif self._starter is not None:
+            self._starter.put_nowait(message)
+
+    def terminal_gone(self) -> None:
+        if self._ending is None:
+            self.remove("its terminal is gone")
+
+    # --- the end --------------------------------------------------------------------------
+
+    def _fruitless(self, why: str) -> None:
+        """The machine failed before the job did anything: another one may have it."""
+        log.info("claim %d led nowhere: %s", self._claims, why)
+        self.claim_secret = ""
+        if self._claims >= FRUITLESS_CLAIMS:
+            self._end(Outcome.failure(Problem.of(SandboxFailed(self._machine, why)), self._machine))
+            return
+        self._terminal.put_nowait(attach.Progress("waiting", "", 0))
+        self._report(custody.NeverStarted(why))
+
+    def _removed(self) -> Outcome:
+        problem = Problem.of(JobRemoved(self._removing or ""))
+        return Outcome.failure(problem, self._machine, removed=True)
+
+    def _outcome_of(self, finished: home.Finished) -> Outcome:
+        problem = finished.problem
+        if problem is None and finished.barrier_errno:
+            problem = Problem.of(WritesLost(os.strerror(finished.barrier_errno)))
+        if problem is None and self._removing is not None:
+            problem = Problem.of(JobRemoved(self._removing))
+        if problem is None and not finished.ended:
+            problem = Problem.of(SandboxFailed(self._machine, "it did not say why"))
+        return Outcome(
+            ended=finished.ended,
+            exit_code=finished.exit_code,
+            signal=finished.signal,
+            machine=self._machine,
+            removed=self._removing is not None,
+            problem=problem,
+            statistics=finished.statistics,
+        )
+
+    def _end(self, outcome: Outcome) -> None:
+        if self._ending is None:
+            for timer in self._timers:
+                timer.cancel()
+            self._ending = asyncio.create_task(self._conclude(outcome))
+
+    async def _conclude(self, outcome: Outcome) -> None:
+        await self._settle(outcome)
+        self._terminal.put_nowait(attach.Ended(outcome))
+        if self._starter is not None:
+            self._starter.put_nowait(home.Release())
+        else:
+            self.released.set()
+        self.over.set()
+
+    def _after(self, delay_s: float, action: Callable[[], Any]) -> None:
+        self._timers.add(asyncio.get_running_loop().call_later(delay_s, action))

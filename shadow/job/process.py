@@ -1,0 +1,134 @@
+"""The shadow as a process: a nursery that imports everything, and the child that serves one job.
+
+Owns: start, the link to the agent, the order of the end. Leaves to others: everything between.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import logging
+import os
+import socket
+import sys
+from pathlib import Path
+from typing import Final
+
+import uvloop
+
+from hpool.matchmaker.hosting import nursery, rpc
+from hpool.matchmaker.hosting.daemon import log_to_stderr
+from hpool.matchmaker.model.errors import HpoolError, InternalFault, ShadowLost
+from hpool.shadow.api import custody
+from hpool.shadow.api.custody import FROM_SHADOW, TO_SHADOW, FramedLink
+from hpool.shadow.api.job import Outcome, Problem
+from hpool.shadow.job.conversation import Conversation
+from hpool.shadow.job.files import open_home
+from hpool.shadow.job.service import ShadowService
+from hpool.shadow.job.spool import Spool
+
+log = logging.getLogger("shadow")
+
+RECORD_WITHIN_S: Final = 2.0
+DETACH_WITHIN_S: Final = 10.0
+# A busy Python thread must not hold up what a job waits for; measured: 5 ms is the default's price.
+SWITCH_INTERVAL_S: Final = 0.0005
+
+
+class ShadowProcess:
+    """One child's life."""
+
+    def __init__(self, listen_host: str, advertise_host: str | None) -> None:
+        self._listen_host = listen_host
+        self._advertise_host = advertise_host
+        self._service = ShadowService()
+        self._recorded = asyncio.Event()
+        self._agent_is_there = True
+        self._spool: Spool | None = None
+        self._link: FramedLink | None = None
+
+    async def run(self, link: socket.socket) -> None:
+        self._link = FramedLink(await asyncio.open_connection(sock=link), TO_SHADOW, FROM_SHADOW)
+        server = rpc.aio_server()
+        server.add_generic_rpc_handlers(self._service.handlers())
+        address = rpc.bind(server, f"{self._listen_host}:0", self._advertise_host)
+        await server.start()
+        self._link.send(custody.Ready(address))
+        assignment = await self._link.receive()
+        if isinstance(assignment, custody.Assignment):
+            await self._serve(assignment, self._link)
+        await server.stop(0.1)
+
+    async def _serve(self, assignment: custody.Assignment, link: FramedLink) -> None:
+        self._spool = Spool(Path(os.fsdecode(assignment.spool)))
+        conversation = Conversation(assignment.job, link.send, self._settle)
+        listening = asyncio.create_task(self._obey(conversation, link))
+        async with contextlib.AsyncExitStack() as keeping:
+            try:
+                serve_lane = await keeping.enter_async_context(open_home(assignment.job, conversation))
+            except HpoolError as error:
+                self._service.take(conversation, assignment.attach_secret, None)
+                conversation.fail(error)
+            else:
+                self._service.take(conversation, assignment.attach_secret, serve_lane)
+            await conversation.over.wait()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(DETACH_WITHIN_S):
+                    await conversation.released.wait()
+                    await self._service.detached.wait()
+        listening.cancel()
+
+    async def _obey(self, conversation: Conversation, link: FramedLink) -> None:
+        while (message := await link.receive()) is not None:
+            match message:
+                case custody.Claimed(secret, machine):
+                    conversation.claimed(secret, machine)
+                case custody.Removal(why):
+                    conversation.remove(why)
+                case custody.Recorded():
+                    self._recorded.set()
+        # The agent is gone. A job that has a machine goes on; one that waits would wait for ever.
+        self._agent_is_there = False
+        self._recorded.set()
+        if not conversation.claim_secret:
+            conversation.fail(ShadowLost("the agent ended while the job waited for a machine"))
+
+    async def _settle(self, outcome: Outcome) -> None:
+        """The outcome is on disk, in the queue or in the spool, before anybody is told."""
+        assert self._link is not None
+        assert self._spool is not None
+        if self._agent_is_there:
+            self._link.send(custody.JobEnded(outcome))
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(RECORD_WITHIN_S):
+                    await self._recorded.wait()
+        if not self._agent_is_there:
+            self._spool.leave_outcome(outcome)
+
+
+def child_main(link: socket.socket, listen_host: str, advertise_host: str | None) -> int:
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(ShadowProcess(listen_host, advertise_host).run(link))
+    return 0
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--listen-host", required=True)
+    parser.add_argument("--advertise-host")
+    parser.add_argument("owner", type=int)
+    options = parser.parse_args()
+    log_to_stderr("shadow")
+    os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
+    nursery.serve(
+        socket.socket(fileno=options.owner),
+        lambda link: child_main(link, options.listen_host, options.advertise_host),
+        # A shadow outlives its agent: the job it serves must not suffer.
+        kill_children=False,
+    )
+
+
+if __name__ == "__main__":
+    main()

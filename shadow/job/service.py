@@ -1,0 +1,127 @@
+"""The shadow's gRPC face: lanes and session for the starter, Attach for the terminal.
+
+Owns: admission by secret, streams in and out. Leaves to others: meaning (conversation), files (home).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, Final
+
+import grpc
+
+from hpool.matchmaker.hosting import rpc
+from hpool.matchmaker.model.errors import BadMessage
+from hpool.shadow.api import attach, home
+from hpool.shadow.job.conversation import Conversation
+
+log = logging.getLogger("service")
+
+ServeLane = Callable[
+    [int, Callable[[], Awaitable[bytes | memoryview]], Callable[[bytes], Awaitable[None]]], Awaitable[None]
+]
+END_OF_STREAM: Final = b""
+
+
+class ShadowService:
+    """Nobody is admitted before there is a job."""
+
+    def __init__(self) -> None:
+        self._conversation: Conversation | None = None
+        self._serve_lane: ServeLane | None = None
+        self._attach_secret = ""
+        self._is_attached = False
+        self.detached = asyncio.Event()
+
+    def take(self, conversation: Conversation, attach_secret: str, serve_lane: ServeLane | None) -> None:
+        self._conversation = conversation
+        self._attach_secret = attach_secret
+        self._serve_lane = serve_lane
+
+    def handlers(self) -> tuple[Any, ...]:
+        return (
+            rpc.service({home.LANE: self.lane, home.SESSION: self.session}),
+            rpc.service({attach.ATTACH: self.attach}),
+        )
+
+    async def lane(self, _requests: Any, context: Any) -> None:
+        conversation = await self._admit_starter(context)
+        number = next((value for key, value in context.invocation_metadata() if key == home.LANE_KEY), "")
+        if number not in {"0", "1"} or self._serve_lane is None:
+            await rpc.refuse(context, grpc.StatusCode.INVALID_ARGUMENT, "no such lane")
+
+        async def receive() -> bytes | memoryview:
+            message = await context.read()
+            return home.batch_records(message) if message else END_OF_STREAM
+
+        async def send(records: bytes) -> None:
+            await context.write(home.frame_batch(records))
+
+        try:
+            await self._serve_lane(int(number), receive, send)
+        except BadMessage as error:
+            conversation.starter_gone(error.sentence)
+            await rpc.refuse(context, grpc.StatusCode.INVALID_ARGUMENT, error.sentence)
+
+    async def session(self, messages: AsyncIterator[home.FromStarter], context: Any) -> None:
+        conversation = await self._admit_starter(context)
+        hello = await anext(aiter(messages), None)
+        if not isinstance(hello, home.Hello) or hello.protocol != home.PROTOCOL:
+            await rpc.refuse(context, grpc.StatusCode.INVALID_ARGUMENT, "not the hello this version expects")
+        try:
+            outgoing = conversation.starter_came()
+        except BadMessage as error:
+            await rpc.refuse(context, grpc.StatusCode.FAILED_PRECONDITION, error.sentence)
+        speaking = asyncio.create_task(_speak(outgoing.get, context, home.Release))
+        why = "the connection broke"
+        try:
+            async for message in messages:
+                conversation.starter_said(message)
+                if isinstance(message, home.Finished):
+                    await speaking
+                    return
+        except BadMessage as error:
+            why = error.sentence
+            await rpc.refuse(context, grpc.StatusCode.INVALID_ARGUMENT, why)
+        finally:
+            speaking.cancel()
+            conversation.starter_gone(why)
+
+    async def attach(self, messages: AsyncIterator[attach.FromTerminal], context: Any) -> None:
+        await rpc.admit(context, attach.ATTACH_KEY, self._attach_secret)
+        conversation = self._conversation
+        if conversation is None or self._is_attached:
+            await rpc.refuse(context, grpc.StatusCode.FAILED_PRECONDITION, "somebody is attached already")
+        self._is_attached = True
+
+        async def listen() -> None:
+            async for message in messages:
+                conversation.terminal_said(message)
+            conversation.terminal_gone()
+
+        listening = asyncio.create_task(listen())
+        try:
+            await _speak(conversation.for_terminal, context, attach.Ended)
+        finally:
+            listening.cancel()
+            conversation.terminal_gone()
+            self.detached.set()
+
+    async def _admit_starter(self, context: Any) -> Conversation:
+        conversation = self._conversation
+        await rpc.admit(context, home.CLAIM_KEY, conversation.claim_secret if conversation else "")
+        assert conversation is not None
+        return conversation
+
+
+async def _speak(next_message: Callable[[], Awaitable[Any]], context: Any, last: type) -> None:
+    """Sends until the last message is out."""
+    with contextlib.suppress(asyncio.CancelledError):
+        while True:
+            message = await next_message()
+            await context.write(message)
+            if isinstance(message, last):
+                return
