@@ -62,7 +62,16 @@ def _directories(directory: Path) -> None:
     _write(directory / "tree/1/2/3/end", b"the end\n")
     odd = directory / "odd"
     odd.mkdir()
-    for raw in (b"caf\xe9", b"\xff\xfe", b"sp ace", b"tab\tname", b"new\nline", "日本".encode(), b"-n", b"\\back"):
+    for raw in (
+        b"caf\xe9",
+        b"\xff\xfe",
+        b"sp ace",
+        b"tab\tname",
+        b"new\nline",
+        "日本".encode(),
+        b"-n",
+        b"\\back",
+    ):
         with open(os.fsencode(odd) + b"/" + raw, "wb") as file:
             file.write(raw)
 
@@ -106,7 +115,10 @@ def _sources(directory: Path) -> None:
     declarations = "".join(f"int {part}(void);\n" for part in parts)
     _write(project / "all.h", declarations.encode())
     calls = " + ".join(f"{part}()" for part in parts)
-    _write(project / "main.c", f'#include <stdio.h>\n#include "all.h"\nint main(void) {{ printf("%d\\n", {calls}); }}\n'.encode())
+    _write(
+        project / "main.c",
+        f'#include <stdio.h>\n#include "all.h"\nint main(void) {{ printf("%d\\n", {calls}); }}\n'.encode(),
+    )
     objects = " ".join(f"{part}.o" for part in ["main", *parts])
     _write(
         project / "Makefile",

@@ -4,7 +4,7 @@
 
 int main(void)
 {
-	struct rlimit none = {0, 0};
+	struct rlimit none = { 0, 0 };
 	MUST(setrlimit(RLIMIT_CORE, &none));
 	FILE *lost = fopen("lost", "w"), *kept = fopen("kept", "w");
 	fputs("in the buffer only", lost);

@@ -17,7 +17,7 @@ int main(void)
 	}
 	while (wait(NULL) > 0)
 		;
-	int next[2] = {0, 0}, bad = 0;
+	int next[2] = { 0, 0 }, bad = 0;
 	char line[100];
 	FILE *log = fopen("log", "r");
 	while (fgets(line, sizeof(line), log)) {

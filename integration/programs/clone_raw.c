@@ -26,7 +26,7 @@ int main(void)
 	printf("%d\n", shared_number);
 	pid = MUST(clone(child, stack + sizeof(stack), CLONE_FILES | CLONE_FS | SIGCHLD, "dir/a"));
 	show_wait("clone with files", pid);
-	struct clone_args args = {.exit_signal = SIGCHLD};
+	struct clone_args args = { .exit_signal = SIGCHLD };
 	long new = syscall(SYS_clone3, &args, sizeof(args));
 	if (new == 0) {
 		struct stat st;

@@ -26,7 +26,8 @@ int main(void)
 	TRY(open("zero", O_RDONLY));
 	umask(022);
 	MUST(symlink("anywhere", "sym"));
-	const char *names[] = {"m777", "m4755", "m000", "m640", "d1777", "n600", "u777", "du777", "fu666", "zero", "sym"};
+	const char *names[] = { "m777", "m4755", "m000",  "m640", "d1777", "n600",
+				"u777", "du777", "fu666", "zero", "sym" };
 	for (unsigned i = 0; i < sizeof(names) / sizeof(*names); i++)
 		mode_of(names[i]);
 	return 0;

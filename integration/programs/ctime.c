@@ -8,7 +8,8 @@ static void changed(const char *what, const char *name)
 	struct stat st;
 	MUST(stat(name, &st));
 	int moved = st.st_ctim.tv_sec != last.tv_sec || st.st_ctim.tv_nsec != last.tv_nsec;
-	printf("%s: ctime %s, mtime old %s\n", what, moved ? "moved" : "stayed", st.st_mtim.tv_sec == 1577934245 ? "yes" : "no");
+	printf("%s: ctime %s, mtime old %s\n", what, moved ? "moved" : "stayed",
+	       st.st_mtim.tv_sec == 1577934245 ? "yes" : "no");
 	last = st.st_ctim;
 	usleep(20000);
 }

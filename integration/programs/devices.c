@@ -27,5 +27,6 @@ int main(void)
 	TRY(access("/dev/stdout", F_OK));
 	TRY(open("/dev/mem", O_RDONLY) < 0 ? 0 : -1);
 	TRY(open("/dev/absent", O_RDONLY));
-	return system("echo to null > /dev/null; echo to stdout > /dev/stdout; cat < /dev/null; head -c 5 /dev/zero | wc -c");
+	return system(
+		"echo to null > /dev/null; echo to stdout > /dev/stdout; cat < /dev/null; head -c 5 /dev/zero | wc -c");
 }

@@ -18,7 +18,7 @@ static void feed(int number)
 
 static void after_30ms(void (*handler)(int), int flags)
 {
-	struct sigaction action = {.sa_handler = handler, .sa_flags = flags};
+	struct sigaction action = { .sa_handler = handler, .sa_flags = flags };
 	sigaction(SIGALRM, &action, NULL);
 	/* Again and again: one that comes too early must not leave us waiting for ever. */
 	ualarm(30000, handler == nothing ? 50000 : 0);
@@ -27,7 +27,7 @@ static void after_30ms(void (*handler)(int), int flags)
 int main(void)
 {
 	char bytes[8];
-	struct timespec second = {1, 0}, left = {0, 0};
+	struct timespec second = { 1, 0 }, left = { 0, 0 };
 	MUST(pipe(p));
 	after_30ms(nothing, 0);
 	VALUE(read(p[0], bytes, 8));
@@ -37,7 +37,7 @@ int main(void)
 	VALUE(nanosleep(&second, &left));
 	YES(left.tv_nsec > 500000000);
 	after_30ms(nothing, SA_RESTART);
-	struct pollfd wait_for = {.fd = p[0], .events = POLLIN};
+	struct pollfd wait_for = { .fd = p[0], .events = POLLIN };
 	VALUE(poll(&wait_for, 1, 1000));
 	after_30ms(nothing, 0);
 	VALUE(waitpid(-1, NULL, 0));
@@ -54,7 +54,7 @@ int main(void)
 	kill(pid, SIGTERM);
 	show_wait("child", pid);
 	after_30ms(nothing, 0);
-	VALUE(sigsuspend(&(sigset_t){0}));
+	VALUE(sigsuspend(&(sigset_t){ 0 }));
 	int fd = MUST(open("big.bin", O_RDONLY));
 	after_30ms(nothing, 0);
 	static char block[1 << 20];

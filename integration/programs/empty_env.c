@@ -13,7 +13,7 @@ int main(int argc, char **argv)
 		show("small.txt");
 		return 0;
 	}
-	char *empty[] = {NULL}, *args[] = {argv[0], "emptied", NULL}, *one[] = {"ONLY=this", NULL};
+	char *empty[] = { NULL }, *args[] = { argv[0], "emptied", NULL }, *one[] = { "ONLY=this", NULL };
 	pid_t pid = MUST(fork());
 	if (pid == 0) {
 		execve("/proc/self/exe", args, empty);

@@ -12,7 +12,8 @@ int main(int argc, char **argv)
 {
 	for (int i = 1; i < argc; i++)
 		printf("[%s]\n", argv[i]);
-	const char *names[] = {"HPOOL_TEST", "EMPTY", "LINES_", "HOME", "PATH", "LANG", "LD_PRELOAD", "HPOOL", "LD_LIBRARY_PATH"};
+	const char *names[] = { "HPOOL_TEST", "EMPTY",      "LINES_", "HOME",           "PATH",
+				"LANG",       "LD_PRELOAD", "HPOOL",  "LD_LIBRARY_PATH" };
 	for (unsigned i = 0; i < sizeof(names) / sizeof(*names); i++)
 		printf("%s=%s\n", names[i], getenv(names[i]) ? getenv(names[i]) : "(unset)");
 	int count = 0;

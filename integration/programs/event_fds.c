@@ -15,7 +15,7 @@ int main(void)
 	printf("%lu\n", number);
 	VALUE(read(e, &number, 8));
 	int t = TRY(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC));
-	struct itimerspec soon = {{0, 5000000}, {0, 5000000}};
+	struct itimerspec soon = { { 0, 5000000 }, { 0, 5000000 } };
 	TRY(timerfd_settime(t, 0, &soon, NULL));
 	usleep(30000);
 	VALUE(read(t, &number, 8));
@@ -34,7 +34,7 @@ int main(void)
 	pid_t pid = MUST(fork());
 	if (pid == 0)
 		_exit(4);
-	struct pollfd wait_for = {.fd = s, .events = POLLIN};
+	struct pollfd wait_for = { .fd = s, .events = POLLIN };
 	VALUE(poll(&wait_for, 1, 2000));
 	VALUE(read(s, &info, sizeof(info)));
 	YES(info.ssi_pid == (uint32_t)pid && info.ssi_status == 4);

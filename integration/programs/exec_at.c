@@ -16,7 +16,7 @@ static pid_t child_exec(int fd, const char *name, int flags, char **argv)
 
 int main(void)
 {
-	char *echo[] = {"echo", "by descriptor", NULL}, *script[] = {"given-name", "argument", NULL};
+	char *echo[] = { "echo", "by descriptor", NULL }, *script[] = { "given-name", "argument", NULL };
 	int bin = MUST(open("/bin", O_RDONLY | O_DIRECTORY)), here = MUST(open(".", O_RDONLY | O_DIRECTORY));
 	int program = MUST(open("/bin/echo", O_RDONLY)), path = MUST(open("/bin/echo", O_PATH | O_CLOEXEC));
 	show_wait("at", child_exec(bin, "echo", 0, echo));

@@ -3,7 +3,7 @@
 
 static int lock(int fd, int cmd, int type, long start, long length)
 {
-	struct flock what = {.l_type = type, .l_whence = SEEK_SET, .l_start = start, .l_len = length};
+	struct flock what = { .l_type = type, .l_whence = SEEK_SET, .l_start = start, .l_len = length };
 	return fcntl(fd, cmd, &what);
 }
 
@@ -12,7 +12,7 @@ static void child_tries(const char *what, int type, long start, long length)
 	pid_t pid = MUST(fork());
 	if (pid == 0) {
 		int fd = MUST(open("lines.txt", O_RDWR));
-		struct flock ask = {.l_type = type, .l_whence = SEEK_SET, .l_start = start, .l_len = length};
+		struct flock ask = { .l_type = type, .l_whence = SEEK_SET, .l_start = start, .l_len = length };
 		int got = lock(fd, F_SETLK, type, start, length);
 		printf("%s: %s", what, got < 0 ? strerrorname_np(errno) : "ok");
 		if (got < 0) {

@@ -23,5 +23,6 @@ int main(void)
 	TRY(fsync(99));
 	sync();
 	show("durable");
-	return system("cat durable > /dev/null && sync durable && dd if=durable of=copy conv=fsync status=none && cmp durable copy");
+	return system(
+		"cat durable > /dev/null && sync durable && dd if=durable of=copy conv=fsync status=none && cmp durable copy");
 }

@@ -4,9 +4,9 @@
 
 int main(void)
 {
-	struct rlimit none = {0, 0};
+	struct rlimit none = { 0, 0 };
 	MUST(setrlimit(RLIMIT_CORE, &none));
-	int numbers[] = {SIGSEGV, SIGABRT, SIGFPE, SIGILL, SIGBUS, SIGSYS, SIGTERM, SIGKILL, SIGRTMIN + 3};
+	int numbers[] = { SIGSEGV, SIGABRT, SIGFPE, SIGILL, SIGBUS, SIGSYS, SIGTERM, SIGKILL, SIGRTMIN + 3 };
 	for (unsigned i = 0; i < sizeof(numbers) / sizeof(*numbers); i++) {
 		pid_t pid = MUST(fork());
 		if (pid == 0) {

@@ -4,7 +4,7 @@
 
 int main(void)
 {
-	struct rlimit files = {20, 20}, size = {5000, 5000}, back;
+	struct rlimit files = { 20, 20 }, size = { 5000, 5000 }, back;
 	MUST(getrlimit(RLIMIT_NOFILE, &back));
 	YES(back.rlim_cur >= 256);
 	TRY(setrlimit(RLIMIT_NOFILE, &files));

@@ -12,7 +12,7 @@ static void jump(int number)
 
 int main(void)
 {
-	struct itimerval once = {{0, 0}, {0, 300}};
+	struct itimerval once = { { 0, 0 }, { 0, 300 } };
 	volatile int jumps = 0;
 	volatile long calls = 0;
 	signal(SIGALRM, jump);

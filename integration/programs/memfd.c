@@ -32,7 +32,7 @@ int main(void)
 		;
 	pid_t pid = MUST(fork());
 	if (pid == 0) {
-		char *argv[] = {"echo", "from a memfd", NULL};
+		char *argv[] = { "echo", "from a memfd", NULL };
 		fexecve(program, argv, environ);
 		_exit(errno == ENOSYS ? 50 : 51);
 	}

@@ -22,7 +22,7 @@ static const char *touch(volatile char *at)
 
 int main(void)
 {
-	struct sigaction action = {.sa_sigaction = caught, .sa_flags = SA_SIGINFO};
+	struct sigaction action = { .sa_sigaction = caught, .sa_flags = SA_SIGINFO };
 	sigaction(SIGBUS, &action, NULL);
 	sigaction(SIGSEGV, &action, NULL);
 	int fd = MUST(open("small.txt", O_RDWR));

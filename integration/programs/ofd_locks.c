@@ -3,7 +3,7 @@
 
 static int lock(int fd, int cmd, int type, long start, long length)
 {
-	struct flock what = {.l_type = type, .l_whence = SEEK_SET, .l_start = start, .l_len = length};
+	struct flock what = { .l_type = type, .l_whence = SEEK_SET, .l_start = start, .l_len = length };
 	return fcntl(fd, cmd, &what);
 }
 
@@ -14,7 +14,7 @@ int main(void)
 	TRY(lock(b, F_OFD_SETLK, F_WRLCK, 50, 100));
 	TRY(lock(b, F_OFD_SETLK, F_WRLCK, 100, 100));
 	TRY(lock(b, F_SETLK, F_WRLCK, 0, 10));
-	struct flock ask = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	struct flock ask = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 	TRY(fcntl(b, F_OFD_GETLK, &ask));
 	printf("type %d start %ld length %ld pid %d\n", ask.l_type, (long)ask.l_start, (long)ask.l_len, ask.l_pid);
 	close(MUST(open("lines.txt", O_RDONLY)));

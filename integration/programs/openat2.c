@@ -4,7 +4,7 @@
 
 static long open2(int dir, const char *name, uint64_t flags, uint64_t resolve)
 {
-	struct open_how how = {.flags = flags, .resolve = resolve};
+	struct open_how how = { .flags = flags, .resolve = resolve };
 	return syscall(SYS_openat2, dir, name, &how, sizeof(how));
 }
 
@@ -27,7 +27,7 @@ int main(void)
 	TRY(open2(d, "absolute", O_RDONLY, RESOLVE_BENEATH));
 	TRY(open2(AT_FDCWD, "small.txt", O_RDONLY, 1 << 20));
 	TRY(open2(AT_FDCWD, "small.txt", 1ul << 40, 0));
-	struct open_how how = {.flags = O_WRONLY | O_CREAT | O_EXCL, .mode = 0640};
+	struct open_how how = { .flags = O_WRONLY | O_CREAT | O_EXCL, .mode = 0640 };
 	TRY(syscall(SYS_openat2, d, "fresh", &how, sizeof(how)));
 	TRY(syscall(SYS_openat2, d, "fresh", &how, sizeof(how)));
 	TRY(syscall(SYS_openat2, d, "fresh2", &how, 8));

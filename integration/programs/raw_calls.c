@@ -26,7 +26,8 @@ void _start(void)
 	long got = call(0, fd, (long)bytes, 64);
 	call(1, 1, (long)bytes, got);
 	/* mov eax, edi; mov rdi, rsi; mov rsi, rdx; mov rdx, rcx; syscall; ret */
-	static const unsigned char code[] = {0x89, 0xf8, 0x48, 0x89, 0xf7, 0x48, 0x89, 0xd6, 0x48, 0x89, 0xca, 0x0f, 0x05, 0xc3};
+	static const unsigned char code[] = { 0x89, 0xf8, 0x48, 0x89, 0xf7, 0x48, 0x89,
+					      0xd6, 0x48, 0x89, 0xca, 0x0f, 0x05, 0xc3 };
 	unsigned char *page = (unsigned char *)mmap_page();
 	for (unsigned i = 0; i < sizeof(code); i++)
 		page[i] = code[i];

@@ -37,37 +37,37 @@ __attribute__((constructor)) static void say_by_lines(void)
 }
 
 /* Prints "text: ok" or "text: ENOENT"; its value is the expression's. */
-#define TRY(expression)                                                                \
-	({                                                                             \
-		errno = 0;                                                             \
-		long tried_ = (long)(expression);                                      \
+#define TRY(expression) \
+	({ \
+		errno = 0; \
+		long tried_ = (long)(expression); \
 		printf("%s: %s\n", #expression, tried_ < 0 ? strerrorname_np(errno) : "ok"); \
-		tried_;                                                                \
+		tried_; \
 	})
 
 /* Prints "text: 42" or "text: ENOENT". */
-#define VALUE(expression)                                                \
-	({                                                               \
-		errno = 0;                                               \
-		long tried_ = (long)(expression);                        \
-		if (tried_ < 0)                                          \
+#define VALUE(expression) \
+	({ \
+		errno = 0; \
+		long tried_ = (long)(expression); \
+		if (tried_ < 0) \
 			printf("%s: %s\n", #expression, strerrorname_np(errno)); \
-		else                                                     \
-			printf("%s: %ld\n", #expression, tried_);        \
-		tried_;                                                  \
+		else \
+			printf("%s: %ld\n", #expression, tried_); \
+		tried_; \
 	})
 
 #define YES(condition) printf("%s: %s\n", #condition, (condition) ? "yes" : "no")
 
 /* For what has to work before the behaviour itself can be looked at. */
-#define MUST(expression)                                                                   \
-	({                                                                                 \
-		long must_ = (long)(expression);                                           \
-		if (must_ < 0) {                                                           \
+#define MUST(expression) \
+	({ \
+		long must_ = (long)(expression); \
+		if (must_ < 0) { \
 			printf("line %d: %s: %s\n", __LINE__, #expression, strerrorname_np(errno)); \
-			exit(99);                                                          \
-		}                                                                          \
-		must_;                                                                     \
+			exit(99); \
+		} \
+		must_; \
 	})
 
 static inline void put(const char *name, const char *text)

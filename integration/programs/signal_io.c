@@ -12,8 +12,8 @@ static void tick(int number)
 
 int main(void)
 {
-	struct sigaction action = {.sa_handler = tick, .sa_flags = SA_RESTART};
-	struct itimerval often = {{0, 500}, {0, 500}}, never = {{0, 0}, {0, 0}};
+	struct sigaction action = { .sa_handler = tick, .sa_flags = SA_RESTART };
+	struct itimerval often = { { 0, 500 }, { 0, 500 } }, never = { { 0, 0 }, { 0, 0 } };
 	static char block[10000], back[10000];
 	sigaction(SIGALRM, &action, NULL);
 	MUST(setitimer(ITIMER_REAL, &often, NULL));
@@ -37,7 +37,7 @@ int main(void)
 		bad += unlink(name) != 0;
 	}
 	while (ticks < 20)
-		bad += stat("small.txt", &(struct stat){0}) != 0;
+		bad += stat("small.txt", &(struct stat){ 0 }) != 0;
 	MUST(setitimer(ITIMER_REAL, &never, NULL));
 	printf("bad %d, enough ticks %s\n", bad, ticks >= 20 ? "yes" : "no");
 	return 0;

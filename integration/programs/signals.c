@@ -28,13 +28,13 @@ static void *wait_for_usr2(void *arg)
 
 int main(void)
 {
-	stack_t stack = {.ss_sp = other_stack, .ss_size = sizeof(other_stack)};
+	stack_t stack = { .ss_sp = other_stack, .ss_size = sizeof(other_stack) };
 	TRY(sigaltstack(&stack, NULL));
-	struct sigaction action = {.sa_handler = where, .sa_flags = SA_ONSTACK};
+	struct sigaction action = { .sa_handler = where, .sa_flags = SA_ONSTACK };
 	TRY(sigaction(SIGUSR1, &action, NULL));
 	TRY(raise(SIGUSR1));
 	YES(on_other_stack);
-	struct sigaction queued = {.sa_sigaction = add, .sa_flags = SA_SIGINFO}, read_back;
+	struct sigaction queued = { .sa_sigaction = add, .sa_flags = SA_SIGINFO }, read_back;
 	TRY(sigaction(SIGRTMIN, &queued, NULL));
 	TRY(sigaction(SIGRTMIN, NULL, &read_back));
 	YES(read_back.sa_sigaction == add);
@@ -46,7 +46,7 @@ int main(void)
 	sigaddset(&set, SIGUSR2);
 	TRY(sigprocmask(SIG_BLOCK, &set, &old));
 	for (int i = 1; i <= 10; i++)
-		MUST(sigqueue(getpid(), SIGRTMIN, (union sigval){.sival_int = i}));
+		MUST(sigqueue(getpid(), SIGRTMIN, (union sigval){ .sival_int = i }));
 	printf("blocked %d\n", sum);
 	sigpending(&pending);
 	YES(sigismember(&pending, SIGRTMIN));
@@ -64,9 +64,9 @@ int main(void)
 	TRY(kill(getpid(), 0));
 	TRY(kill(getpid(), SIGUSR2));
 	siginfo_t info;
-	VALUE(sigtimedwait(&usr2, &info, &(struct timespec){1, 0}));
+	VALUE(sigtimedwait(&usr2, &info, &(struct timespec){ 1, 0 }));
 	YES(info.si_pid == getpid());
-	VALUE(sigtimedwait(&usr2, &info, &(struct timespec){0, 1000000}));
+	VALUE(sigtimedwait(&usr2, &info, &(struct timespec){ 0, 1000000 }));
 	pid_t pid = MUST(fork());
 	if (pid == 0) {
 		signal(SIGTERM, SIG_DFL);

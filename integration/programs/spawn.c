@@ -14,7 +14,8 @@ int main(void)
 	posix_spawn_file_actions_addopen(&actions, 0, "small.txt", O_RDONLY, 0);
 	posix_spawn_file_actions_addopen(&actions, 1, "spawned", O_WRONLY | O_CREAT | O_TRUNC, 0640);
 	posix_spawn_file_actions_addchdir_np(&actions, "dir");
-	char *argv[] = {"sh", "-c", "cat; pwd | sed 's:.*/::'; echo $0 $HPOOL_SPAWN", NULL}, *env[] = {"HPOOL_SPAWN=yes", "PATH=/usr/bin:/bin", NULL};
+	char *argv[] = { "sh", "-c", "cat; pwd | sed 's:.*/::'; echo $0 $HPOOL_SPAWN", NULL },
+	     *env[] = { "HPOOL_SPAWN=yes", "PATH=/usr/bin:/bin", NULL };
 	printf("%d\n", posix_spawn(&pid, "/bin/sh", &actions, NULL, argv, env));
 	show_wait("sh", pid);
 	show("spawned");
@@ -25,10 +26,10 @@ int main(void)
 	posix_spawnattr_setpgroup(&attributes, 0);
 	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
 	signal(SIGTERM, SIG_IGN);
-	char *killer[] = {"sh", "-c", "kill -TERM $$; echo survived", NULL};
+	char *killer[] = { "sh", "-c", "kill -TERM $$; echo survived", NULL };
 	printf("%d\n", posix_spawnp(&pid, "sh", NULL, &attributes, killer, environ));
 	show_wait("killed", pid);
-	char *none[] = {"none", NULL};
+	char *none[] = { "none", NULL };
 	printf("%s\n", strerrorname_np(posix_spawn(&pid, "./none", NULL, NULL, none, environ)));
 	printf("%s\n", strerrorname_np(posix_spawnp(&pid, "no-such-program-here", NULL, NULL, none, environ)));
 	printf("%s\n", strerrorname_np(posix_spawn(&pid, "./notexec.sh", NULL, NULL, none, environ)));

@@ -17,7 +17,7 @@ int main(void)
 	VALUE(read(q[0], bytes, sizeof(bytes)));
 	printf("%016lx\n", fnv(FNV_START, bytes, 50000));
 	printf("%016lx\n", file_sum("copy"));
-	struct iovec piece = {"by vmsplice", 11};
+	struct iovec piece = { "by vmsplice", 11 };
 	VALUE(vmsplice(p[1], &piece, 1, 0));
 	VALUE(splice(p[0], NULL, out, NULL, 11, 0));
 	printf("%016lx\n", file_sum("copy"));

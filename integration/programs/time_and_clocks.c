@@ -18,7 +18,7 @@ int main(void)
 	MUST(gettimeofday(&tv, NULL));
 	YES(tv.tv_sec - r < 1 && tv.tv_sec - r > -2);
 	YES(time(NULL) - r < 2);
-	MUST(nanosleep(&(struct timespec){0, 20000000}, NULL));
+	MUST(nanosleep(&(struct timespec){ 0, 20000000 }, NULL));
 	double passed = seconds(CLOCK_MONOTONIC) - m;
 	YES(passed >= 0.02 && passed < 5);
 	TRY(clock_getres(CLOCK_MONOTONIC, &resolution));

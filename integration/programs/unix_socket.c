@@ -6,8 +6,10 @@
 static void send_fd(int socket, int fd)
 {
 	char control[CMSG_SPACE(sizeof(int))] = "", byte = 'f';
-	struct iovec piece = {&byte, 1};
-	struct msghdr message = {.msg_iov = &piece, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)};
+	struct iovec piece = { &byte, 1 };
+	struct msghdr message = {
+		.msg_iov = &piece, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)
+	};
 	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
 	header->cmsg_level = SOL_SOCKET;
 	header->cmsg_type = SCM_RIGHTS;
@@ -18,8 +20,8 @@ static void send_fd(int socket, int fd)
 
 int main(void)
 {
-	struct sockaddr_un here = {.sun_family = AF_UNIX, .sun_path = "socket"};
-	struct sockaddr_un abstract = {.sun_family = AF_UNIX, .sun_path = "\0hpool-test"};
+	struct sockaddr_un here = { .sun_family = AF_UNIX, .sun_path = "socket" };
+	struct sockaddr_un abstract = { .sun_family = AF_UNIX, .sun_path = "\0hpool-test" };
 	char bytes[32];
 	struct stat st;
 	int server = MUST(socket(AF_UNIX, SOCK_STREAM, 0));
@@ -39,15 +41,19 @@ int main(void)
 	int peer = TRY(accept(server, NULL, NULL));
 	VALUE(read(peer, bytes, 5));
 	char control[CMSG_SPACE(sizeof(int))], byte;
-	struct iovec piece = {&byte, 1};
-	struct msghdr message = {.msg_iov = &piece, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)};
+	struct iovec piece = { &byte, 1 };
+	struct msghdr message = {
+		.msg_iov = &piece, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)
+	};
 	VALUE(recvmsg(peer, &message, 0));
 	int passed = *(int *)CMSG_DATA(CMSG_FIRSTHDR(&message));
 	VALUE(read(passed, bytes, 5));
 	printf("%.5s\n", bytes);
 	show_wait("client", pid);
 	TRY(open("socket", O_RDONLY));
-	TRY(connect(MUST(socket(AF_UNIX, SOCK_STREAM, 0)), (struct sockaddr *)&(struct sockaddr_un){.sun_family = AF_UNIX, .sun_path = "absent"}, sizeof(here)));
+	TRY(connect(MUST(socket(AF_UNIX, SOCK_STREAM, 0)),
+		    (struct sockaddr *)&(struct sockaddr_un){ .sun_family = AF_UNIX, .sun_path = "absent" },
+		    sizeof(here)));
 	int two = MUST(socket(AF_UNIX, SOCK_STREAM, 0));
 	TRY(bind(two, (struct sockaddr *)&abstract, sizeof(sa_family_t) + 12));
 	TRY(listen(two, 1));

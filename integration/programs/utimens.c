@@ -12,11 +12,11 @@ static void times(const char *name)
 
 int main(void)
 {
-	struct timespec both[2] = {{1000000000, 123456789}, {1100000000, 987654321}};
-	struct timespec mtime_only[2] = {{0, UTIME_OMIT}, {1200000000, 1}};
-	struct timespec atime_only[2] = {{1300000000, 2}, {0, UTIME_OMIT}};
-	struct timespec old[2] = {{-1000, 500}, {-2000, 999999999}};
-	struct timespec bad[2] = {{0, 1000000000}, {0, 0}};
+	struct timespec both[2] = { { 1000000000, 123456789 }, { 1100000000, 987654321 } };
+	struct timespec mtime_only[2] = { { 0, UTIME_OMIT }, { 1200000000, 1 } };
+	struct timespec atime_only[2] = { { 1300000000, 2 }, { 0, UTIME_OMIT } };
+	struct timespec old[2] = { { -1000, 500 }, { -2000, 999999999 } };
+	struct timespec bad[2] = { { 0, 1000000000 }, { 0, 0 } };
 	times("dir/sub/deep/leaf.txt");
 	TRY(utimensat(AT_FDCWD, "small.txt", both, 0));
 	times("small.txt");
@@ -33,7 +33,7 @@ int main(void)
 	times("dir");
 	TRY(utimensat(AT_FDCWD, "empty", bad, 0));
 	TRY(utimensat(AT_FDCWD, "absent", both, 0));
-	struct utimbuf seconds = {1400000000, 1500000000};
+	struct utimbuf seconds = { 1400000000, 1500000000 };
 	TRY(utime("empty", &seconds));
 	times("empty");
 	TRY(utimensat(AT_FDCWD, "emptydir", NULL, 0));

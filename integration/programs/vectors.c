@@ -5,8 +5,8 @@
 int main(void)
 {
 	char a[8] = "", b[100] = "", c[8] = "";
-	struct iovec in[3] = {{a, 3}, {b, 90}, {c, 4}};
-	struct iovec out[3] = {{"one ", 4}, {"", 0}, {"three", 5}};
+	struct iovec in[3] = { { a, 3 }, { b, 90 }, { c, 4 } };
+	struct iovec out[3] = { { "one ", 4 }, { "", 0 }, { "three", 5 } };
 	int fd = MUST(open("lines.txt", O_RDWR));
 	VALUE(readv(fd, in, 3));
 	printf("%.3s|%.5s|%.4s\n", a, b, c);
@@ -27,11 +27,12 @@ int main(void)
 	VALUE(preadv(fd, in, 3, -5));
 	int big = MUST(open("big.bin", O_RDONLY));
 	static char large[1 << 20];
-	struct iovec wide[2] = {{large, sizeof(large) / 2}, {large + sizeof(large) / 2, sizeof(large) / 2}};
+	struct iovec wide[2] = { { large, sizeof(large) / 2 }, { large + sizeof(large) / 2, sizeof(large) / 2 } };
 	VALUE(preadv(big, wide, 2, 70000));
 	printf("%016lx\n", fnv(FNV_START, large, sizeof(large)));
 	VALUE(preadv(big, wide, 2, 3 << 20));
-	VALUE(pread(big, (void *)8, 100, 0));
-	VALUE(write(fd, (void *)8, 100));
+	void *volatile nowhere = (void *)8;
+	VALUE(pread(big, nowhere, 100, 0));
+	VALUE(write(fd, nowhere, 100));
 	return 0;
 }

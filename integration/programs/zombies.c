@@ -42,7 +42,7 @@ int main(void)
 		_exit(0);
 	}
 	int fd = TRY(syscall(SYS_pidfd_open, pid, 0));
-	struct pollfd wait_for = {.fd = fd, .events = POLLIN};
+	struct pollfd wait_for = { .fd = fd, .events = POLLIN };
 	VALUE(poll(&wait_for, 1, 0));
 	TRY(syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0));
 	VALUE(poll(&wait_for, 1, 2000));

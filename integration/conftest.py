@@ -1,0 +1,45 @@
+"""Pools that tests share. One strict pool serves a whole module of tests."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from integration.manifest import all_programs, build
+from integration.pool import PersonalPool, StrictPool
+
+
+def needs_root() -> None:
+    if os.geteuid() != 0:
+        pytest.skip("needs root: two users in namespaces of their own")
+
+
+@pytest.fixture(scope="session")
+def pool() -> Iterator[StrictPool]:
+    """The strict pool, with the small programs built at home."""
+    needs_root()
+    with StrictPool() as strict:
+        build(all_programs(), strict.home.outside(f"{strict.home.directory}/programs"))
+        strict.home.own(f"{strict.home.directory}/programs")
+        yield strict
+
+
+@pytest.fixture
+def own_pool() -> Iterator[StrictPool]:
+    """A strict pool for one test that breaks it."""
+    needs_root()
+    with StrictPool() as strict:
+        yield strict
+
+
+@pytest.fixture(scope="module")
+def personal() -> Iterator[PersonalPool]:
+    needs_root()
+    with PersonalPool() as pool:
+        yield pool

@@ -1,0 +1,118 @@
+"""The small programs: which there are and what each wants around it.
+
+Owns: reading the directives in a program's first comment (`args:`, `stdin:`,
+`env:`, `prepare:`, `link:`, `timeout:`) and compiling the C ones. Leaves to
+others: running them (judge.py).
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+PROGRAMS_DIR: Final = Path(__file__).parent / "programs"
+PYTHON: Final = "/usr/bin/python3"  # a real interpreter binary; elsewhere `python3` may be a wrapper
+HELPERS: Final = ("say.py",)
+DIRECTIVE: Final = re.compile(r"^(?: \*|#|)\s*(args|stdin|env|prepare|link|timeout):(.*)$", re.MULTILINE)
+FIRST_COMMENT: Final = re.compile(r'/\*.*?\*/|""".*?"""|(?:^#.*\n)+', re.DOTALL | re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """One behaviour. `stdin` None: it gets /dev/null."""
+
+    source: Path
+    about: str
+    args: tuple[str, ...] = ()
+    stdin: bytes | None = None
+    env: tuple[tuple[str, str], ...] = ()
+    extras: tuple[str, ...] = ()
+    link: tuple[str, ...] = ()
+    timeout_s: float = 60.0
+
+    @property
+    def name(self) -> str:
+        return self.source.stem
+
+    def argv(self, directory: str) -> list[str]:
+        """How it is started when the built programs are in `directory`."""
+        match self.source.suffix:
+            case ".c":
+                return [f"{directory}/{self.name}", *self.args]
+            case ".py":
+                return [PYTHON, f"{directory}/{self.source.name}", *self.args]
+            case _:
+                return [f"{directory}/{self.source.name}", *self.args]
+
+
+def read(source: Path) -> Program:
+    """A program with its directives; ValueError for a directive that cannot be read."""
+    found = FIRST_COMMENT.search(source.read_text())
+    comment = found.group(0) if found else ""
+    words: dict[str, list[str]] = {}
+    for key, value in DIRECTIVE.findall(comment):
+        words.setdefault(key, []).append(value.removeprefix(" "))
+    about = next(
+        (line.strip('/*"# ') for line in comment.splitlines() if line.strip('/*"#! ') and "#!" not in line),
+        "",
+    )
+    stdin = words.get("stdin")
+    variables = (_unescape(line).partition("=") for line in words.get("env", []))
+    return Program(
+        source=source,
+        about=about,
+        args=tuple(shlex.split(" ".join(words.get("args", [])))),
+        stdin=_unescape(stdin[0]).encode() if stdin else None,
+        env=tuple((name, value) for name, _, value in variables),
+        extras=tuple(" ".join(words.get("prepare", [])).split()),
+        link=tuple(" ".join(words.get("link", [])).split()),
+        timeout_s=float(words.get("timeout", ["60"])[0]),
+    )
+
+
+def _unescape(text: str) -> str:
+    return text.replace("\\n", "\n")
+
+
+def all_programs() -> list[Program]:
+    sources = [path for pattern in ("*.c", "*.py", "*.sh") for path in PROGRAMS_DIR.glob(pattern)]
+    return sorted(
+        (read(path) for path in sources if path.name not in HELPERS), key=lambda program: program.name
+    )
+
+
+def build(programs: list[Program], directory: Path) -> None:
+    """Compiles or copies every program into `directory`, world-readable, two at a time."""
+    directory.mkdir(parents=True, exist_ok=True)
+    shutil.copy(PROGRAMS_DIR / "say.py", directory)
+    waiting = [program for program in programs if program.source.suffix == ".c"]
+    running: list[tuple[Program, subprocess.Popen[bytes]]] = []
+    while waiting or running:
+        while waiting and len(running) < 2:
+            program = waiting.pop()
+            running.append((program, subprocess.Popen(_compile(program, directory))))
+        program, compiler = running.pop(0)
+        if compiler.wait() != 0:
+            raise RuntimeError(f"{program.source} does not compile")
+    for program in programs:
+        if program.source.suffix != ".c":
+            shutil.copy(program.source, directory)
+            (directory / program.source.name).chmod(0o755)
+
+
+def _compile(program: Program, directory: Path) -> list[str]:
+    flags = ["-D_GNU_SOURCE", "-O1", "-Wall", "-Wextra", "-Werror", "-Wno-unused-result"]
+    return [
+        "gcc",
+        *flags,
+        "-o",
+        str(directory / program.name),
+        str(program.source),
+        "-pthread",
+        *program.link,
+    ]
