@@ -7,8 +7,8 @@ and what each message means for the job's life. Only the sandbox may use it.
 
 from __future__ import annotations
 
+import contextlib
 import os
-import signal
 import socket
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -166,7 +166,8 @@ def parse(datagram: bytes, descriptors: Sequence[int] = ()) -> Message:
             case "exceeded":
                 return Exceeded(rest)
             case "exit":
-                return Exited(**{key: int(value) for key, value in (item.split("=") for item in rest.split())})
+                pairs = (item.split("=") for item in rest.split())
+                return Exited(**{key: int(value) for key, value in pairs})
     except (ValueError, TypeError) as error:
         raise BadKeeperMessage(f"{datagram!r}: {error}") from error
     raise BadKeeperMessage(repr(datagram))
@@ -196,22 +197,28 @@ class Keeper:
         stdin: int | IO[bytes],
         stdout: int | IO[bytes],
         stderr: int | IO[bytes],
-        executable: Path = KEEPER,
+        executable: Path | int = KEEPER,
     ) -> Self:
-        """Starts it from inside the starter's namespaces. The caller keeps root_fd and the streams."""
+        """Starts it from inside the starter's namespaces. The caller keeps root_fd and the streams.
+
+        `executable` may be a descriptor, opened while its path could still be walked:
+        an installation below /root is closed to what root has become.
+        """
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         spec_fd = os.memfd_create("hpool-spec", os.MFD_CLOEXEC)
+        passed = [spec_fd, theirs.fileno(), root_fd]
+        program = os.fspath(executable) if isinstance(executable, Path) else f"/proc/self/fd/{executable}"
         try:
             with theirs, open(spec_fd, "wb", closefd=False) as file:
                 file.write(spec.encode())
                 file.flush()
                 process = subprocess.Popen(
-                    [os.fspath(executable), str(spec_fd), str(theirs.fileno()), str(root_fd)],
+                    [program, *map(str, passed)],
                     stdin=stdin,
                     stdout=stdout,
                     stderr=stderr,
                     env={},
-                    pass_fds=(spec_fd, theirs.fileno(), root_fd),
+                    pass_fds=passed if isinstance(executable, Path) else [*passed, executable],
                 )
         except BaseException:
             ours.close()
@@ -219,6 +226,11 @@ class Keeper:
         finally:
             os.close(spec_fd)
         return cls(process, ours)
+
+    @property
+    def pid(self) -> int:
+        """Of the supervisor: the ancestor of everything in the job."""
+        return self._process.pid
 
     def fileno(self) -> int:
         """Readable when receive() would not wait."""
@@ -236,7 +248,7 @@ class Keeper:
 
     def signal(self, number: int) -> None:
         """To the job's foreground process group."""
-        self._send(b"signal %d" % signal.Signals(number))
+        self._send(b"signal %d" % number)
 
     def kill(self) -> None:
         self._send(b"kill")
@@ -245,10 +257,8 @@ class Keeper:
         self._send(b"resize %d %d" % (size.rows, size.columns))
 
     def _send(self, datagram: bytes) -> None:
-        try:
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # it is over; receive() says how
             self._control.send(datagram)
-        except (BrokenPipeError, ConnectionResetError):
-            pass  # it is over; receive() says how
 
     def close(self) -> None:
         """Ends the job if it still runs; returns when nothing of it is left."""

@@ -5,7 +5,7 @@ BIN := $(abspath $(CSRC)../bin)
 OBJECTS_DIR := $(abspath $(CSRC)../../build/keeper)
 CC ?= gcc
 KEEPER_CFLAGS := -std=gnu11 -O2 -g -Wall -Wextra -Werror -fstack-protector-strong -D_FORTIFY_SOURCE=2
-KEEPER_SOURCES := main spec control cgroup mounts proc confine filter watch job init
+KEEPER_SOURCES := main spec control cgroup mounts proc confine filter watch job world init
 KEEPER_OBJECTS := $(KEEPER_SOURCES:%=$(OBJECTS_DIR)/%.o)
 
 .PHONY: keeper

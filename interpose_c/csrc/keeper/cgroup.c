@@ -7,14 +7,17 @@
  */
 #include "keeper.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#define MADE sizeof ((struct hp_cgroup *)NULL)->made[0]
+#define PREFIX "hpool-job-"
+#define MADE sizeof((struct hp_cgroup *)NULL)->made[0]
 
 /* Finds where this process is in the hierarchy of `controller` ("" is version 2),
  * as an absolute path of the machine. */
@@ -43,7 +46,8 @@ static bool own_group(const char *controller, char *path, size_t room)
 		if (controller[0] && fits) {
 			char *options = strrchr(line, ' ') + 1;
 			char *named = strstr(options, controller);
-			fits = named && (named == options || named[-1] == ',') && strchr(",\n", named[strlen(controller)]);
+			fits = named && (named == options || named[-1] == ',') &&
+			       strchr(",\n", named[strlen(controller)]);
 		}
 		if (fits && !strncmp(where, root, strlen(root))) {
 			size_t shared = strcmp(root, "/") ? strlen(root) : 0;
@@ -57,6 +61,13 @@ static bool own_group(const char *controller, char *path, size_t room)
 	return false;
 }
 
+/* Whether the process that a group is named after lives (it may be another
+ * user's: then it answers EPERM). */
+static bool alive(const char *pid)
+{
+	return kill((pid_t)atoi(pid), 0) == 0 || errno == EPERM;
+}
+
 static bool write_number(const char *group, const char *file, uint64_t value)
 {
 	char path[4200], text[24];
@@ -66,13 +77,24 @@ static bool write_number(const char *group, const char *file, uint64_t value)
 	return fd >= 0 && write(fd, text, (size_t)length) == length;
 }
 
-/* Makes a group below ours; true if it is there and its procs file opens. */
-static bool make_group(const char *controller, char *made, int *join)
+/* A keeper that was killed leaves its empty group. One in use cannot be removed. */
+static void remove_leftovers(const char *parent)
 {
-	char parent[4096], path[4200];
-	if (!own_group(controller, parent, sizeof parent))
-		return false;
-	snprintf(made, MADE, "%s/hpool-%d", parent, (int)getpid());
+	DIR *groups = opendir(parent);
+	if (groups == NULL)
+		return;
+	for (struct dirent *entry = readdir(groups); entry != NULL; entry = readdir(groups))
+		if (!strncmp(entry->d_name, PREFIX, sizeof PREFIX - 1) && !alive(entry->d_name + sizeof PREFIX - 1))
+			unlinkat(dirfd(groups), entry->d_name, AT_REMOVEDIR);
+	closedir(groups);
+}
+
+/* Makes a group below `parent`; true if it is there and its procs file opens. */
+static bool make_group(const char *parent, char *made, int *join)
+{
+	char path[4200];
+	remove_leftovers(parent);
+	snprintf(made, MADE, "%s/" PREFIX "%d", parent, (int)getpid());
 	if (mkdir(made, 0755) && errno != EEXIST) {
 		made[0] = '\0';
 		return false;
@@ -94,12 +116,14 @@ static void drop_group(struct hp_cgroup *cgroup, unsigned which)
 
 static void create_v1(struct hp_cgroup *cgroup, uint64_t memory_bytes, uint64_t max_processes)
 {
-	if (memory_bytes && make_group("memory", cgroup->made[0], &cgroup->join[0])) {
+	char own[4096];
+	if (memory_bytes && own_group("memory", own, sizeof own) &&
+	    make_group(own, cgroup->made[0], &cgroup->join[0])) {
 		cgroup->memory = write_number(cgroup->made[0], "memory.limit_in_bytes", memory_bytes);
 		/* Absent without swap accounting; then swap is not bounded either. */
 		(void)write_number(cgroup->made[0], "memory.memsw.limit_in_bytes", memory_bytes);
 	}
-	if (max_processes && make_group("pids", cgroup->made[1], &cgroup->join[1]))
+	if (max_processes && own_group("pids", own, sizeof own) && make_group(own, cgroup->made[1], &cgroup->join[1]))
 		cgroup->processes = write_number(cgroup->made[1], "pids.max", max_processes);
 	if (!cgroup->memory)
 		drop_group(cgroup, 0);
@@ -107,23 +131,27 @@ static void create_v1(struct hp_cgroup *cgroup, uint64_t memory_bytes, uint64_t 
 		drop_group(cgroup, 1);
 }
 
+/* A group with processes of its own gives its children no controllers: so the
+ * one to look for is a sibling of ours, below the group that was handed over. */
 static void create_v2(struct hp_cgroup *cgroup, uint64_t memory_bytes, uint64_t max_processes)
 {
-	if (!make_group("", cgroup->made[0], &cgroup->join[0])) {
-		drop_group(cgroup, 0);
+	char parent[4096];
+	if (!own_group("", parent, sizeof parent))
 		return;
+	*strrchr(parent, '/') = '\0';
+	if (make_group(parent, cgroup->made[0], &cgroup->join[0])) {
+		cgroup->memory = memory_bytes && write_number(cgroup->made[0], "memory.max", memory_bytes);
+		if (cgroup->memory)
+			(void)write_number(cgroup->made[0], "memory.swap.max", 0);
+		cgroup->processes = max_processes && write_number(cgroup->made[0], "pids.max", max_processes);
 	}
-	cgroup->memory = memory_bytes && write_number(cgroup->made[0], "memory.max", memory_bytes);
-	if (cgroup->memory)
-		(void)write_number(cgroup->made[0], "memory.swap.max", 0);
-	cgroup->processes = max_processes && write_number(cgroup->made[0], "pids.max", max_processes);
 	if (!cgroup->memory && !cgroup->processes)
 		drop_group(cgroup, 0);
 }
 
 void hp_cgroup_create(struct hp_cgroup *cgroup, uint64_t memory_bytes, uint64_t max_processes)
 {
-	*cgroup = (struct hp_cgroup){.join = {-1, -1}};
+	*cgroup = (struct hp_cgroup){ .join = { -1, -1 } };
 	if (memory_bytes || max_processes)
 		create_v1(cgroup, memory_bytes, max_processes);
 	if ((memory_bytes || max_processes) && !cgroup->memory && !cgroup->processes)

@@ -30,7 +30,7 @@ struct ruleset { /* struct landlock_ruleset_attr as of ABI 6; Debian 12's header
 
 static void drop_capabilities(void)
 {
-	struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+	struct __user_cap_header_struct header = { _LINUX_CAPABILITY_VERSION_3, 0 };
 	struct __user_cap_data_struct none[2];
 	for (int cap = 0; cap < 64; cap++)
 		if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0))
@@ -57,7 +57,7 @@ static void scope_with_landlock(void)
 		hp_protection("landlock", false, reason);
 		return;
 	}
-	struct ruleset rules = {0, 0, LANDLOCK_SCOPES};
+	struct ruleset rules = { 0, 0, LANDLOCK_SCOPES };
 	HP_AUTO_CLOSE int set = (int)syscall(SYS_landlock_create_ruleset, &rules, sizeof rules, 0);
 	if (set < 0 || syscall(SYS_landlock_restrict_self, set, 0)) {
 		snprintf(reason, sizeof reason, "errno-%d", errno);

@@ -1,8 +1,7 @@
 /* The control socket: text datagrams, each a whole message.
  *
- * Owns: their spelling and the list of protections. A starter that does not
- * read is not waited for: what cannot be sent is as good as sent to the dead,
- * and its hang-up ends the job anyway.
+ * Owns: their spelling and the list of protections. What cannot be sent was
+ * meant for a starter that is gone, and its hang-up ends the job anyway.
  */
 #include "keeper.h"
 
@@ -59,9 +58,10 @@ void hp_control_send_tty(int master)
 		struct cmsghdr header;
 		char room[CMSG_SPACE(sizeof(int))];
 	} rights;
-	struct iovec word = {(char *)"tty", 3};
+	struct iovec word = { (char *)"tty", 3 };
 	struct msghdr message = {
-		.msg_iov = &word, .msg_iovlen = 1, .msg_control = &rights, .msg_controllen = sizeof rights};
+		.msg_iov = &word, .msg_iovlen = 1, .msg_control = &rights, .msg_controllen = sizeof rights
+	};
 	memset(&rights, 0, sizeof rights);
 	rights.header.cmsg_level = SOL_SOCKET;
 	rights.header.cmsg_type = SCM_RIGHTS;
@@ -75,7 +75,7 @@ bool hp_control_receive(struct hp_command *command)
 {
 	char text[128];
 	ssize_t length = recv(control, text, sizeof text - 1, MSG_DONTWAIT);
-	*command = (struct hp_command){.kind = HP_NOTHING};
+	*command = (struct hp_command){ .kind = HP_NOTHING };
 	if (length < 0)
 		return errno == EAGAIN || errno == EINTR;
 	if (length == 0)

@@ -27,7 +27,7 @@
 /* The low half: what is compared below is an int or unsigned int to the kernel,
  * which ignores the upper half. */
 #define ARGUMENT(n) ((unsigned)(offsetof(struct seccomp_data, args) + 8 * (n)))
-#define NAMESPACES                                                                                                     \
+#define NAMESPACES \
 	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET)
 #define CLONE_NEWTIME_ 0x80 /* within CSIGNAL for clone */
 #define USER_MODE_ONLY 1    /* userfaultfd: faults of the kernel itself are not delivered */
@@ -40,7 +40,7 @@ struct program {
 
 static void emit(struct program *to, unsigned short code, uint32_t k, uint8_t if_true, uint8_t if_false)
 {
-	to->code[to->length++] = (struct sock_filter){code, if_true, if_false, k};
+	to->code[to->length++] = (struct sock_filter){ code, if_true, if_false, k };
 }
 
 static void load(struct program *to, unsigned offset)
@@ -98,7 +98,8 @@ static void refuse_ioctls(struct program *to)
  * families and protocols load kernel modules on demand. */
 static void refuse_sockets(struct program *to)
 {
-	static const uint32_t protocols[] = {0, 6 /* TCP */, 17 /* UDP */, 1 /* ICMP */, 58 /* ICMPv6 */, 136 /* UDP-Lite */};
+	static const uint32_t protocols[] = { 0,  6 /* TCP */, 17 /* UDP */, 1 /* ICMP */, 58 /* ICMPv6 */,
+					      136 /* UDP-Lite */ };
 	unsigned short block = open_block(to, SYS_socket);
 	load(to, ARGUMENT(0));
 	answer_if(to, AF_UNIX, 0);
@@ -148,26 +149,58 @@ static const struct {
 	short call, error;
 } denied[] = {
 	/* around the shim, or the kernel's own attack surface */
-	{425, ENOSYS}, {426, ENOSYS}, {427, ENOSYS}, /* io_uring_setup, _enter, _register: libraries fall back */
-	{SYS_bpf, EPERM}, {SYS_perf_event_open, EPERM},
-	{SYS_add_key, ENOSYS}, {SYS_request_key, ENOSYS}, {SYS_keyctl, ENOSYS}, /* the starter's keyrings are inherited */
-	{SYS_name_to_handle_at, EOPNOTSUPP}, {SYS_open_by_handle_at, EPERM},
+	{ 425, ENOSYS },
+	{ 426, ENOSYS },
+	{ 427, ENOSYS }, /* io_uring_setup, _enter, _register: libraries fall back */
+	{ SYS_bpf, EPERM },
+	{ SYS_perf_event_open, EPERM },
+	{ SYS_add_key, ENOSYS },
+	{ SYS_request_key, ENOSYS },
+	{ SYS_keyctl, ENOSYS }, /* the starter's keyrings are inherited */
+	{ SYS_name_to_handle_at, EOPNOTSUPP },
+	{ SYS_open_by_handle_at, EPERM },
 	/* the job's view */
-	{SYS_mount, EPERM}, {SYS_umount2, EPERM}, {SYS_pivot_root, EPERM}, {SYS_chroot, EPERM}, {SYS_setns, EPERM},
-	{428, EPERM}, {429, EPERM}, {430, EPERM}, {431, EPERM}, {432, EPERM}, {433, EPERM}, /* open_tree ... fspick */
-	{442, EPERM}, {467, EPERM}, /* mount_setattr, open_tree_attr */
-	{SYS_sethostname, EPERM}, {SYS_setdomainname, EPERM},
+	{ SYS_mount, EPERM },
+	{ SYS_umount2, EPERM },
+	{ SYS_pivot_root, EPERM },
+	{ SYS_chroot, EPERM },
+	{ SYS_setns, EPERM },
+	{ 428, EPERM },
+	{ 429, EPERM },
+	{ 430, EPERM },
+	{ 431, EPERM },
+	{ 432, EPERM },
+	{ 433, EPERM }, /* open_tree ... fspick */
+	{ 442, EPERM },
+	{ 467, EPERM }, /* mount_setattr, open_tree_attr */
+	{ SYS_sethostname, EPERM },
+	{ SYS_setdomainname, EPERM },
 	/* the machine: capabilities forbid these too */
-	{SYS_swapon, EPERM}, {SYS_swapoff, EPERM}, {SYS_reboot, EPERM}, {SYS_acct, EPERM}, {SYS_syslog, EPERM},
-	{SYS_quotactl, EPERM}, {443 /* quotactl_fd */, EPERM}, {SYS_iopl, EPERM}, {SYS_ioperm, EPERM},
-	{SYS_init_module, EPERM}, {SYS_finit_module, EPERM}, {SYS_delete_module, EPERM},
-	{SYS_kexec_load, EPERM}, {SYS_kexec_file_load, EPERM}, {SYS_settimeofday, EPERM}, {SYS_clock_settime, EPERM},
-	{SYS_vhangup, EPERM}, {SYS_uselib, ENOSYS}, {SYS_lookup_dcookie, ENOSYS}, {SYS_nfsservctl, ENOSYS},
+	{ SYS_swapon, EPERM },
+	{ SYS_swapoff, EPERM },
+	{ SYS_reboot, EPERM },
+	{ SYS_acct, EPERM },
+	{ SYS_syslog, EPERM },
+	{ SYS_quotactl, EPERM },
+	{ 443 /* quotactl_fd */, EPERM },
+	{ SYS_iopl, EPERM },
+	{ SYS_ioperm, EPERM },
+	{ SYS_init_module, EPERM },
+	{ SYS_finit_module, EPERM },
+	{ SYS_delete_module, EPERM },
+	{ SYS_kexec_load, EPERM },
+	{ SYS_kexec_file_load, EPERM },
+	{ SYS_settimeofday, EPERM },
+	{ SYS_clock_settime, EPERM },
+	{ SYS_vhangup, EPERM },
+	{ SYS_uselib, ENOSYS },
+	{ SYS_lookup_dcookie, ENOSYS },
+	{ SYS_nfsservctl, ENOSYS },
 };
 
 int hp_filter_install(bool allow_clone3)
 {
-	struct program filter = {.length = 0};
+	struct program filter = { .length = 0 };
 	load(&filter, offsetof(struct seccomp_data, arch));
 	emit(&filter, BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_X86_64, 1, 0);
 	answer(&filter, ENOSYS); /* int 0x80: its numbers are others, so nothing below would hold */
@@ -188,7 +221,7 @@ int hp_filter_install(bool allow_clone3)
 		answer_if(&filter, (uint32_t)denied[n].call, denied[n].error);
 	answer(&filter, 0);
 
-	struct sock_fprog program = {filter.length, filter.code};
+	struct sock_fprog program = { filter.length, filter.code };
 	/* SPEC_ALLOW: the job has no secret of ours in its address space, and
 	 * without it kernels before 5.16 slow every load behind a store. */
 	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_SPEC_ALLOW, &program) ? -errno : 0;

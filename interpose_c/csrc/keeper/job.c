@@ -21,7 +21,7 @@
 
 static _Noreturn void give_up(int status, const char *stage)
 {
-	struct hp_exec_failure failure = {.error = errno};
+	struct hp_exec_failure failure = { .error = errno };
 	snprintf(failure.stage, sizeof failure.stage, "%s", stage);
 	(void)!write(status, &failure, sizeof failure);
 	_exit(127);

@@ -117,16 +117,18 @@ struct hp_exec_failure {
 	char stage[28];
 };
 
-/* ---- init.c: PID 1 ------------------------------------------------------------------ */
+/* ---- init.c, world.c: PID 1 --------------------------------------------------- */
 struct hp_init {
 	const struct hp_spec *spec;
 	const struct hp_cgroup *cgroup;
-	int root;    /* detached tree of the mirror */
-	int starter; /* pidfd, or -1 */
-	int alive;   /* end of file: the supervisor is gone */
+	int root;  /* detached tree of the mirror */
+	int starter;  /* pidfd, or -1 */
+	int alive;  /* end of file: the supervisor is gone */
 	uint64_t others; /* tasks outside the job that count against its RLIMIT_NPROC */
 };
 
-_Noreturn void hp_init_run(struct hp_init *);
+_Noreturn void hp_init_run(const struct hp_init *);
+/* Dies on failure; says by what the job is protected. */
+void hp_world_build(const struct hp_init *, struct hp_tty *, struct hp_watch *);
 
 #endif

@@ -2,7 +2,7 @@
  *
  * This process stays outside the job's PID namespace: it makes the namespaces,
  * waits, and tidies up what is outside (control groups). Its death, however,
- * ends the job at once. The protocol is in PROTOCOL.md, "Keeper".
+ * ends the job at once. The protocol is in KEEPER.md.
  */
 #include "keeper.h"
 
@@ -22,8 +22,8 @@
 
 #define LATER_TASKS 32 /* threads the starter may still start, this process, PID 1 */
 
-/* Where memory runs out, the machine's owner keeps his: the job goes first.
- * It cannot take that back without CAP_SYS_RESOURCE on the machine. */
+/* Where memory runs out, the machine's owner keeps his: the job goes first. A
+ * hostile one can take that back (only root could lock it); the bound is memory's. */
 static void volunteer_for_the_oom_killer(void)
 {
 	HP_AUTO_CLOSE int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
@@ -83,7 +83,7 @@ int main(int argc, char **argv)
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	prctl(PR_SET_NAME, "hpool-keeper", 0, 0, 0);
 
-	struct hp_init init = {.spec = &spec, .cgroup = &cgroup, .others = tasks_of(getppid()) + LATER_TASKS};
+	struct hp_init init = { .spec = &spec, .cgroup = &cgroup, .others = tasks_of(getppid()) + LATER_TASKS };
 	init.starter = (int)syscall(SYS_pidfd_open, getppid(), 0);
 	/* Cloned here: in its own mount namespace PID 1 could no longer. */
 	init.root = open_tree(root, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);

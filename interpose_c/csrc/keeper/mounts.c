@@ -31,8 +31,8 @@ int hp_bind(const char *from, const char *to)
 
 int hp_bind_read_only(const char *from, const char *to)
 {
-	struct mount_attr attributes = {
-		.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC};
+	struct mount_attr attributes = { .attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
+						     MOUNT_ATTR_NOEXEC };
 	HP_AUTO_CLOSE int tree = open_tree(AT_FDCWD, from, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
 	if (tree < 0 || mount_setattr(tree, "", AT_EMPTY_PATH, &attributes, sizeof attributes) ||
 	    move_mount(tree, "", AT_FDCWD, to, MOVE_MOUNT_F_EMPTY_PATH))
@@ -61,8 +61,8 @@ static void attach(int root)
 {
 	/* Any directory of the machine will do: it is covered in this namespace
 	 * only, and gone with the old root. Not /proc, /dev, /sys: used below. */
-	static const char *const places[] = {"/tmp", "/mnt", "/run", "/var", "/usr", "/etc"};
-	struct mount_attr attributes = {.attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV};
+	static const char *const places[] = { "/tmp", "/mnt", "/run", "/var", "/usr", "/etc" };
+	struct mount_attr attributes = { .attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV };
 	if (mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL))
 		hp_die(errno, "making mounts private");
 	if (mount_setattr(root, "", AT_EMPTY_PATH, &attributes, sizeof attributes))
@@ -97,7 +97,7 @@ static uint64_t shm_bytes(const struct hp_spec *spec)
 
 static void make_devices(void)
 {
-	static const char *const nodes[] = {"null", "zero", "full", "random", "urandom", "tty"};
+	static const char *const nodes[] = { "null", "zero", "full", "random", "urandom", "tty" };
 	char missing[64] = "";
 	for (unsigned n = 0; n < sizeof nodes / sizeof *nodes; n++) {
 		char from[32], to[32];
@@ -117,8 +117,9 @@ static void make_devices(void)
 static void make_dev(const struct hp_spec *spec)
 {
 	static const char *const links[][2] = {
-		{"/proc/self/fd", "dev/fd"},       {"/proc/self/fd/0", "dev/stdin"}, {"/proc/self/fd/1", "dev/stdout"},
-		{"/proc/self/fd/2", "dev/stderr"}, {"pts/ptmx", "dev/ptmx"},
+		{ "/proc/self/fd", "dev/fd" },       { "/proc/self/fd/0", "dev/stdin" },
+		{ "/proc/self/fd/1", "dev/stdout" }, { "/proc/self/fd/2", "dev/stderr" },
+		{ "pts/ptmx", "dev/ptmx" },
 	};
 	const unsigned long shut = MS_NOSUID | MS_NODEV;
 	char options[96];
@@ -173,7 +174,7 @@ static void make_sys(void)
  * job's own scratch cannot replace it. */
 static void make_island(const char *path)
 {
-	struct open_how how = {.flags = O_PATH | O_DIRECTORY | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT};
+	struct open_how how = { .flags = O_PATH | O_DIRECTORY | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT };
 	HP_AUTO_CLOSE int place = (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof how);
 	if (place < 0)
 		hp_die(errno, path);

@@ -18,10 +18,10 @@
 
 #define SHUT (MS_NOSUID | MS_NODEV | MS_NOEXEC)
 
-static const char *const files[] = {"cpuinfo", "meminfo", "stat",	 "loadavg", "uptime",
-				    "version", "cgroups", "filesystems", "swaps",   NULL};
+static const char *const files[] = { "cpuinfo", "meminfo", "stat",        "loadavg", "uptime",
+				     "version", "cgroups", "filesystems", "swaps",   NULL };
 /* sys is bound read-only; sysvipc shows the job's own IPC namespace, net its own network. */
-static const char *const others[] = {"self", "thread-self", "mounts", "net", "sys", "sysvipc", NULL};
+static const char *const others[] = { "self", "thread-self", "mounts", "net", "sys", "sysvipc", NULL };
 
 static bool among(const char *const *list, const char *name)
 {

@@ -104,7 +104,7 @@ int hp_spec_read(struct hp_spec *spec, int fd)
 	struct stat file;
 	if (fstat(fd, &file))
 		return -errno;
-	*spec = (struct hp_spec){.umask = -1};
+	*spec = (struct hp_spec){ .umask = -1 };
 	size_t size = (size_t)file.st_size;
 	char *text = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
 	if (text == MAP_FAILED)

@@ -49,7 +49,7 @@ static int write_id_map(const char *path, unsigned inside, unsigned outside)
  * and the keeper is reached by an exec. */
 static int keep_capabilities_over_exec(void)
 {
-	struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+	struct __user_cap_header_struct header = { _LINUX_CAPABILITY_VERSION_3, 0 };
 	struct __user_cap_data_struct sets[2];
 	if (syscall(SYS_capget, &header, sets))
 		return -errno;
@@ -93,8 +93,8 @@ int hp_userns_enter(unsigned inside_uid, unsigned inside_gid, unsigned outside_u
 int hp_mirror_mount(const char *directory, uint64_t size_bytes, uint64_t inodes)
 {
 	char options[128];
-	snprintf(options, sizeof options, "mode=0755,size=%llu,nr_inodes=%llu,inode64",
-		 (unsigned long long)size_bytes, (unsigned long long)inodes);
+	snprintf(options, sizeof options, "mode=0755,size=%llu,nr_inodes=%llu,inode64", (unsigned long long)size_bytes,
+		 (unsigned long long)inodes);
 	/* relatime stays: /tmp is in here too, and its times are the job's to see. */
 	unsigned long flags = MS_NOSUID | MS_NODEV;
 	if (mount("hpool", directory, "tmpfs", flags, options)) {

@@ -1,9 +1,13 @@
 /* Memory of all the job's processes together, where no cgroup bounds it.
  *
  * RLIMIT_AS breaks the JVM and Go, RLIMIT_DATA sanitizers and many threads, and
- * neither adds up over processes. So PID 1 looks: anonymous memory of every
- * process, plus the job's SysV segments. It samples, and can be overrun for
- * a moment; the job's oom_score_adj makes it the kernel's first choice then.
+ * neither adds up over processes. So PID 1 looks. Two looks: resident pages
+ * are cheap to read and count shared ones too often, so only when they exceed the
+ * bound is the exact share of each process asked for.
+ *
+ * It samples, and can be overrun for a moment; files in memory that nobody maps
+ * (memfd) escape it. Both end at the kernel's OOM killer, whose first choice
+ * the job is.
  */
 #include "keeper.h"
 
@@ -16,11 +20,12 @@
 #include <sys/mount.h>
 
 #define CALM_MS 250
-#define CLOSE_MS 30
+#define CLOSE_MS 50
+#define PAGE 4096ull
 
 void hp_watch_open(struct hp_watch *watch, uint64_t limit_bytes)
 {
-	*watch = (struct hp_watch){-1, limit_bytes};
+	*watch = (struct hp_watch){ -1, limit_bytes };
 	if (limit_bytes == 0)
 		return;
 	/* Not the job's /proc: there, a process that made itself non-dumpable is
@@ -30,35 +35,52 @@ void hp_watch_open(struct hp_watch *watch, uint64_t limit_bytes)
 		watch->proc = fsmount(context, FSMOUNT_CLOEXEC, 0);
 }
 
-static bool read_text(int directory, const char *path, char *text, size_t room)
+static bool read_text(int directory, const char *process, const char *name, char *text, size_t room)
 {
+	char path[64];
+	snprintf(path, sizeof path, "%.16s/%s", process, name);
 	HP_AUTO_CLOSE int fd = openat(directory, path, O_RDONLY | O_CLOEXEC);
 	ssize_t length = fd < 0 ? -1 : read(fd, text, room - 1);
 	text[length > 0 ? length : 0] = '\0';
 	return length > 0;
 }
 
-static uint64_t anonymous_bytes(int proc, const char *process)
+static uint64_t resident_bytes(int proc, const char *process)
 {
-	char path[32], text[128];
-	unsigned long resident, shared;
-	snprintf(path, sizeof path, "%.16s/statm", process);
-	if (!read_text(proc, path, text, sizeof text) || sscanf(text, "%*u %lu %lu", &resident, &shared) != 2)
+	char text[128];
+	unsigned long pages;
+	if (!read_text(proc, process, "statm", text, sizeof text) || sscanf(text, "%*u %lu", &pages) != 1)
 		return 0; /* ended meanwhile */
-	return resident > shared ? (resident - shared) * 4096ull : 0;
+	return pages * PAGE;
 }
 
-static uint64_t segment_bytes(int proc)
+static uint64_t kilobytes_of(const char *text, const char *name)
 {
-	char text[65536];
+	const char *line = strstr(text, name);
+	return line ? strtoull(line + strlen(name), NULL, 10) * 1024 : 0;
+}
+
+static uint64_t own_share_bytes(int proc, const char *process)
+{
+	char text[2048];
+	/* Non-dumpable: its shares are not ours to see, and it pays for all it maps. */
+	if (!read_text(proc, process, "smaps_rollup", text, sizeof text))
+		return resident_bytes(proc, process);
+	return kilobytes_of(text, "\nPss_Anon:") + kilobytes_of(text, "\nPss_Shmem:") +
+	       kilobytes_of(text, "\nSwapPss:");
+}
+
+static uint64_t sum(int proc, uint64_t (*bytes_of)(int, const char *))
+{
 	uint64_t bytes = 0;
-	if (!read_text(proc, "sysvipc/shm", text, sizeof text))
+	int listed = openat(proc, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *processes = listed < 0 ? NULL : fdopendir(listed);
+	if (processes == NULL)
 		return 0;
-	for (char *line = strchr(text, '\n'); line != NULL; line = strchr(line + 1, '\n')) {
-		unsigned long long resident;
-		if (sscanf(line, "%*d %*d %*o %*u %*u %*u %*u %*u %*u %*u %*u %*u %*u %*u %llu", &resident) == 1)
-			bytes += resident;
-	}
+	for (struct dirent *entry = readdir(processes); entry != NULL; entry = readdir(processes))
+		if (isdigit((unsigned char)entry->d_name[0]))
+			bytes += bytes_of(proc, entry->d_name);
+	closedir(processes);
 	return bytes;
 }
 
@@ -67,15 +89,9 @@ int hp_watch_look(const struct hp_watch *watch, bool *exceeded)
 	*exceeded = false;
 	if (watch->proc < 0)
 		return -1;
-	uint64_t bytes = segment_bytes(watch->proc);
-	int listed = openat(watch->proc, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *processes = listed < 0 ? NULL : fdopendir(listed);
-	if (processes == NULL)
-		return CALM_MS;
-	for (struct dirent *entry = readdir(processes); entry != NULL; entry = readdir(processes))
-		if (isdigit((unsigned char)entry->d_name[0]))
-			bytes += anonymous_bytes(watch->proc, entry->d_name);
-	closedir(processes);
-	*exceeded = bytes > watch->limit_bytes;
-	return bytes > watch->limit_bytes / 2 ? CLOSE_MS : CALM_MS;
+	uint64_t at_most = sum(watch->proc, resident_bytes);
+	if (at_most <= watch->limit_bytes)
+		return at_most > watch->limit_bytes / 2 ? CLOSE_MS : CALM_MS;
+	*exceeded = sum(watch->proc, own_share_bytes) > watch->limit_bytes;
+	return CALM_MS;
 }
