@@ -20,7 +20,16 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 SOURCES = sorted((HERE / "csrc").glob("*.c"))
 
-CFLAGS = ["-std=gnu11", "-O2", "-g", "-Wall", "-Wextra", "-fno-strict-aliasing", "-pthread", "-fvisibility=hidden"]
+CFLAGS = [
+    "-std=gnu11",
+    "-O2",
+    "-g",
+    "-Wall",
+    "-Wextra",
+    "-fno-strict-aliasing",
+    "-pthread",
+    "-fvisibility=hidden",
+]
 
 DECLARATIONS = """
 typedef struct hp_home hp_home;
@@ -61,8 +70,8 @@ struct hpw_attr {
     uint64_t fsid;
 };
 struct hpw_request {
-    uint32_t size; uint16_t op; uint16_t flags; uint64_t id; uint64_t handle; uint64_t offset; uint64_t length;
-    uint32_t mode; uint32_t arg; uint32_t len1; uint32_t len2;
+    uint32_t size; uint16_t op; uint16_t flags; uint64_t id; uint64_t handle; uint64_t offset;
+    uint64_t length; uint32_t mode; uint32_t arg; uint32_t len1; uint32_t len2;
 };
 struct hpw_reply { uint32_t size; uint16_t op; uint16_t flags; uint64_t id; int32_t error; uint32_t count; };
 struct hpw_entry {
@@ -102,8 +111,9 @@ def build_in_place() -> Path:
     os.chdir(ROOT)
     with tempfile.TemporaryDirectory() as scratch:
         for path in ("shadow/home/csrc", "shadow/api"):
-            (Path(scratch) / path).parent.mkdir(parents=True, exist_ok=True)
-            (Path(scratch) / path).symlink_to(ROOT / path)
+            shutil.copytree(
+                ROOT / path, Path(scratch) / path, ignore=shutil.ignore_patterns("*.py", "*_pb2*")
+            )
         os.chdir(scratch)
         built = Path(ffibuilder.compile(tmpdir=scratch, verbose="-v" in sys.argv))
         os.chdir(ROOT)

@@ -16,20 +16,20 @@ static const struct op_rule {
 	uint8_t first, second;
 	bool once; /* answered from the reply cache when asked for again */
 } RULES[] = {
-	[HPW_RESOLVE] = { PATH, NO_TEXT, false },   [HPW_LIST] = { PATH, NO_TEXT, false },
-	[HPW_STATFS] = { PATH, NO_TEXT, false },    [HPW_BUNDLE] = { PATH, NO_TEXT, false },
-	[HPW_OPEN] = { PATH, NO_TEXT, false },      [HPW_CLOSE] = { NO_TEXT, NO_TEXT, false },
-	[HPW_READ] = { NO_TEXT, NO_TEXT, false },   [HPW_WRITE] = { BYTES, NO_TEXT, false },
+	[HPW_RESOLVE] = { PATH, NO_TEXT, false },     [HPW_LIST] = { PATH, NO_TEXT, false },
+	[HPW_STATFS] = { PATH, NO_TEXT, false },      [HPW_BUNDLE] = { PATH, NO_TEXT, false },
+	[HPW_OPEN] = { PATH, NO_TEXT, false },        [HPW_CLOSE] = { NO_TEXT, NO_TEXT, false },
+	[HPW_READ] = { NO_TEXT, NO_TEXT, false },     [HPW_WRITE] = { BYTES, NO_TEXT, false },
 	[HPW_TRUNCATE] = { NO_TEXT, NO_TEXT, false }, [HPW_ALLOCATE] = { NO_TEXT, NO_TEXT, false },
-	[HPW_FSYNC] = { NO_TEXT, NO_TEXT, false },  [HPW_TMPFILE] = { PATH, NO_TEXT, true },
-	[HPW_LINKFILE] = { PATH, NO_TEXT, true },   [HPW_GETATTR] = { PATH, NO_TEXT, false },
-	[HPW_SETATTR] = { PATH, ATTR, false },      [HPW_GETXATTR] = { PATH, NAME, false },
-	[HPW_SETXATTR] = { PATH, XATTR, true },     [HPW_LISTXATTR] = { PATH, NO_TEXT, false },
-	[HPW_REMOVEXATTR] = { PATH, NAME, true },   [HPW_MKDIR] = { PATH, NO_TEXT, true },
-	[HPW_RMDIR] = { PATH, NO_TEXT, true },      [HPW_UNLINK] = { PATH, NO_TEXT, true },
-	[HPW_RENAME] = { PATH, PATH, true },        [HPW_LINK] = { PATH, PATH, true },
-	[HPW_SYMLINK] = { PATH, NAME, true },       [HPW_MKNOD] = { PATH, NO_TEXT, true },
-	[HPW_FLOCK] = { NO_TEXT, NO_TEXT, false },  [HPW_FCNTL_LOCK] = { OWNER, NO_TEXT, false },
+	[HPW_FSYNC] = { NO_TEXT, NO_TEXT, false },    [HPW_TMPFILE] = { PATH, NO_TEXT, true },
+	[HPW_LINKFILE] = { PATH, NO_TEXT, true },     [HPW_GETATTR] = { PATH, NO_TEXT, false },
+	[HPW_SETATTR] = { PATH, ATTR, false },        [HPW_GETXATTR] = { PATH, NAME, false },
+	[HPW_SETXATTR] = { PATH, XATTR, true },       [HPW_LISTXATTR] = { PATH, NO_TEXT, false },
+	[HPW_REMOVEXATTR] = { PATH, NAME, true },     [HPW_MKDIR] = { PATH, NO_TEXT, true },
+	[HPW_RMDIR] = { PATH, NO_TEXT, true },        [HPW_UNLINK] = { PATH, NO_TEXT, true },
+	[HPW_RENAME] = { PATH, PATH, true },          [HPW_LINK] = { PATH, PATH, true },
+	[HPW_SYMLINK] = { PATH, NAME, true },         [HPW_MKNOD] = { PATH, NO_TEXT, true },
+	[HPW_FLOCK] = { NO_TEXT, NO_TEXT, false },    [HPW_FCNTL_LOCK] = { OWNER, NO_TEXT, false },
 };
 
 static bool is_known(uint16_t op)

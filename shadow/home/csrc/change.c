@@ -141,8 +141,7 @@ static int make(hp_lane *lane, const struct hp_call *call, const struct hp_found
 	case HPW_MKNOD:
 		if (type != 0 && type != S_IFREG && type != S_IFIFO && type != S_IFSOCK)
 			return EPERM;
-		return mknodat(found->parent_fd, found->name, hp_safe_mode(lane->home, head->mode), 0) == 0 ? 0 :
-													      errno;
+		return mknodat(found->parent_fd, found->name, hp_safe_mode(lane->home, head->mode), 0) == 0 ? 0 : errno;
 	default:
 		text = strndup(call->second.bytes, call->second.length);
 		if (text == NULL)

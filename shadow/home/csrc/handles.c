@@ -120,9 +120,8 @@ static bool park_some(struct hp_handles *handles)
 	for (unsigned seen = 0; handle != NULL && seen < 8192 && parked < PARK_AT_ONCE; seen++) {
 		struct stat st;
 
-		if (handle->fd >= 0 && handle->regular && handle->users == 0 && !handle->pinned &&
-		    !handle->unnamed && (handle->open_flags & O_ACCMODE) == O_RDONLY &&
-		    fstat(handle->fd, &st) == 0 && st.st_nlink != 0) {
+		if (handle->fd >= 0 && handle->regular && handle->users == 0 && !handle->pinned && !handle->unnamed &&
+		    (handle->open_flags & O_ACCMODE) == O_RDONLY && fstat(handle->fd, &st) == 0 && st.st_nlink != 0) {
 			close(handle->fd);
 			handle->fd = -1;
 			handles->open--;

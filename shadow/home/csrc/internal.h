@@ -239,8 +239,8 @@ void hp_found_release(struct hp_found *);
 void hp_walk_swap(hp_lane *); /* what was found stays held while a second name is walked */
 /* PARENT: looks at the name itself now, never following it; fills attr, fd, share. */
 int hp_walk_look(hp_lane *, struct hp_found *);
-void hp_walk_emit_content(hp_lane *, uint32_t flags, struct hp_text path, int dir_fd, const char *name,
-			  uint32_t share, struct hpw_attr *, size_t limit, size_t *budget);
+void hp_walk_emit_content(hp_lane *, uint32_t flags, struct hp_text path, int dir_fd, const char *name, uint32_t share,
+			  struct hpw_attr *, size_t limit, size_t *budget);
 int hp_read_link(int fd, const char *name, char **bytes, size_t *room, size_t *length);
 
 /* ---- the lane ---- */

@@ -3,7 +3,6 @@
 
 #include <stdlib.h>
 
-
 bool hp_reply_room(struct hp_reply *reply, size_t more)
 {
 	size_t want = reply->used + more, room = reply->room ? reply->room : 4096;

@@ -179,8 +179,7 @@ static const char *skip_held(struct hp_walk *walk, const char *rest)
 		if (depth >= walk->depth || walk->frames[depth].fd < 0 || *behind == 0)
 			break;
 		start = walk->frames[depth - 1].path_len + 1;
-		if (walk->frames[depth].path_len - start != length ||
-		    memcmp(walk->path + start, rest, length) != 0)
+		if (walk->frames[depth].path_len - start != length || memcmp(walk->path + start, rest, length) != 0)
 			break;
 		rest = behind;
 		depth++;
@@ -436,8 +435,8 @@ static int walk_on(hp_lane *lane, const char *rest, unsigned flags, struct hp_fo
 		if (S_ISLNK(step.attr.mode)) {
 			bool stop = last && !slash && (flags & HP_WALK_NOFOLLOW);
 
-			error = hp_read_link(step.fd >= 0 ? step.fd : top->fd, step.fd >= 0 ? "" : name,
-					     &walk->link, &walk->link_room, &walk->link_len);
+			error = hp_read_link(step.fd >= 0 ? step.fd : top->fd, step.fd >= 0 ? "" : name, &walk->link,
+					     &walk->link_room, &walk->link_len);
 			if (error == EINVAL) { /* it became something else meanwhile */
 				if (step.fd >= 0)
 					close(step.fd);
