@@ -55,7 +55,8 @@ class Sandbox:
 
     @property
     def is_busy(self) -> bool:
-        return lifecycle.free_count(self._slots) < len(self._slots)
+        """Whether it would be missed: it has a job, or somebody who may send one."""
+        return self._is_connected or lifecycle.free_count(self._slots) < len(self._slots)
 
     async def advertise(self) -> None:
         """Until cancelled: dials again and again."""
@@ -148,7 +149,7 @@ class Sandbox:
 @click.option("--allow-network", is_flag=True, help="Jobs that ask for it may use this machine's network.")
 @click.option("--uid-base", default=FIRST_OUTSIDE_ID, show_default=True, help="As root: slot N runs as this + N.")
 @click.option("--directory", type=click.Path(path_type=Path), help="Private directory of this sandbox.")
-@click.option("--idle-exit", default=0.0, help="End after so many seconds without jobs; 0: never.")
+@click.option("--idle-exit", default=0.0, help="End after so many seconds without jobs and matchmaker; 0: never.")
 def main(
     matchmaker: str,
     token_file: Path | None,

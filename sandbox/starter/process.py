@@ -52,14 +52,13 @@ def child_main(link: socket.socket) -> int:
     die_with_parent()
     order = receive_order(link)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
-    loader_fd = os.open(LOADER, os.O_RDONLY | os.O_CLOEXEC)
-    keeper_fd = os.open(KEEPER, os.O_RDONLY | os.O_CLOEXEC)
-    cache_fd = -1
-    if order.cache_directory:
-        cache_fd = os.open(order.cache_directory, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    failure: OSError | EngineFailure | None = None
-    root_fd = -1
+    failure: OSError | None = None
+    root_fd = loader_fd = keeper_fd = cache_fd = -1
     try:
+        loader_fd = os.open(LOADER, os.O_RDONLY | os.O_CLOEXEC)
+        keeper_fd = os.open(KEEPER, os.O_RDONLY | os.O_CLOEXEC)
+        if order.cache_directory:
+            cache_fd = os.open(order.cache_directory, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         enter_user_namespace((order.inside_uid, order.inside_gid), (order.outside_uid, order.outside_gid))
         root_fd = mount_mirror(order.mirror_directory, order.mirror_bytes, order.mirror_inodes)
     except OSError as error:

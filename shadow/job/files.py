@@ -1,43 +1,62 @@
-"""The job's files, opened for serving."""
+"""The job's files, opened for serving: policy, confinement, the file service.
+
+Owns: putting them together for one job. Leaves to others: each of them (shadow.home).
+"""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+import logging
+import os
+import pwd
+from collections.abc import AsyncIterator
+from pathlib import Path
 
 from hpool.matchmaker.model.errors import HomeUnusable
+from hpool.matchmaker.model.settings import Directories
 from hpool.shadow.api.job import JobDescription
-from hpool.shadow.home import _home  # type: ignore[attr-defined]
-from hpool.shadow.job.conversation import Conversation
-from hpool.shadow.job.service import ServeLane
+from hpool.shadow.home import landlock
+from hpool.shadow.home.digests import Digests
+from hpool.shadow.home.policy import policy_for
+from hpool.shadow.home.service import Home
 
-ffi, lib = _home.ffi, _home.lib
+log = logging.getLogger("files")
 
 
 @contextlib.asynccontextmanager
-async def open_home(job: JobDescription, conversation: Conversation) -> AsyncIterator[ServeLane]:
-    """Raises HomeUnusable."""
-    policy = ffi.new("struct hp_home_policy *")
-    path = ffi.new("char[]", job.directory)
-    rules = ffi.new("struct hp_home_rule[]", [{"path": path, "share": 1}])
-    policy.rules = rules
-    policy.count = 1
-    policy.fallback = 0
-    error = ffi.new("char[]", 256)
-    handle = lib.hp_home_create(policy, error, 256)
-    if handle == ffi.NULL:
-        raise HomeUnusable(ffi.string(error).decode())
+async def open_home(job: JobDescription, spool: Path) -> AsyncIterator[Home]:
+    """Raises HomeUnusable. This thread, and those it starts later, are confined afterwards."""
+    environment = _environment(job)
+    cache = Directories.of_user(os.environ, os.getuid()).cache
+    try:
+        policy = policy_for(
+            job.directory,
+            [(each.path, each.mode) for each in job.sharing],
+            environment,
+            _home_directory(),
+            os.geteuid(),
+        )
+        digests = Digests(cache)
+        confinement = landlock.confine([*policy.writable(), os.fsencode(spool), os.fsencode(cache)])
+        log.info("%s", confinement.sentence)
+        search_path = os.fsencode(environment.get("PATH", os.defpath)).split(b":")
+        home = Home(policy, search_path=search_path, digests=digests)
+    except OSError as error:
+        raise HomeUnusable(str(error)) from error
+    try:
+        yield home
+    finally:
+        home.close()
+        digests.close()
 
-    async def serve_lane(
-        lane: int,
-        receive: Callable[[], Awaitable[bytes | memoryview]],
-        send: Callable[[bytes], Awaitable[None]],
-    ) -> None:
-        while records := await receive():
-            reply = ffi.new("uint8_t **")
-            length = lib.hp_home_execute(handle, ffi.from_buffer(records), len(records), reply)
-            content = bytes(ffi.buffer(reply[0], length))
-            lib.hp_home_free(reply[0])
-            await send(content)
 
-    yield serve_lane
+def _environment(job: JobDescription) -> dict[str, str]:
+    pairs = (os.fsdecode(each).partition("=") for each in job.environment)
+    return {name: value for name, _, value in pairs}
+
+
+def _home_directory() -> str:
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_dir
+    except KeyError:
+        return "/"

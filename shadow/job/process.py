@@ -12,6 +12,7 @@ import logging
 import os
 import socket
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -47,6 +48,8 @@ class ShadowProcess:
         self._agent_is_there = True
         self._spool: Spool | None = None
         self._link: FramedLink | None = None
+        self._conversation: Conversation | None = None
+        self._last_remarks: Callable[[], list[str]] = list
 
     async def run(self, link: socket.socket) -> None:
         self._link = FramedLink(await asyncio.open_connection(sock=link), TO_SHADOW, FROM_SHADOW)
@@ -61,17 +64,20 @@ class ShadowProcess:
         await server.stop(0.1)
 
     async def _serve(self, assignment: custody.Assignment, link: FramedLink) -> None:
-        self._spool = Spool(Path(os.fsdecode(assignment.spool)))
+        spool = Path(os.fsdecode(assignment.spool))
+        self._spool = Spool(spool)
         conversation = Conversation(assignment.job, link.send, self._settle)
+        self._conversation = conversation
         listening = asyncio.create_task(self._obey(conversation, link))
         async with contextlib.AsyncExitStack() as keeping:
             try:
-                serve_lane = await keeping.enter_async_context(open_home(assignment.job, conversation))
+                files = await keeping.enter_async_context(open_home(assignment.job, spool))
             except HpoolError as error:
                 self._service.take(conversation, assignment.attach_secret, None)
                 conversation.fail(error)
             else:
-                self._service.take(conversation, assignment.attach_secret, serve_lane)
+                self._service.take(conversation, assignment.attach_secret, files.serve_lane)
+                self._last_remarks = lambda: [refusal.sentence for refusal in files.refusals()]
             await conversation.over.wait()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(DETACH_WITHIN_S):
@@ -97,6 +103,9 @@ class ShadowProcess:
     async def _settle(self, outcome: Outcome) -> None:
         """The outcome is on disk, in the queue or in the spool, before anybody is told."""
         assert self._link is not None
+        assert self._conversation is not None
+        for line in self._last_remarks():
+            self._conversation.remark(line)
         assert self._spool is not None
         if self._agent_is_there:
             self._link.send(custody.JobEnded(outcome))

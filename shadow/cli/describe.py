@@ -1,0 +1,121 @@
+"""The job as it would have run at home: everything a process inherits, as a JobDescription.
+
+Owns: reading this process's surroundings. Leaves to others: options' spelling (run), the program (program).
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import socket
+from collections.abc import Sequence
+from typing import Final
+
+from hpool.matchmaker.model.errors import BadShare
+from hpool.shadow.api.job import JobDescription, ResourceLimit, Sharing, TerminalSize
+from hpool.shadow.cli.program import find_program, working_directory
+
+_LIMITS: Final = range(resource.RLIMIT_CPU, 16)
+
+
+def describe(
+    command: Sequence[str],
+    *,
+    sharing: tuple[Sharing, ...] = (),
+    network: str = "none",
+    cpus: int = 1,
+    memory_bytes: int = 0,
+    wants_terminal: bool = False,
+) -> JobDescription:
+    """Raises HpoolError for what could not be executed at home either."""
+    arguments = tuple(os.fsencode(word) for word in command)
+    directory = working_directory()
+    program = find_program(arguments[0], directory, os.environb)
+    return JobDescription(
+        program=program,
+        arguments=arguments,
+        environment=tuple(name + b"=" + value for name, value in os.environb.items()),
+        directory=directory,
+        umask=_umask(),
+        limits=_limits(),
+        uid=os.geteuid(),
+        gid=os.getegid(),
+        groups=tuple(os.getgroups()),
+        hostname=socket.gethostname(),
+        merged_output=same_output(1, 2),
+        network=network,
+        cpus=cpus,
+        memory_bytes=memory_bytes,
+        sharing=sharing,
+        owner=_owner(),
+        terminal=terminal_size() if wants_terminal else None,
+    )
+
+
+def parse_sharing(shares: Sequence[str], hides: Sequence[str]) -> tuple[Sharing, ...]:
+    """--share PATH[:ro|:rw] and --hide PATH. Raises BadShare."""
+    found = []
+    for text in shares:
+        path, colon, mode = text.rpartition(":")
+        if not colon or mode not in {"ro", "rw"}:
+            path, mode = text, "ro"
+        if not path:
+            raise BadShare(text, "the path is empty")
+        absolute = os.path.abspath(os.path.expanduser(path))
+        if not os.path.lexists(absolute):
+            raise BadShare(text, f"{absolute} does not exist")
+        found.append(Sharing(os.fsencode(absolute), mode))
+    for text in hides:
+        found.append(Sharing(os.fsencode(os.path.abspath(os.path.expanduser(text))), "hide"))
+    return tuple(found)
+
+
+def terminal_size() -> TerminalSize:
+    for fd in (0, 1, 2):
+        try:
+            size = os.get_terminal_size(fd)
+            return TerminalSize(size.lines, size.columns)
+        except OSError:
+            continue
+    return TerminalSize(24, 80)
+
+
+def same_output(first: int, second: int) -> bool:
+    """Whether both descriptors are one thing: then the order between them matters."""
+    try:
+        one, other = os.fstat(first), os.fstat(second)
+    except OSError:
+        return False
+    return (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino)
+
+
+def _umask() -> int:
+    """From /proc: umask(2) can only be read by setting it."""
+    try:
+        with open("/proc/self/status") as file:
+            for line in file:
+                if line.startswith("Umask:"):
+                    return int(line.split()[1], 8)
+    except OSError:
+        pass
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
+
+
+def _limits() -> tuple[ResourceLimit, ...]:
+    def bound(value: int) -> int | None:
+        return None if value == resource.RLIM_INFINITY else value
+
+    return tuple(
+        ResourceLimit(number, *(bound(value) for value in resource.getrlimit(number))) for number in _LIMITS
+    )
+
+
+def _owner() -> str:
+    import pwd
+
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return str(os.geteuid())

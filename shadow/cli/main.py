@@ -1,0 +1,90 @@
+"""The command `hpool`.
+
+Owns: the names of the commands, errors as sentences, exit codes. Leaves to others: each command.
+A command's module is imported when it is used: `hpool run` must start quickly.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from typing import Final, NoReturn
+
+import click
+
+from hpool.matchmaker.model.errors import EXIT_FAILED, HpoolError
+
+# Name -> (module, its command, one line).
+COMMANDS: Final = {
+    "run": ("hpool.shadow.cli.run", "Run a program on another machine as if it ran here."),
+    "queue": ("hpool.shadow.cli.status", "List your jobs."),
+    "status": ("hpool.shadow.cli.status", "List the machines of the pool."),
+    "remove": ("hpool.shadow.cli.status", "End a job."),
+    "pool": ("hpool.shadow.cli.pool", "Look at or stop the background processes."),
+    "agent": ("hpool.shadow.cli.daemons", "Run your agent in the foreground."),
+    "matchmaker": ("hpool.shadow.cli.daemons", "Run a pool's matchmaker in the foreground."),
+    "sandbox": ("hpool.shadow.cli.daemons", "Offer this machine to a pool."),
+    "doctor": ("hpool.shadow.cli.doctor", "Say what this machine offers and what it lacks."),
+    "inspect": ("hpool.shadow.cli.inspect", "Say how a program would be run, and why."),
+    "syscalls": ("hpool.shadow.cli.syscalls", "Print the table of system calls."),
+    "explain": ("hpool.shadow.cli.explain", "Explain an error by its code."),
+    "version": ("hpool.shadow.cli.explain", "Print the version."),
+}
+
+
+class Commands(click.Group):
+    """Knows all names, imports one module."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(COMMANDS[cmd_name][0])
+        command = getattr(module, cmd_name)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+def hpool() -> None:
+    """Runs an unmodified Linux program on another machine that thinks it is at home."""
+
+
+def main() -> NoReturn:
+    """Ends the process; a command gives its exit code by click's own means or as its value."""
+    try:
+        status = hpool.main(standalone_mode=False)
+    except HpoolError as error:
+        click.echo(f"hpool: {error} [{error.code}]", err=True)
+        status = error.exit_code
+    except click.exceptions.Exit as exit_:
+        status = exit_.exit_code
+    except click.Abort:
+        status = 130
+    except click.ClickException as error:
+        error.show()
+        status = EXIT_FAILED if error.exit_code == 1 else error.exit_code
+    except BrokenPipeError:
+        status = EXIT_FAILED
+    leave(status if isinstance(status, int) else 0)
+
+
+def leave(status: int) -> NoReturn:
+    """At once: gRPC's threads have nothing left to say, and taking them down takes 20 ms."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            continue
+    os._exit(status)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,203 @@
+"""`hpool run`: one program, now, as if it ran here.
+
+Owns: the options, the order of things, the sentences at the end. Leaves to others: describing the job,
+the pool, the terminal.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from hpool.matchmaker.model.errors import HpoolError, NoAgent, NoMachine
+from hpool.matchmaker.model.settings import load_settings, parse_size
+
+if TYPE_CHECKING:
+    from hpool.matchmaker.hosting.role import Contact
+    from hpool.shadow.api.job import JobDescription, Outcome, Statistics
+    from hpool.shadow.api.queue import SubmitReply
+    from hpool.shadow.cli.personal import Pool
+
+PATIENCE_S: Final = 30.0  # with a personal pool: no other machine will ever come
+LOOK_AGAIN_S: Final = 1.0
+SUBMIT_WITHIN_S: Final = 30.0
+
+
+@click.command(
+    "run",
+    context_settings={"ignore_unknown_options": False, "allow_interspersed_args": False},
+    short_help="Run a program on another machine as if it ran here.",
+)
+@click.option("--share", "shares", multiple=True, metavar="PATH[:ro|:rw]", help="Let the job see more. Repeatable.")
+@click.option("--hide", "hides", multiple=True, metavar="PATH", help="Let the job see less. Repeatable.")
+@click.option("-t", "--tty", is_flag=True, help="Give the job a terminal.")
+@click.option("--stats", is_flag=True, help="Say at the end what it took.")
+@click.option(
+    "--network", type=click.Choice(["none", "host"]), default="none", show_default=True, help="The job's network."
+)
+@click.option("--memory", metavar="SIZE", help="Memory the job may use, e.g. 2G.")
+@click.option("--cpus", type=click.IntRange(1), default=1, show_default=True, help="Processors it wants.")
+@click.option("--pool", "pool_address", metavar="HOST:PORT", help="Matchmaker of the pool to use.")
+@click.option("-q", "--quiet", is_flag=True, help="Only the job's own output, and errors.")
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED, metavar="PROGRAM [ARGUMENT]...")
+def run(
+    shares: tuple[str, ...],
+    hides: tuple[str, ...],
+    tty: bool,
+    stats: bool,
+    network: str,
+    memory: str | None,
+    cpus: int,
+    pool_address: str | None,
+    quiet: bool,
+    command: tuple[str, ...],
+) -> int:
+    """Run PROGRAM on another machine; its files, streams and exit code are at home.
+
+    hpool's own options end at PROGRAM. Exit codes: the program's own, 128+N when signal N ended it,
+    125 hpool failed, 126 cannot be executed, 127 not found.
+    """
+    # Before anything is started or loaded: what could not be run at home either.
+    from hpool.shadow.cli.describe import describe, parse_sharing
+
+    description = describe(
+        command,
+        sharing=parse_sharing(shares, hides),
+        network=network,
+        cpus=cpus,
+        memory_bytes=parse_size(memory) if memory else 0,
+        wants_terminal=tty,
+    )
+    from hpool.shadow.cli.personal import Pool
+
+    environ = dict(os.environ)
+    if pool_address:
+        environ["HPOOL_POOL"] = pool_address
+    pool = Pool(load_settings(environ), environ, os.getuid())
+    return _run(pool, description, raw=tty, stats=stats, quiet=quiet)
+
+
+def _run(pool: Pool, description: JobDescription, *, raw: bool, stats: bool, quiet: bool) -> int:
+    from hpool.shadow.cli.terminal import Terminal
+
+    accepted = _submit(pool, description)
+    patience = _Patience(pool, quiet)
+    terminal = Terminal(
+        accepted.shadow_address, accepted.attach_secret, raw=raw, on_progress=patience.progress
+    )
+    patience.watch(lambda: terminal.end(signal.SIGTERM))
+    outcome = terminal.run()
+    if not quiet:
+        for line in terminal.remarks:
+            say(line)
+    if patience.lost is not None:
+        raise patience.lost
+    if terminal.ended_by is not None:
+        say(f"the job was ended by {signal.Signals(terminal.ended_by).name}")
+        return 128 + terminal.ended_by
+    _say_outcome(outcome, stats)
+    return outcome.shell_status
+
+
+def _submit(pool: Pool, description: JobDescription) -> SubmitReply:
+    """Raises HpoolError. A dead agent is started once more; a submission is never made twice."""
+    contact = pool.ensure()
+    import grpc
+
+    try:
+        return _submit_to(contact, description)
+    except grpc.RpcError as error:
+        # UNAVAILABLE before anything was sent: the agent was just going away when we looked.
+        if getattr(error, "code", lambda: None)() is not grpc.StatusCode.UNAVAILABLE:
+            raise _no_agent(contact, error) from error
+    contact = pool.ensure()
+    try:
+        return _submit_to(contact, description)
+    except grpc.RpcError as error:
+        raise _no_agent(contact, error) from error
+
+
+def _submit_to(contact: Contact, description: JobDescription) -> SubmitReply:
+    from hpool.matchmaker.hosting import rpc
+    from hpool.shadow.api.queue import SUBMIT, SubmitRequest
+
+    metadata = ((rpc.TOKEN_KEY, contact.token),)
+    channel = rpc.sync_channel(contact.address)
+    reply = SUBMIT.on(channel)(SubmitRequest(description), metadata=metadata, timeout=SUBMIT_WITHIN_S)
+    if reply.problem is not None:
+        raise reply.problem.error()
+    return reply
+
+
+def _no_agent(contact: Contact, error: Exception) -> NoAgent:
+    return NoAgent(contact.address, str(getattr(error, "details", lambda: error)()))
+
+
+class _Patience:
+    """While the job waits for a machine: says so, and starts again what died of a personal pool."""
+
+    def __init__(self, pool: Pool, quiet: bool) -> None:
+        self._pool = pool
+        self._quiet = quiet
+        self._is_waiting = True
+        self.lost: HpoolError | None = None
+
+    def progress(self, state: str) -> None:
+        self._is_waiting = state == "waiting"
+
+    def watch(self, give_up: Callable[[], None]) -> None:
+        threading.Thread(target=self._watch, args=(give_up,), daemon=True).start()
+
+    def _watch(self, give_up: Callable[[], None]) -> None:
+        since_s = time.monotonic()
+        has_said = self._quiet
+        while True:
+            time.sleep(LOOK_AGAIN_S)
+            if not self._is_waiting:
+                since_s = time.monotonic()
+                continue
+            if not has_said:
+                has_said = True
+                say("waiting for a machine")
+            if not self._pool.settings.is_personal:
+                continue
+            try:
+                self._pool.ensure()
+                waited_s = time.monotonic() - since_s
+                if waited_s > PATIENCE_S:
+                    raise NoMachine(waited_s)
+            except HpoolError as error:
+                self.lost = error
+                give_up()
+                return
+
+
+def say(text: str) -> None:
+    """A line of hpool's own, on stderr, never in the middle of a raw terminal's."""
+    sys.stderr.write(f"hpool: {text}\n")
+    sys.stderr.flush()
+
+
+def _say_outcome(outcome: Outcome, stats: bool) -> None:
+    if outcome.problem is not None:
+        say(f"{outcome.problem.error()} [{outcome.problem.code}]")
+    if stats and outcome.statistics is not None:
+        say(summary(outcome.statistics, outcome.machine))
+
+
+def summary(counted: Statistics, machine: str) -> str:
+    """The line of --stats."""
+    return (
+        f"{counted.wall_ns / 1e9:.3f} s on {machine}: cpu {counted.user_us / 1e6:.3f} s user,"
+        f" {counted.system_us / 1e6:.3f} s system; peak memory {counted.peak_memory_bytes / 2**20:.1f} MiB;"
+        f" {counted.faults} faults; {counted.round_trips} round trips;"
+        f" {counted.bytes_to_job} bytes to the job, {counted.bytes_to_home} bytes home;"
+        f" {counted.waited_ns / 1e9:.3f} s waiting for home"
+    )
