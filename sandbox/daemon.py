@@ -188,7 +188,7 @@ def main(
         cache = places.cache / "executables"
         with contextlib.suppress(OSError):
             cache.mkdir(parents=True, exist_ok=True)
-        starters = Starters(limits, name, directory, cache if cache.is_dir() else None)
+        starters = Starters(limits, name, cache if cache.is_dir() else None)
         starters.start()
         sandbox = Sandbox(matchmaker, token, name, count, starters)
         role.announce("", "")

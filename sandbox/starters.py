@@ -1,7 +1,7 @@
 """Starters as the sandbox sees them: forked from a nursery, one per job, gone without a trace.
 
-Owns: forking them, their user, the directory their mirrors are mounted on, and that nothing of a job
-is left when a slot is free again. Leaves to others: the job itself (starter).
+Owns: forking them, their user, where their mirrors are mounted, and that nothing of a job is left
+when a slot is free again. Leaves to others: the job itself (starter).
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import logging
 import os
 import signal
 import struct
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -26,7 +25,7 @@ from hpool.shadow.api.queue import ClaimReply
 log = logging.getLogger("starters")
 
 FIRST_OUTSIDE_ID: Final = 64_000
-ROOTS_MIRROR: Final = Path("/run/hpool-mirror")
+MOUNT_PLACES: Final = ("/mnt", "/media", "/srv", "/tmp")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +44,10 @@ class Starters:
     """The supply of starters. As root each slot has a user of its own, and what runs as that user
     after a job's end is killed; otherwise the keeper's PID namespace alone sees to that."""
 
-    def __init__(self, limits: StarterLimits, machine: str, private: Path, cache: Path | None) -> None:
+    def __init__(self, limits: StarterLimits, machine: str, cache: Path | None) -> None:
         self._limits = limits
         self._machine = machine
         self._nursery = Nursery("hpool.sandbox.starter.process")
-        self._mirror = _mirror_directory(private)
         self._cache = cache
 
     def start(self) -> None:
@@ -67,7 +65,7 @@ class Starters:
             inside_gid=claim.gid,
             outside_uid=self._limits.first_outside_id + slot if is_root else os.geteuid(),
             outside_gid=self._limits.first_outside_id + slot if is_root else os.getegid(),
-            mirror_directory=os.fspath(self._mirror),
+            mirror_directory=mirror_place(),
             mirror_bytes=self._limits.mirror_bytes,
             mirror_inodes=self._limits.mirror_inodes,
             cache_directory="" if self._cache is None else os.fspath(self._cache),
@@ -93,25 +91,12 @@ class Starters:
 
     def close(self) -> None:
         self._nursery.close()
-        with contextlib.suppress(OSError):
-            self._mirror.rmdir()
 
 
-def _mirror_directory(private: Path) -> Path:
-    """An empty directory for mirrors to be mounted on. Each starter mounts in a namespace of its own,
-    so one serves them all, nobody else sees anything in it, and there is nothing to clean up."""
-    if os.geteuid() != 0:
-        place = private / "mirror"
-        place.mkdir(mode=0o700, exist_ok=True)
-        return place
-    # Starters have left root behind when they mount: the way must be open to everyone.
-    try:
-        ROOTS_MIRROR.mkdir(mode=0o711, exist_ok=True)
-        return ROOTS_MIRROR
-    except OSError:
-        place = Path(tempfile.mkdtemp(prefix="hpool-mirror-", dir="/tmp"))
-        place.chmod(0o711)
-        return place
+def mirror_place() -> str:
+    """A directory for mirrors to be mounted on. Each starter mounts in a namespace of its own, so any
+    one that every user can reach serves them all, nobody sees anything in it, and nothing is left."""
+    return next((place for place in MOUNT_PLACES if os.path.isdir(place)), "/")
 
 
 async def _sweep(uid: int) -> None:
