@@ -51,6 +51,8 @@ class JobRun:
         self._input = InputPump(link.send, is_terminal=self._job.terminal is not None)
         self._keeper: jail.Keeper | None = None
         self._is_killed = False
+        self._is_started = False
+        self._early_signals: list[int] = []
         self._lock = threading.Lock()
         self._released = threading.Event()
 
@@ -132,7 +134,7 @@ class JobRun:
                         self._input.start(os.dup(master_fd))
                     case jail.Started():
                         started_ns = time.monotonic_ns()
-                        self._link.send(home.Started())
+                        self._begun()
                     case jail.Exceeded(what):
                         self._link.send(stdio.Remark(f"the job took more {what} than it may and was ended"))
                     case jail.Failed():
@@ -215,14 +217,30 @@ class JobRun:
                 self._output.taken(stream, position)
             case stdio.OutputClosed(stream):
                 self._output.closed(stream)
-            case stdio.Signal(number) if keeper is not None:
-                keeper.signal(number)
+            case stdio.Signal(number):
+                self._signal(number)
             case stdio.Resize(size) if keeper is not None:
                 keeper.resize(jail.WindowSize(size.rows, size.columns))
             case stdio.Kill():
                 self._kill()
             case home.Release():
                 self._released.set()
+
+    def _signal(self, number: int) -> None:
+        """One that comes before the job has begun waits for it."""
+        with self._lock:
+            if self._keeper is not None and self._is_started:
+                self._keeper.signal(number)
+            else:
+                self._early_signals.append(number)
+
+    def _begun(self) -> None:
+        self._link.send(home.Started())
+        with self._lock:
+            self._is_started = True
+            early, self._early_signals = self._early_signals, []
+        for number in early:
+            self._signal(number)
 
     def _kill(self) -> None:
         with self._lock:

@@ -40,6 +40,7 @@ class Terminal:
         self._call: Any = attach.ATTACH.on(rpc.sync_channel(address))(
             iter(self._outgoing.get, None), metadata=((attach.ATTACH_KEY, secret),)
         )
+        self._is_claimed = False
         self._is_started = False
         self._interrupted_at_s = -TWICE_WITHIN_S
         self._credit = threading.Condition()
@@ -57,8 +58,7 @@ class Terminal:
                         return message.outcome
                     self._obey(message)
             except grpc.RpcError as error:
-                details = getattr(error, "details", None)
-                raise ShadowLost(str(details()) if callable(details) else str(error)) from error
+                raise ShadowLost("the connection to it broke") from error
             raise ShadowLost("it ended the conversation early")
 
     def end(self, number: int) -> None:
@@ -82,6 +82,7 @@ class Terminal:
                     self._credit.notify()
             case attach.Progress(state, _, input_window):
                 self._on_progress(state)
+                self._is_claimed = state != "waiting"
                 if state == "started" and not self._is_started:
                     self._is_started = True
                     self._input_limit = input_window
@@ -133,7 +134,7 @@ class Terminal:
     def _interrupted(self, number: int, _frame: FrameType | None) -> None:
         """Ctrl-C: once for the job, twice within a second for us."""
         now_s = time.monotonic()
-        if not self._is_started or now_s - self._interrupted_at_s < TWICE_WITHIN_S:
+        if not self._is_claimed or now_s - self._interrupted_at_s < TWICE_WITHIN_S:
             self.end(number)
         else:
             self._outgoing.put(stdio.Signal(number))
