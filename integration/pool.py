@@ -8,6 +8,7 @@ compared. Everything that is started here ends with `close`.
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import subprocess
@@ -30,14 +31,12 @@ ROLE_WORDS: Final = {
     "agent": ("hpool.shadow.agent.daemon", "hpool agent"),
     "sandbox": ("hpool.sandbox.daemon", "hpool sandbox"),
 }
-_made = 0
+_made = itertools.count(1)
 
 
 def _next_number() -> int:
     """Tells pools of one test run, and of several at once, apart."""
-    global _made
-    _made += 1
-    return (os.getpid() * 7 + _made) % 250
+    return (os.getpid() * 7 + next(_made)) % 250
 
 
 class RoomHome:
@@ -230,6 +229,10 @@ class StrictPool:
         for pid in found:
             os.kill(pid, number)
         return list(found)
+
+    def processes(self) -> list[str]:
+        """Command lines of everything that runs on either side, sorted."""
+        return sorted(line for room in (self.room, self.machine) for _, line in room.processes())
 
     def partition(self) -> None:
         cut(self.room)

@@ -45,7 +45,7 @@ static void trapped(int number, siginfo_t *info, void *context)
 	}
 }
 
-__attribute__((noinline)) static long bypass(uintptr_t gate, long number, long a, long b, long c, long d)
+__attribute__((noinline, unused)) static long bypass(uintptr_t gate, long number, long a, long b, long c, long d)
 {
 	bypass_after = gate + 2;
 	bypass_result = -ENOSYS;

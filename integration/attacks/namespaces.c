@@ -1,4 +1,5 @@
 /* Namespaces, mounts, roots: none to be had, in any way. */
+#include <grp.h>
 #include <linux/sched.h>
 #include <sched.h>
 #include <sys/mount.h>
