@@ -23,6 +23,7 @@ from typing import Any
 
 import pytest
 
+from hpool.interpose_c import cgroups
 from hpool.interpose_c.executables import KEEPER
 
 HERE = Path(__file__).parent / "keeper"
@@ -72,6 +73,7 @@ class Jail:
     outside: int
     inside: int = 1000
     files: dict[str, str] = field(default_factory=dict)
+    hand_over: bool = False
 
     def start(self, *argv: str, actions: list[dict[str, Any]] | None = None, **spec: Any) -> Running:
         read_end, write_end = os.pipe()
@@ -79,6 +81,7 @@ class Jail:
             "report": write_end,
             "userns": str(self.programs.userns),
             "become": self.become,
+            "hand_over": self.hand_over,
             "inside": [self.inside, self.inside],
             "outside": [self.outside, self.outside],
             "mirror_bytes": 32 << 20,
@@ -369,6 +372,25 @@ def test_memory_is_bounded_over_all_processes(jail: Jail) -> None:
 def test_memory_within_its_bound_is_left_alone(jail: Jail) -> None:
     outcome = jail.sh("dd if=/dev/zero of=/dev/null bs=40M count=40 2>/dev/null", memory_bytes=100 << 20)
     assert outcome.ended == (0, 0)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root hands control groups over")
+def test_control_groups_that_are_handed_over_are_used_and_gone_afterwards(programs: Programs) -> None:
+    groups = cgroups.groups_of_this_process()
+    if set(groups) != {"memory", "pids"} or not all(os.access(group, os.W_OK) for group in groups.values()):
+        pytest.skip("this machine hands over no groups")
+    jail = Jail(programs, None, NOBODY, hand_over=True)
+    eater = "dd if=/dev/zero of=/dev/null bs=200M count=100000 2>/dev/null; echo $?; cat /proc/self/cgroup"
+    outcome = jail.sh(eater, memory_bytes=50 << 20, max_processes=20)
+    granted = outcome.first("Protections")["by_name"]
+    assert (granted["memory"]["detail"], granted["processes"]["detail"]) == ("cgroup", "cgroup")
+    killed, *own_groups = outcome.stdout.splitlines()
+    assert killed == str(128 + signal.SIGKILL)
+    assert "hpool" not in "".join(own_groups)  # the job's cgroup namespace begins at its own
+    for group in groups.values():
+        assert list(group.glob("hpool-starter-*/hpool-job-*")) == []
+        cgroups.remove(list(group.glob("hpool-starter-*")))
+        assert list(group.glob("hpool-starter-*")) == []
 
 
 def test_the_mirror_is_bounded_in_bytes_and_names(jail: Jail) -> None:

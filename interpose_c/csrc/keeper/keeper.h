@@ -76,10 +76,21 @@ void hp_cgroup_create(struct hp_cgroup *, uint64_t memory_bytes, uint64_t max_pr
 int hp_cgroup_join(const struct hp_cgroup *) HP_MUST_CHECK;
 void hp_cgroup_destroy(struct hp_cgroup *);
 
+/* ---- what PID 1 starts from ---------------------------------------------------- */
+struct hp_init {
+	const struct hp_spec *spec;
+	const struct hp_cgroup *cgroup;
+	int root; /* detached tree of the mirror */
+	uint64_t mirror_bytes;
+	int starter; /* pidfd, or -1 */
+	int alive; /* end of file: the supervisor is gone */
+	uint64_t others; /* tasks outside the job that count against its RLIMIT_NPROC */
+};
+
 /* ---- mounts.c, proc.c: the job's file system --------------------------------- */
-/* Attaches the detached tree `root`, fills in /proc /dev /sys /tmp, makes it
- * this mount namespace's only root. Dies on failure. */
-void hp_mounts_build(int root, const struct hp_spec *);
+/* Attaches the mirror, fills in /proc /dev /sys /tmp, makes it this mount
+ * namespace's only root. Dies on failure. */
+void hp_mounts_build(const struct hp_init *);
 void hp_proc_mount(void);
 int hp_bind(const char *from, const char *to) HP_MUST_CHECK;
 int hp_bind_read_only(const char *from, const char *to) HP_MUST_CHECK;
@@ -95,10 +106,10 @@ int hp_filter_install(bool allow_clone3) HP_MUST_CHECK;
 /* ---- watch.c: memory of all processes, where no cgroup bounds it --------------- */
 struct hp_watch {
 	int proc; /* a proc file system of our own, or -1: nothing to watch */
-	uint64_t limit_bytes;
+	uint64_t limit_bytes, mirror_bytes;
 };
 
-void hp_watch_open(struct hp_watch *, uint64_t limit_bytes);
+void hp_watch_open(struct hp_watch *, uint64_t limit_bytes, uint64_t mirror_bytes);
 /* Milliseconds until it wants to look again, -1 never; *exceeded is set when
  * the job has more than its share. */
 int hp_watch_look(const struct hp_watch *, bool *exceeded);
@@ -118,15 +129,6 @@ struct hp_exec_failure {
 };
 
 /* ---- init.c, world.c: PID 1 --------------------------------------------------- */
-struct hp_init {
-	const struct hp_spec *spec;
-	const struct hp_cgroup *cgroup;
-	int root;  /* detached tree of the mirror */
-	int starter;  /* pidfd, or -1 */
-	int alive;  /* end of file: the supervisor is gone */
-	uint64_t others; /* tasks outside the job that count against its RLIMIT_NPROC */
-};
-
 _Noreturn void hp_init_run(const struct hp_init *);
 /* Dies on failure; says by what the job is protected. */
 void hp_world_build(const struct hp_init *, struct hp_tty *, struct hp_watch *);

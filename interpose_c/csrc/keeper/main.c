@@ -17,6 +17,7 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -37,6 +38,12 @@ static uint64_t tasks_of(pid_t process)
 	struct stat tasks;
 	snprintf(path, sizeof path, "/proc/%d/task", (int)process);
 	return stat(path, &tasks) ? 64 : tasks.st_nlink; /* two more than threads */
+}
+
+static uint64_t bytes_of(int root)
+{
+	struct statfs mirror;
+	return fstatfs(root, &mirror) ? 0 : (uint64_t)mirror.f_blocks * (uint64_t)mirror.f_bsize;
 }
 
 static int descriptor(const char *text)
@@ -92,7 +99,10 @@ int main(int argc, char **argv)
 	if (pipe2(alive, O_CLOEXEC))
 		hp_die(errno, "pipe");
 	init.alive = alive[0];
-	hp_cgroup_create(&cgroup, spec.memory_bytes, spec.max_processes);
+	init.mirror_bytes = bytes_of(root);
+	/* What the job writes into the mirror is charged to its group too. */
+	uint64_t memory_bytes = spec.memory_bytes ? spec.memory_bytes + init.mirror_bytes : 0;
+	hp_cgroup_create(&cgroup, memory_bytes, spec.max_processes);
 
 	unsigned long namespaces = CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS;
 	if (!spec.network_host)

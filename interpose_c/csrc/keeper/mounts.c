@@ -17,7 +17,6 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/statfs.h>
 #include <sys/syscall.h>
 
 #define UNLISTED 0100 /* a directory of the mirror whose names are not known yet */
@@ -84,15 +83,11 @@ static void make_scratch(const char *name)
 		hp_die(errno, name);
 }
 
-static uint64_t shm_bytes(const struct hp_spec *spec)
+/* As much as the mirror, and not more than the job may have at all. */
+static uint64_t shm_bytes(const struct hp_init *init)
 {
-	struct statfs mirror;
-	uint64_t bytes = 0;
-	if (statfs(".", &mirror) == 0)
-		bytes = (uint64_t)mirror.f_blocks * (uint64_t)mirror.f_bsize;
-	if (spec->memory_bytes && (bytes == 0 || spec->memory_bytes < bytes))
-		bytes = spec->memory_bytes;
-	return bytes;
+	uint64_t most = init->spec->memory_bytes;
+	return most && most < init->mirror_bytes ? most : init->mirror_bytes;
 }
 
 static void make_devices(void)
@@ -114,7 +109,7 @@ static void make_devices(void)
 	hp_protection("devices", !strcmp(missing, "missing"), strcmp(missing, "missing") ? missing : NULL);
 }
 
-static void make_dev(const struct hp_spec *spec)
+static void make_dev(const struct hp_init *init)
 {
 	static const char *const links[][2] = {
 		{ "/proc/self/fd", "dev/fd" },       { "/proc/self/fd/0", "dev/stdin" },
@@ -123,7 +118,7 @@ static void make_dev(const struct hp_spec *spec)
 	};
 	const unsigned long shut = MS_NOSUID | MS_NODEV;
 	char options[96];
-	snprintf(options, sizeof options, "mode=0755,size=%llu,nr_inodes=%u", (unsigned long long)shm_bytes(spec),
+	snprintf(options, sizeof options, "mode=0755,size=%llu,nr_inodes=%u", (unsigned long long)shm_bytes(init),
 		 SHM_INODES);
 	must(hp_mount_point("dev", 0755), "/dev");
 	if (mount("dev", "dev", "tmpfs", shut, options))
@@ -189,17 +184,17 @@ static void change_root(void)
 		hp_die(errno, "changing the root");
 }
 
-void hp_mounts_build(int root, const struct hp_spec *spec)
+void hp_mounts_build(const struct hp_init *init)
 {
 	umask(0);
-	attach(root);
+	attach(init->root);
 	make_scratch("tmp");
 	must(hp_mount_point("var", UNLISTED), "/var");
 	make_scratch("var/tmp");
-	make_dev(spec);
+	make_dev(init);
 	make_sys();
 	hp_proc_mount();
-	for (char **island = spec->islands; *island != NULL; island++)
+	for (char **island = init->spec->islands; *island != NULL; island++)
 		make_island(*island);
 	change_root();
 	hp_protection("mounts", true, NULL);

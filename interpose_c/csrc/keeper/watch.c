@@ -23,9 +23,9 @@
 #define CLOSE_MS 50
 #define PAGE 4096ull
 
-void hp_watch_open(struct hp_watch *watch, uint64_t limit_bytes)
+void hp_watch_open(struct hp_watch *watch, uint64_t limit_bytes, uint64_t mirror_bytes)
 {
-	*watch = (struct hp_watch){ -1, limit_bytes };
+	*watch = (struct hp_watch){ -1, limit_bytes, mirror_bytes };
 	if (limit_bytes == 0)
 		return;
 	/* Not the job's /proc: there, a process that made itself non-dumpable is
@@ -60,28 +60,39 @@ static uint64_t kilobytes_of(const char *text, const char *name)
 	return line ? strtoull(line + strlen(name), NULL, 10) * 1024 : 0;
 }
 
-static uint64_t own_share_bytes(int proc, const char *process)
+struct usage {
+	uint64_t resident, anonymous, shared; /* bytes; the last two are shares, exact */
+};
+
+static void add_resident(struct usage *to, int proc, const char *process)
+{
+	to->resident += resident_bytes(proc, process);
+}
+
+static void add_shares(struct usage *to, int proc, const char *process)
 {
 	char text[2048];
 	/* Non-dumpable: its shares are not ours to see, and it pays for all it maps. */
-	if (!read_text(proc, process, "smaps_rollup", text, sizeof text))
-		return resident_bytes(proc, process);
-	return kilobytes_of(text, "\nPss_Anon:") + kilobytes_of(text, "\nPss_Shmem:") +
-	       kilobytes_of(text, "\nSwapPss:");
+	if (!read_text(proc, process, "smaps_rollup", text, sizeof text)) {
+		to->anonymous += resident_bytes(proc, process);
+		return;
+	}
+	to->anonymous += kilobytes_of(text, "\nPss_Anon:") + kilobytes_of(text, "\nSwapPss:");
+	to->shared += kilobytes_of(text, "\nPss_Shmem:");
 }
 
-static uint64_t sum(int proc, uint64_t (*bytes_of)(int, const char *))
+static struct usage look(int proc, void (*add)(struct usage *, int, const char *))
 {
-	uint64_t bytes = 0;
+	struct usage sum = { 0, 0, 0 };
 	int listed = openat(proc, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *processes = listed < 0 ? NULL : fdopendir(listed);
 	if (processes == NULL)
-		return 0;
+		return sum;
 	for (struct dirent *entry = readdir(processes); entry != NULL; entry = readdir(processes))
 		if (isdigit((unsigned char)entry->d_name[0]))
-			bytes += bytes_of(proc, entry->d_name);
+			add(&sum, proc, entry->d_name);
 	closedir(processes);
-	return bytes;
+	return sum;
 }
 
 int hp_watch_look(const struct hp_watch *watch, bool *exceeded)
@@ -89,9 +100,12 @@ int hp_watch_look(const struct hp_watch *watch, bool *exceeded)
 	*exceeded = false;
 	if (watch->proc < 0)
 		return -1;
-	uint64_t at_most = sum(watch->proc, resident_bytes);
-	if (at_most <= watch->limit_bytes)
-		return at_most > watch->limit_bytes / 2 ? CLOSE_MS : CALM_MS;
-	*exceeded = sum(watch->proc, own_share_bytes) > watch->limit_bytes;
+	struct usage usage = look(watch->proc, add_resident);
+	if (usage.resident <= watch->limit_bytes)
+		return usage.resident > watch->limit_bytes / 2 ? CLOSE_MS : CALM_MS;
+	/* Mapped files of the mirror are shared memory to the kernel, and bounded already. */
+	usage = look(watch->proc, add_shares);
+	*exceeded = usage.anonymous > watch->limit_bytes ||
+		    usage.anonymous + usage.shared > watch->limit_bytes + watch->mirror_bytes;
 	return CALM_MS;
 }

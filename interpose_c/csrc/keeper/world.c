@@ -83,7 +83,7 @@ static void forbid_real_time(void)
 static void bound_memory(struct hp_watch *watch, const struct hp_init *init)
 {
 	uint64_t most = init->spec->memory_bytes;
-	hp_watch_open(watch, init->cgroup->memory ? 0 : most);
+	hp_watch_open(watch, init->cgroup->memory ? 0 : most, init->mirror_bytes);
 	if (init->cgroup->memory)
 		hp_protection("memory", true, "cgroup");
 	else if (watch->proc >= 0)
@@ -110,7 +110,7 @@ void hp_world_build(const struct hp_init *init, struct hp_tty *tty, struct hp_wa
 	forbid_real_time();
 	bound_processes(init);
 	bound_memory(watch, init);
-	hp_mounts_build(init->root, init->spec);
+	hp_mounts_build(init);
 	open_terminal(tty, init->spec);
 	hp_confine(closed);
 	hp_control_send_protections();

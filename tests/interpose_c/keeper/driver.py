@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from hpool.interpose_c import cgroups
 from hpool.interpose_c.executables import KEEPER
 from hpool.interpose_c.keeper import (
     Exited,
@@ -47,6 +48,8 @@ class Starter:
         config = self.config
         library = ctypes.CDLL(config["userns"])
         contents = {path: Path(source).read_bytes() for path, source in config["files"].items()}
+        if config["hand_over"]:
+            cgroups.hand_over(*config["outside"])
         if config["become"] is not None:
             os.setgroups([])
             os.setresgid(*[config["become"]] * 3)
