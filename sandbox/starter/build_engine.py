@@ -48,7 +48,8 @@ def relative(path: Path) -> str:
 ffibuilder.set_source(
     "hpool.sandbox.starter._engine",
     '#include "engine.h"\n#include "userns.h"\n',
-    sources=[relative(path) for path in sorted((HERE / "csrc").glob("*.c"))] + [relative(KEEPER / "userns.c")],
+    sources=[relative(path) for path in sorted((HERE / "csrc").glob("*.c"))]
+    + [relative(KEEPER / "userns.c")],
     include_dirs=[
         relative(HERE / "csrc"),
         relative(KEEPER),

@@ -43,7 +43,9 @@ class Link:
         self._metadata = ((home.CLAIM_KEY, claim_secret),)
         self._channel = rpc.sync_channel(address)
         self._outgoing: queue.SimpleQueue[home.FromStarter | None] = queue.SimpleQueue()
-        self._messages = home.SESSION.on(self._channel)(iter(self._outgoing.get, None), metadata=self._metadata)
+        self._messages = home.SESSION.on(self._channel)(
+            iter(self._outgoing.get, None), metadata=self._metadata
+        )
         self._lost: Callable[[str], None] = lambda why: None
         self._is_over = threading.Event()
         self.send(home.Hello(home.PROTOCOL, machine, version))

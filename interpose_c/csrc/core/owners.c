@@ -29,7 +29,7 @@ static long object_of(int dirfd, long path, int flags, uint64_t *inode)
 
 static long set_attributes(struct hp_call *call, int dirfd, long path, int flags, struct hp_ask *ask)
 {
-	uint64_t inode;
+	uint64_t inode = 0;
 	long found = object_of(dirfd, path, flags, &inode);
 	int64_t answer;
 
@@ -185,7 +185,7 @@ long hp_call_truncate(struct hp_call *call)
 {
 	struct hp_ask ask = { .op = HP_REQ_TRUNCATE, .arg = { call->arg[1] } };
 	struct hp_where where;
-	uint64_t inode;
+	uint64_t inode = 0;
 	int64_t answer;
 	long found;
 
@@ -253,7 +253,7 @@ static long extended(uint16_t op, uint64_t inode, long name, long value, long si
 static long extended_at(struct hp_call *call, uint16_t op, bool descriptor, int flags)
 {
 	bool lists = op == HP_REQ_LISTXATTR, reads = op == HP_REQ_GETXATTR || lists;
-	uint64_t inode;
+	uint64_t inode = 0;
 	long found = object_of(descriptor ? (int)call->arg[0] : AT_FDCWD, descriptor ? 0 : call->arg[0], flags, &inode);
 
 	if (found <= 0)

@@ -151,6 +151,7 @@ struct hp_object *hp_object_new(hp_engine *, enum hp_kind);
 void hp_object_index(hp_engine *, struct hp_object *);
 struct hp_object *hp_object_by_inode(hp_engine *, uint64_t inode);
 struct hp_object *hp_object_by_home(hp_engine *, uint64_t dev, uint64_t inode);
+void hp_object_move_inode(hp_engine *, struct hp_object *, uint64_t inode);
 void hp_object_rehome(hp_engine *, struct hp_object *, const struct hpw_attr *);
 char *hp_object_path(const struct hp_object *); /* malloc; NULL if it has no name */
 char *hp_name_path(const struct hp_object *parent, const char *text, size_t length);

@@ -162,6 +162,22 @@ struct hp_object *hp_object_by_home(hp_engine *engine, uint64_t dev, uint64_t in
 	return NULL;
 }
 
+/* Another inode of the mirror stands for it from now on. */
+void hp_object_move_inode(hp_engine *engine, struct hp_object *object, uint64_t inode)
+{
+	uint32_t bucket = number_bucket(object->inode, 0);
+
+	for (struct hp_object **link = &engine->by_inode[bucket]; *link; link = &(*link)->next_by_inode)
+		if (*link == object) {
+			*link = object->next_by_inode;
+			break;
+		}
+	object->inode = inode;
+	bucket = number_bucket(inode, 0);
+	object->next_by_inode = engine->by_inode[bucket];
+	engine->by_inode[bucket] = object;
+}
+
 /* New attributes may carry a new identity (a file replaced at home). */
 void hp_object_rehome(hp_engine *engine, struct hp_object *object, const struct hpw_attr *attr)
 {

@@ -103,6 +103,7 @@ int64_t hp_engine_answer(hp_engine *engine, struct hp_slot *slot)
 	case HP_REQ_LINK:
 	case HP_REQ_SYMLINK:
 	case HP_REQ_MKNOD:
+	case HP_REQ_BIND:
 		return hp_do_change(engine, slot);
 	case HP_REQ_REPORT:
 		snprintf(line, sizeof line, "call %ld errno %ld program %.*s", (long)slot->arg[0], (long)slot->arg[1],

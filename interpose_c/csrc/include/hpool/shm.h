@@ -68,6 +68,7 @@ enum hp_request_op {
 	HP_REQ_FLOCK,     /* base = inode, arg[0] = operation, arg[1] = lock owner */
 	HP_REQ_LOCK,      /* base = inode, arg[0] = cmd, arg[1] = type, arg[2] = start, arg[3] = len,
 	                   * arg[4] = owner, arg[5] = pid of the caller */
+	HP_REQ_BIND,      /* (base, path) new name; path2 = a socket bound in a place of the sandbox's own: moved there */
 	HP_REQ_REPORT,    /* a call that was refused or degraded: arg[0] = call number, arg[1] = errno, path = program */
 };
 

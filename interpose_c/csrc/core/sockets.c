@@ -1,0 +1,76 @@
+/* Unix sockets with a path. The socket itself is native; its name is made at
+ * home like any other. */
+#include "core.h"
+
+#define FAMILY_UNIX 1
+#define PATH_ROOM 108
+
+struct hp_sockaddr_un {
+	uint16_t family;
+	char path[PATH_ROOM + 1];
+};
+
+/* The path of a named unix address, or NULL. */
+static const char *path_in(long user, long length, struct hp_sockaddr_un *address)
+{
+	if (!hp_channel || length <= 3 || length > 2 + PATH_ROOM || hp_copy_in(address, (const void *)user, (unsigned long)length))
+		return NULL;
+	((char *)address)[length] = 0;
+	return address->family == FAMILY_UNIX && address->path[0] ? address->path : NULL;
+}
+
+long hp_call_connect(struct hp_call *call)
+{
+	struct hp_sockaddr_un address;
+	const char *path = path_in(call->arg[1], call->arg[2], &address);
+	struct hp_stat stat;
+	long result;
+
+	if (!path)
+		return HP_PASS;
+	result = hp_syscall4(__NR_newfstatat, AT_FDCWD, (long)path, (long)&stat, 0);
+	if (result == -ENOENT || result == -EACCES)
+		hp_fault(AT_FDCWD, path, result, HP_WANT_STAT, false, &result);
+	return HP_PASS;
+}
+
+/* In home's directories the job may make no names: the socket is bound in /tmp
+ * and the starter moves it to where home has made its name. */
+long hp_call_bind(struct hp_call *call)
+{
+	static uint32_t counter;
+	struct hp_sockaddr_un address, temporary = { .family = FAMILY_UNIX };
+	const char *path = path_in(call->arg[1], call->arg[2], &address);
+	struct hp_ask ask = { .op = HP_REQ_BIND };
+	struct hp_where where;
+	uint32_t number;
+	unsigned at = 12;
+	int64_t answer;
+	long result;
+
+	if (!path)
+		return HP_PASS;
+	result = hp_syscall3(__NR_bind, call->arg[0], call->arg[1], call->arg[2]);
+	if (result != -EACCES && result != -ENOENT)
+		return result;
+	hp_locate(AT_FDCWD, path, &where);
+	if (where.foreign)
+		return result;
+	number = (uint32_t)hp_syscall0(__NR_gettid) * 4096u + __atomic_add_fetch(&counter, 1, __ATOMIC_RELAXED) % 4096u;
+	memcpy(temporary.path, "/tmp/.socket", 12);
+	for (; number; number /= 16)
+		temporary.path[at++] = "0123456789abcdef"[number % 16];
+	result = hp_syscall3(__NR_bind, call->arg[0], (long)&temporary, 2 + at + 1);
+	if (result)
+		return result;
+	ask.base = where.base;
+	ask.data1 = where.path;
+	ask.len1 = where.length;
+	ask.arg[0] = 0140000 | (0777 & ~hp_umask());
+	ask.data2 = temporary.path;
+	ask.len2 = at;
+	answer = hp_ask(&ask);
+	if (answer < 0)
+		hp_syscall1(__NR_unlink, (long)temporary.path);
+	return (long)answer;
+}
