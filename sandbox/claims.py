@@ -42,7 +42,9 @@ class Claims:
         )
         metadata = ((rpc.TOKEN_KEY, self.token),)
         try:
-            reply: ClaimReply = await CLAIM.on_aio(channel)(request, metadata=metadata, timeout=CLAIM_WITHIN_S)
+            reply: ClaimReply = await CLAIM.on_aio(channel)(
+                request, metadata=metadata, timeout=CLAIM_WITHIN_S
+            )
         except grpc.aio.AioRpcError as error:
             # The agent may be another one behind the same address by now.
             del self._channels[match.agent_address]

@@ -147,9 +147,13 @@ class Sandbox:
 @click.option("--memory", "memory_text", help="Most memory a job may use, e.g. 2G; default: no limit.")
 @click.option("--max-processes", default=4096, show_default=True, help="Most processes of a job.")
 @click.option("--allow-network", is_flag=True, help="Jobs that ask for it may use this machine's network.")
-@click.option("--uid-base", default=FIRST_OUTSIDE_ID, show_default=True, help="As root: slot N runs as this + N.")
+@click.option(
+    "--uid-base", default=FIRST_OUTSIDE_ID, show_default=True, help="As root: slot N runs as this + N."
+)
 @click.option("--directory", type=click.Path(path_type=Path), help="Private directory of this sandbox.")
-@click.option("--idle-exit", default=0.0, help="End after so many seconds without jobs and matchmaker; 0: never.")
+@click.option(
+    "--idle-exit", default=0.0, help="End after so many seconds without jobs and matchmaker; 0: never."
+)
 def main(
     matchmaker: str,
     token_file: Path | None,

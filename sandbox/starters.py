@@ -25,7 +25,7 @@ from hpool.shadow.api.queue import ClaimReply
 log = logging.getLogger("starters")
 
 FIRST_OUTSIDE_ID: Final = 64_000
-MOUNT_PLACES: Final = ("/mnt", "/media", "/srv", "/tmp")
+MOUNT_PLACES: Final = ("/mnt", "/media", "/srv", "/tmp", "/run", "/var", "/home")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ class Starters:
 def mirror_place() -> str:
     """A directory for mirrors to be mounted on. Each starter mounts in a namespace of its own, so any
     one that every user can reach serves them all, nobody sees anything in it, and nothing is left."""
-    return next((place for place in MOUNT_PLACES if os.path.isdir(place)), "/")
+    return next((place for place in MOUNT_PLACES if os.path.isdir(place)), "/tmp")
 
 
 async def _sweep(uid: int) -> None:

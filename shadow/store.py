@@ -151,7 +151,8 @@ class _Transaction:
 
 
 def _stored(row: tuple[object, ...]) -> StoredJob:
-    cluster, proc, state, ticket, machine, submitted_at_s, changed_at_s, outcome, owner, arguments, directory = row
+    cluster, proc, state, ticket, machine, submitted_at_s, changed_at_s = row[:7]
+    outcome, owner, arguments, directory = row[7:]
     assert isinstance(cluster, int)
     assert isinstance(proc, int)
     assert isinstance(submitted_at_s, float)

@@ -16,6 +16,4 @@ ADVERTISE_MACHINE: Final = StreamMethod(
 ADVERTISE_JOBS: Final = StreamMethod(
     "hpool.matchmaker.Matchmaker/AdvertiseJobs", values.JOBS_REPORT, values.JOBS_NOTICE
 )
-STATUS: Final = UnaryMethod(
-    "hpool.matchmaker.Matchmaker/Status", values.STATUS_REQUEST, values.STATUS_REPLY
-)
+STATUS: Final = UnaryMethod("hpool.matchmaker.Matchmaker/Status", values.STATUS_REQUEST, values.STATUS_REPLY)

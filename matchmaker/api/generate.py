@@ -47,7 +47,9 @@ def generate(root: Path, target: Path) -> list[Path]:
 
 def _in_our_namespace(source: str) -> str:
     """The folders are installed below hpool: imports of one another must say so."""
-    source = re.sub(r"^from (shadow|sandbox|matchmaker)\.api import", r"from hpool.\1.api import", source, flags=re.M)
+    source = re.sub(
+        r"^from (shadow|sandbox|matchmaker)\.api import", r"from hpool.\1.api import", source, flags=re.M
+    )
     return source.replace(", _Mapping]", ", _Mapping[str, object]]")
 
 

@@ -31,7 +31,7 @@ class HpoolError(Exception):
 
     def __init__(self, *facts: object, **named: object) -> None:
         super().__init__(*facts)
-        names = [name for name in type(self).__dict__.get("__annotations__", {})]
+        names = list(vars(type(self)).get("__annotations__", ()))
         given = dict(zip(names, facts, strict=False)) | named
         if set(given) != set(names) or len(facts) > len(names):
             raise TypeError(f"{type(self).__name__} is made from {', '.join(names) or 'nothing'}")

@@ -27,23 +27,22 @@ log = logging.getLogger("advertise")
 class Advertiser:
     """Says which jobs wait. `changed()` makes it say so at once."""
 
-    def __init__(self, matchmaker: str, token: str, idle_ads: Callable[[], tuple[JobAd, ...]]) -> None:
+    def __init__(self, matchmaker: str, token: str) -> None:
         self.matchmaker = matchmaker
         self.is_connected = False
         self._token = token
-        self._idle_ads = idle_ads
         self._agent_id = secrets.token_hex(16)
         self._changed = asyncio.Event()
 
     def changed(self) -> None:
         self._changed.set()
 
-    async def run(self, my_address: str) -> None:
+    async def run(self, my_address: str, idle_ads: Callable[[], tuple[JobAd, ...]]) -> None:
         """Until cancelled."""
         pause_s = 0.05
         while True:
             try:
-                await self._converse(my_address)
+                await self._converse(my_address, idle_ads)
             except (ConnectionError, grpc.RpcError) as error:
                 if self.is_connected or pause_s == 0.05:
                     log.info("matchmaker %s: %s", self.matchmaker, _why(error))
@@ -51,7 +50,7 @@ class Advertiser:
             self.is_connected = False
             await asyncio.sleep(pause_s)
 
-    async def _converse(self, my_address: str) -> None:
+    async def _converse(self, my_address: str, idle_ads: Callable[[], tuple[JobAd, ...]]) -> None:
         address, token = dial_target(self.matchmaker)
         async with rpc.aio_channel(address) as channel:
             call = ADVERTISE_JOBS.on_aio(channel)(metadata=((rpc.TOKEN_KEY, token or self._token),))
@@ -59,7 +58,7 @@ class Advertiser:
             try:
                 while not listening.done():
                     self._changed.clear()
-                    await call.write(JobsReport(self._agent_id, my_address, self._idle_ads()))
+                    await call.write(JobsReport(self._agent_id, my_address, idle_ads()))
                     changed = asyncio.create_task(self._changed.wait())
                     await asyncio.wait(
                         {listening, changed},

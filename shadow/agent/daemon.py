@@ -27,7 +27,9 @@ from hpool.shadow.store import Store
 
 
 @click.command("agent", help="Run your agent in the foreground: it keeps the queue of your jobs.")
-@click.option("--listen", default="127.0.0.1:0", show_default=True, help="HOST:PORT; shadows listen there too.")
+@click.option(
+    "--listen", default="127.0.0.1:0", show_default=True, help="HOST:PORT; shadows listen there too."
+)
 @click.option("--advertise-host", help="Host that machines should dial, if it is not that of --listen.")
 @click.option("--matchmaker", required=True, help="HOST:PORT, or the path of its contact file.")
 @click.option("--token-file", type=click.Path(path_type=Path, exists=True), help="The pool's shared token.")
@@ -62,7 +64,7 @@ def main(
         store = Store(state / "queue.sqlite")
         store.prune()
         spool = private_directory(state / "spool")
-        advertiser = Advertiser(matchmaker, pool_token, lambda: queue.idle_ads())
+        advertiser = Advertiser(matchmaker, pool_token)
         queue = Queue(store, shadows, spool, SystemClock(), advertiser.changed)
         queue.adopt()
         timer = IdleTimer(stop, idle_exit, lambda: queue.is_busy)
@@ -73,7 +75,10 @@ def main(
         server.add_generic_rpc_handlers((service.handler(),))
         address = rpc.bind(server, listen, advertise_host)
         await server.start()
-        tasks = [asyncio.create_task(advertiser.run(address)), asyncio.create_task(timer.watch())]
+        tasks = [
+            asyncio.create_task(advertiser.run(address, queue.idle_ads)),
+            asyncio.create_task(timer.watch()),
+        ]
         role.announce(address, user_token)
         click.echo(f"agent listens on {address}", err=True)
         await stop.wait()

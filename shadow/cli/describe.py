@@ -65,9 +65,8 @@ def parse_sharing(shares: Sequence[str], hides: Sequence[str]) -> tuple[Sharing,
         if not os.path.lexists(absolute):
             raise BadShare(text, f"{absolute} does not exist")
         found.append(Sharing(os.fsencode(absolute), mode))
-    for text in hides:
-        found.append(Sharing(os.fsencode(os.path.abspath(os.path.expanduser(text))), "hide"))
-    return tuple(found)
+    hidden = (os.path.abspath(os.path.expanduser(text)) for text in hides)
+    return (*found, *(Sharing(os.fsencode(path), "hide") for path in hidden))
 
 
 def terminal_size() -> TerminalSize:

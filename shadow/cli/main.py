@@ -70,7 +70,9 @@ def main() -> NoReturn:
         status = 130
     except click.ClickException as error:
         error.show()
-        status = EXIT_FAILED if error.exit_code == 1 else error.exit_code
+        # 2 would be taken for the job's own.
+        context = getattr(error, "ctx", None)
+        status = EXIT_FAILED if context and context.info_name == "run" else error.exit_code
     except BrokenPipeError:
         status = EXIT_FAILED
     leave(status if isinstance(status, int) else 0)

@@ -75,9 +75,7 @@ class Pool:
         with (self.directory / "start.lock").open("w") as lock:
             # Of two commands that start together the second waits here and finds everything there.
             fcntl.flock(lock, fcntl.LOCK_EX)
-            started = {
-                role: self._start(role) for role, runs in self.running().items() if not runs
-            }
+            started = {role: self._start(role) for role, runs in self.running().items() if not runs}
             return self._wait(started)
 
     def stop(self) -> list[str]:

@@ -30,7 +30,13 @@ def status() -> None:
     for role, runs in current.running().items():
         contact = current.contact(role)
         where = f" at {contact.address}" if contact and contact.address else ""
-        what = f"runs, process {contact.pid}{where}" if runs and contact else "starts" if runs else "does not run"
+        what = (
+            f"runs, process {contact.pid}{where}"
+            if runs and contact
+            else "starts"
+            if runs
+            else "does not run"
+        )
         click.echo(f"{role}: {what}; log {current.log_path(role)}")
 
 

@@ -35,12 +35,18 @@ SUBMIT_WITHIN_S: Final = 30.0
     context_settings={"ignore_unknown_options": False, "allow_interspersed_args": False},
     short_help="Run a program on another machine as if it ran here.",
 )
-@click.option("--share", "shares", multiple=True, metavar="PATH[:ro|:rw]", help="Let the job see more. Repeatable.")
+@click.option(
+    "--share", "shares", multiple=True, metavar="PATH[:ro|:rw]", help="Let the job see more. Repeatable."
+)
 @click.option("--hide", "hides", multiple=True, metavar="PATH", help="Let the job see less. Repeatable.")
 @click.option("-t", "--tty", is_flag=True, help="Give the job a terminal.")
 @click.option("--stats", is_flag=True, help="Say at the end what it took.")
 @click.option(
-    "--network", type=click.Choice(["none", "host"]), default="none", show_default=True, help="The job's network."
+    "--network",
+    type=click.Choice(["none", "host"]),
+    default="none",
+    show_default=True,
+    help="The job's network.",
 )
 @click.option("--memory", metavar="SIZE", help="Memory the job may use, e.g. 2G.")
 @click.option("--cpus", type=click.IntRange(1), default=1, show_default=True, help="Processors it wants.")

@@ -20,10 +20,10 @@ import uvloop
 
 from hpool.matchmaker.hosting import nursery, rpc
 from hpool.matchmaker.hosting.daemon import log_to_stderr
-from hpool.matchmaker.model.errors import HpoolError, InternalFault, ShadowLost
+from hpool.matchmaker.model.errors import HpoolError, ShadowLost
 from hpool.shadow.api import custody
 from hpool.shadow.api.custody import FROM_SHADOW, TO_SHADOW, FramedLink
-from hpool.shadow.api.job import Outcome, Problem
+from hpool.shadow.api.job import Outcome
 from hpool.shadow.job.conversation import Conversation
 from hpool.shadow.job.files import open_home
 from hpool.shadow.job.service import ShadowService

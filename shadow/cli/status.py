@@ -1,0 +1,101 @@
+"""`hpool status`, `hpool queue`, `hpool remove`: looking at the pool and at one's jobs.
+
+Owns: asking and showing. Leaves to others: the answers (matchmaker, agent), tables (render).
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import time
+from typing import Any
+
+import click
+import grpc
+
+from hpool.matchmaker.api import client, values
+from hpool.matchmaker.hosting import rpc
+from hpool.matchmaker.hosting.daemon import dial_target, read_token
+from hpool.matchmaker.model.errors import BadToken, HpoolError, NoAgent
+from hpool.matchmaker.model.ids import JobId
+from hpool.shadow.api import queue as api
+from hpool.shadow.cli.personal import Pool
+from hpool.shadow.cli.pool import pool_in_use
+from hpool.shadow.cli.render import bytes_text, table
+
+ANSWER_WITHIN_S = 5.0
+
+
+@click.command()
+def status() -> None:
+    """List the machines of the pool in use."""
+    pool = pool_in_use()
+    where = pool.settings.matchmaker or os.fspath(pool.directory / "matchmaker.contact")
+    try:
+        address, token = dial_target(where)
+    except ConnectionError:
+        click.echo("The personal pool does not run; `hpool run` starts it.")
+        return
+    token = token or read_token(pool.settings.token_file)
+    reply = _ask(client.STATUS, address, token, values.StatusRequest())
+    table(
+        ("machine", "arch", "kernel", "cpus", "memory", "slots", "free"),
+        (
+            (
+                *(each.name, each.arch, each.kernel, str(each.cpus)),
+                *(bytes_text(each.memory_bytes), str(each.slots), str(each.free_slots)),
+            )
+            for each in reply.machines
+        ),
+    )
+    click.echo(f"{len(reply.idle_jobs)} jobs wait; {reply.agents} agents")
+
+
+@click.command()
+@click.option("--history", is_flag=True, help="Jobs that are over.")
+@click.option("--limit", default=20, show_default=True, help="So many of the history; 0: all.")
+def queue(history: bool, limit: int) -> None:
+    """List your jobs."""
+    reply = _ask_agent(api.QUEUE, api.QueueRequest(history, limit))
+    table(
+        ("job", "state", "since", "machine", "status", "command"),
+        (
+            (
+                *(job.job_id, job.state),
+                time.strftime("%m-%d %H:%M:%S", time.localtime(job.changed_at_s)),
+                job.machine,
+                "" if job.outcome is None else str(job.outcome.shell_status),
+                shlex.join(os.fsdecode(word) for word in job.arguments)[:100],
+            )
+            for job in reply.jobs
+        ),
+    )
+
+
+@click.command()
+@click.argument("job_id")
+def remove(job_id: str) -> None:
+    """End the job JOB_ID."""
+    reply = _ask_agent(api.REMOVE, api.RemoveRequest(str(JobId.parse(job_id))))
+    if reply.problem is not None:
+        raise reply.problem.error()
+
+
+def _ask_agent(method: Any, request: object) -> Any:
+    pool: Pool = pool_in_use()
+    contact = pool.agent() or pool.ensure()
+    return _ask(method, contact.address, contact.token, request)
+
+
+def _ask(method: Any, address: str, token: str, request: object) -> Any:
+    channel = rpc.sync_channel(address)
+    try:
+        return method.on(channel)(request, metadata=((rpc.TOKEN_KEY, token),), timeout=ANSWER_WITHIN_S)
+    except grpc.RpcError as error:
+        raise _as_problem(address, error) from error
+
+
+def _as_problem(address: str, error: Any) -> HpoolError:
+    if error.code() is grpc.StatusCode.UNAUTHENTICATED:
+        return BadToken(address)
+    return NoAgent(address, str(error.details()))
