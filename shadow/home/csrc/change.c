@@ -204,21 +204,34 @@ void hp_op_remove(hp_lane *lane, const struct hp_call *call)
 	hp_found_release(&found);
 }
 
+static int look_at(hp_lane *lane, struct hp_found *from)
+{
+	int error = hp_is_dots(from->name) ? EBUSY : hp_walk_look(lane, from);
+
+	return error == 0 && from->slash && !S_ISDIR(from->attr.mode) ? ENOTDIR : error;
+}
+
 /* Parents of two names that are walked one after the other stay held: the first in
- * lane->other, the second in lane->walk. */
+ * lane->other, the second in lane->walk. The kernel looks at the first name before it
+ * walks to the second for link, after that for rename. */
 static int walk_two(hp_lane *lane, const struct hp_call *call, struct hp_found *from, struct hp_found *to)
 {
-	int error = hp_walk(lane, call->first, HP_WALK_PARENT, from);
+	bool early = call->head->op == HPW_LINK;
+	int error = hp_walk(lane, call->first, HP_WALK_PARENT, from), second;
 
 	*to = (struct hp_found){ .fd = -1 };
-	if (error == 0)
-		error = hp_is_dots(from->name) ? EBUSY : hp_walk_look(lane, from);
-	if (error == EEXIST)
-		error = EBUSY;
+	if (error == 0 && early)
+		error = look_at(lane, from);
 	if (error != 0)
-		return error;
+		return error == EEXIST ? EBUSY : error;
 	hp_walk_swap(lane);
-	return hp_walk(lane, call->second, HP_WALK_PARENT, to);
+	second = hp_walk(lane, call->second, HP_WALK_PARENT, to);
+	if (second == 0 && !early) {
+		hp_walk_swap(lane);
+		error = look_at(lane, from);
+		hp_walk_swap(lane);
+	}
+	return second != 0 ? second : error;
 }
 
 static void two_parents(hp_lane *lane, const struct hp_found *from, const struct hp_found *to)
@@ -242,7 +255,7 @@ void hp_op_rename(hp_lane *lane, const struct hp_call *call)
 		error = EBUSY;
 	if (error == 0 && (flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE)))
 		error = flags & ~7u ? EINVAL : EPERM; /* a white-out is a device */
-	if (error == 0 && (from.slash || to.slash) && !S_ISDIR(from.attr.mode))
+	if (error == 0 && to.slash && !S_ISDIR(from.attr.mode))
 		error = ENOTDIR;
 	if (error == 0 && (flags & RENAME_NOREPLACE) && exists(&to))
 		error = EEXIST;
@@ -288,8 +301,6 @@ void hp_op_link(hp_lane *lane, const struct hp_call *call)
 
 	if (error == 0 && hp_is_dots(to.name))
 		error = EEXIST;
-	if (error == 0 && from.slash && !S_ISDIR(from.attr.mode))
-		error = ENOTDIR;
 	if (error == 0 && exists(&to))
 		error = EEXIST;
 	if (error == 0 && to.slash)

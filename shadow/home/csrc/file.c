@@ -14,7 +14,7 @@ static int existing(hp_lane *lane, struct hp_found *found, int flags, int *fd)
 	int error;
 
 	if (S_ISLNK(mode))
-		return ELOOP;
+		return flags & O_DIRECTORY ? ENOTDIR : ELOOP;
 	if (S_ISDIR(mode) && (writes || (flags & O_CREAT)))
 		return EISDIR;
 	if (!S_ISDIR(mode) && (flags & O_DIRECTORY))
@@ -59,7 +59,9 @@ static int open_or_create(hp_lane *lane, const struct hp_call *call, struct hp_f
 	error = hp_walk(lane, call->first, HP_WALK_PARENT, found);
 	if (error != 0)
 		return error == EEXIST && !(flags & O_EXCL) ? EISDIR : error;
-	if (hp_is_dots(found->name) || found->slash)
+	if (found->slash)
+		return EISDIR;
+	if (hp_is_dots(found->name))
 		return flags & O_EXCL ? EEXIST : EISDIR;
 	for (int tries = 0; tries < CREATE_TRIES; tries++) { /* someone else may create and remove it */
 		uint32_t share = found->share;

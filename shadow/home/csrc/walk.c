@@ -355,6 +355,19 @@ static void found_top(struct hp_walk *walk, struct hp_found *found)
 	};
 }
 
+/* Whatever the way was (`..`, a symlink to the root), the last entry is the object. */
+static void emit_last(hp_lane *lane, const struct hp_found *found)
+{
+	const struct hp_reply *reply = &lane->reply;
+	const struct hpw_entry *entry = (const struct hpw_entry *)(reply->bytes + reply->last_entry);
+	struct hp_text path = found->path.length != 0 ? found->path : (struct hp_text){ "/", 1 };
+
+	if (reply->failed || (reply->last_entry != 0 && entry->path_len == path.length &&
+			      memcmp(entry + 1, path.bytes, path.length) == 0))
+		return;
+	hp_entry(lane, 0, found->path, hp_no_text(), &found->attr);
+}
+
 static int walk_on(hp_lane *lane, const char *rest, unsigned flags, struct hp_found *found)
 {
 	struct hp_walk *walk = &lane->walk;
@@ -377,6 +390,8 @@ static int walk_on(hp_lane *lane, const char *rest, unsigned flags, struct hp_fo
 			if (flags & HP_WALK_PARENT)
 				return EEXIST;
 			found_top(walk, found);
+			if (flags & HP_WALK_EMIT)
+				emit_last(lane, found);
 			return 0;
 		}
 		length = name_length(rest);

@@ -1,0 +1,89 @@
+"""A client of the file service, over a small tree of its own."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hpool.shadow.api import wire
+from hpool.shadow.home.policy import Rule, Share, SharingPolicy
+from hpool.shadow.home.service import Home
+
+
+class Client:
+    """Asks one request at a time, or several in a batch, by paths below `root`."""
+
+    def __init__(self, home: Home, root: Path) -> None:
+        self.home = home
+        self.root = root
+        self.ids = itertools.count(1)
+
+    def path(self, name: str | bytes | Path) -> bytes:
+        return os.path.join(os.fsencode(self.root), os.fsencode(name))
+
+    def request(self, op: wire.Op, first: Any = b"", second: Any = b"", **fields: int) -> wire.Request:
+        """Names become paths below the root, bytes stay as they are."""
+        if isinstance(first, str | Path):
+            first = self.path(first)
+        if isinstance(second, str | Path):
+            second = self.path(second)
+        number = fields.pop("id", None) or next(self.ids)
+        return wire.Request(op, number, first, second, **fields)
+
+    def batch(self, *requests: wire.Request) -> list[wire.Reply]:
+        return wire.parse_replies(self.home.execute(wire.batch(requests)))
+
+    def ask(self, op: wire.Op, first: Any = b"", second: Any = b"", **fields: int) -> wire.Reply:
+        """The only reply there is; parts of a long one put together."""
+        replies = self.batch(self.request(op, first, second, **fields))
+        assert [bool(reply.flags & wire.Flag.MORE) for reply in replies] == [True] * (len(replies) - 1) + [False]
+        entries = tuple(itertools.chain(*(reply.entries for reply in replies)))
+        return replies[-1]._replace(entries=entries)
+
+    def error(self, op: wire.Op, first: Any = b"", second: Any = b"", **fields: int) -> int:
+        return self.ask(op, first, second, **fields).error
+
+    def open(self, name: Any, flags: int = os.O_RDONLY, mode: int = 0o644, handle: int = 0) -> int:
+        handle = handle or next(self.ids)
+        reply = self.ask(wire.Op.OPEN, name, handle=handle, arg=flags, mode=mode)
+        if reply.error:
+            raise OSError(reply.error, os.strerror(reply.error))
+        return handle
+
+    def refusals(self) -> list[str]:
+        return [f"{refusal.kind} {refusal.path}" for refusal in self.home.refusals()]
+
+
+MakeClient = Callable[..., Client]
+
+
+@pytest.fixture
+def make_client(tmp_path: Path) -> Iterator[MakeClient]:
+    """rules: (path below the root, share); without any, the whole root is writable."""
+    umask = os.umask(0o022)
+    root = tmp_path.resolve() / "home"
+    root.mkdir()
+    homes = []
+
+    def make(*rules: tuple[str, Share], fallback: Share = Share.RO) -> Client:
+        given = rules or (("", Share.RW),)
+        policy = SharingPolicy(
+            tuple(Rule(os.fsencode(root / path), share) for path, share in given), fallback
+        )
+        homes.append(Home(policy))
+        return Client(homes[-1], root)
+
+    yield make
+    for home in homes:
+        home.close()
+    os.umask(umask)
+
+
+@pytest.fixture
+def client(make_client: MakeClient) -> Client:
+    return make_client()
