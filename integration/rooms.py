@@ -148,6 +148,7 @@ class Room:
         stderr: int | IO[bytes] | None = subprocess.PIPE,
         uid: int | None = None,
         session: bool = True,
+        in_child: Callable[[], None] | None = None,
     ) -> subprocess.Popen[bytes]:
         """Starts a command in the room as its user."""
         user = self.uid if uid is None else uid
@@ -164,6 +165,8 @@ class Room:
             os.setgid(user)
             os.setuid(user)
             os.chdir(cwd or self.home)
+            if in_child is not None:
+                in_child()
 
         return subprocess.Popen(
             argv,

@@ -126,7 +126,7 @@ def test_a_job_of_root_runs_as_an_unprivileged_user(root_pool: PersonalPool) -> 
         from integration.rooms import wait_until
 
         work = root_pool.home.outside(root_pool.home.work)
-        wait_until(lambda: (work / "go").exists(), "the job")
+        wait_until((work / "go").exists, "the job")
         owners = {
             os.stat(f"/proc/{pid}").st_uid
             for pid, line in root_pool.room.processes()

@@ -1,0 +1,357 @@
+"""Bad input and bad days: one clear sentence, the right exit code, nothing left behind, nothing acknowledged lost."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from integration import fixture
+from integration.judge import Ended
+from integration.pool import StrictPool
+from integration.rooms import wait_until
+from integration.tidy import Note
+
+pytestmark = [pytest.mark.slow, pytest.mark.root]
+SENTENCE = re.compile(rb"^hpool: [^\n]{20,300}\[[A-Z]+-\d{3}\]$", re.MULTILINE)
+# A record, made durable, then said: what was said has to be at home whatever happens next.
+ACKNOWLEDGED = """
+import os, sys, time
+out = open("records", "wb", buffering=0)
+for number in range(1_000_000):
+    out.write(b"%08d\\n" % number)
+    os.fsync(out.fileno())
+    print(number, flush=True)
+    time.sleep(0.002)
+"""
+
+
+def says_one_sentence(ended: Ended, code: int) -> None:
+    found = SENTENCE.findall(ended.stderr)
+    assert (ended.code, len(found)) == (code, 1), ended
+    assert b"Traceback" not in ended.stderr
+
+
+# ---- bad input ------------------------------------------------------------------
+
+
+@pytest.fixture
+def work(pool: StrictPool) -> Path:
+    place = pool.home.fresh_work()
+    fixture.lay_out(place)
+    (place / "arm").write_bytes(b"\x7fELF\x02\x01\x01" + bytes(9) + b"\x02\x00\xb7\x00" + bytes(44))
+    (place / "text").write_bytes(b"echo this is no program\n")
+    (place / "lost").write_bytes(b"#!/no/such/interpreter\n")
+    (place / "cut").write_bytes(b"\x7fELF\x02\x01\x01")
+    (place / "nothing").write_bytes(b"")
+    (place / "i386").write_bytes(b"\x7fELF\x01\x01\x01" + bytes(9) + b"\x02\x00\x03\x00" + bytes(32))
+    for name in ("arm", "lost", "cut", "nothing", "i386"):
+        (place / name).chmod(0o755)
+    pool.home.own(pool.home.work)
+    return place
+
+
+@pytest.mark.parametrize(
+    ("program", "code"),
+    [
+        ("./absent", 127),
+        ("no-such-program-anywhere", 127),
+        ("./dangling", 127),
+        ("./lost", 127),
+        ("./notexec.sh", 126),
+        ("./text", 126),
+        ("./dir", 126),
+        ("/", 126),
+        ("./arm", 126),
+        ("./i386", 126),
+        ("./cut", 126),
+        ("./nothing", 126),
+        ("./secret.txt", 126),
+        ("./small.txt/x", 127),
+        ("./loop1", 126),
+        ("", 127),
+    ],
+)
+def test_what_cannot_be_executed(pool: StrictPool, work: Path, program: str, code: int) -> None:
+    says_one_sentence(pool.home.job(program), code)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [("--share", "/absent-place:rx"), ("--memory", "lots"), ("--no-such-option",), ("--cpus", "0")],
+    ids=lambda options: options[0],
+)
+def test_options_that_make_no_sense(pool: StrictPool, work: Path, options: tuple[str, ...]) -> None:
+    ended = pool.home.job("/bin/true", options=options)
+    assert ended.code in (2, 125)
+    assert ended.stderr.count(b"\n") <= 4
+    assert b"Traceback" not in ended.stderr
+
+
+def test_no_command_at_all(pool: StrictPool) -> None:
+    ended = pool.home.run(pool.home.hpool([]))
+    assert ended.code in (2, 125)
+    assert b"Traceback" not in ended.stderr
+
+
+def test_an_unreadable_working_directory(pool: StrictPool, work: Path) -> None:
+    # A shell already inside sees the permissions go.
+    command = f"cd emptydir && chmod 0 . && exec {' '.join(pool.home.hpool(['/bin/pwd']))}"
+    ended = pool.home.run(["/bin/sh", "-c", command], pool.home.work)
+    os.chmod(work / "emptydir", 0o755)
+    assert ended.code in (0, 125), ended
+    assert b"Traceback" not in ended.stderr
+
+
+def test_a_working_directory_that_is_gone(pool: StrictPool, work: Path) -> None:
+    command = f"cd emptydir && rmdir ../emptydir && exec {' '.join(pool.home.hpool(['/bin/pwd']))}"
+    says_one_sentence(pool.home.run(["/bin/sh", "-c", command], pool.home.work), 125)
+
+
+def test_unreadable_files_are_the_programs_own_errors(pool: StrictPool, work: Path) -> None:
+    argv = ["/bin/sh", "-c", "cat secret.txt; echo x > readonly.txt; ls dir; exit 5"]
+    expected = pool.home.run(argv, pool.home.work)
+    assert pool.home.job(*argv) == expected
+    assert expected.code == 5
+
+
+def small_disk(pool: StrictPool, options: str) -> str:
+    """A file system of its own at home."""
+    where = f"{pool.home.directory}/disk"
+    pool.room.check("mkdir", "-p", where)
+    pool.room.check("mount", "-t", "tmpfs", "-o", options, "tmpfs", where)
+    pool.room.check("chown", f"{pool.room.uid}:{pool.room.uid}", where)
+    return where
+
+
+@pytest.fixture
+def disk(pool: StrictPool) -> Iterator[str]:
+    yield small_disk(pool, "size=2m,mode=755")
+    pool.room.check("umount", "-l", f"{pool.home.directory}/disk")
+
+
+def test_a_full_disk_at_home_is_never_a_success(pool: StrictPool, disk: str) -> None:
+    ended = pool.home.job("/bin/dd", "if=/dev/zero", "of=big", "bs=64k", "count=200", cwd=disk)
+    assert ended.code in (1, 125), ended
+    assert b"No space left on device" in ended.stderr
+
+
+def test_a_disk_that_fills_after_the_last_write_is_told_at_the_end(pool: StrictPool, disk: str) -> None:
+    program = "f = open('big', 'wb', buffering=0)\ntry:\n  f.write(bytes(3 << 20))\nexcept OSError: raise SystemExit(9)\n"
+    ended = pool.home.job("/usr/bin/python3", "-c", program, cwd=disk)
+    assert ended.code != 0, "a job whose writes were lost has not succeeded"
+
+
+def test_a_full_disk_spares_what_is_there(pool: StrictPool, disk: str) -> None:
+    place = pool.home.outside(disk)
+    (place / "kept").write_bytes(b"kept\n")
+    pool.home.own(disk)
+    pool.home.job("/bin/dd", "if=/dev/zero", "of=big", "bs=64k", "count=200", cwd=disk)
+    assert (place / "kept").read_bytes() == b"kept\n"
+    after = pool.home.job("/bin/sh", "-c", "rm big && echo room > small && cat small", cwd=disk)
+    assert (after.code, after.stdout) == (0, b"room\n")
+
+
+def test_a_read_only_home(pool: StrictPool, disk: str) -> None:
+    (pool.home.outside(disk) / "file").write_bytes(b"text\n")
+    pool.home.own(disk)
+    pool.room.check("mount", "-o", "remount,ro", disk)
+    argv = ["/bin/sh", "-c", "cat file; echo x > new; echo y > file; rm file; mkdir d; exit 3"]
+    expected = pool.home.run(argv, disk)
+    got = pool.home.job(*argv, cwd=disk)
+    assert (got.code, got.stdout) == (expected.code, expected.stdout)
+    assert got.stderr.count(b"Read-only file system") == expected.stderr.count(b"Read-only file system")
+
+
+# ---- a small mirror ---------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def small_mirror() -> Iterator[StrictPool]:
+    if os.geteuid() != 0:
+        pytest.skip("needs root")
+    with StrictPool(machine_options=("--mirror-size", "64M")) as pool:
+        yield pool
+
+
+def test_files_larger_than_the_mirror_stream_through(small_mirror: StrictPool) -> None:
+    work = small_mirror.home.fresh_work()
+    block = fixture.random_bytes(1 << 20, seed=5)
+    (work / "large").write_bytes(block * 200)
+    small_mirror.home.own(small_mirror.home.work)
+    argv = ["/bin/sh", "-c", "md5sum large; cp large copy; md5sum copy; md5sum large"]
+    expected = small_mirror.home.run(argv, small_mirror.home.work)
+    (work / "copy").unlink()
+    got = small_mirror.home.job(*argv, timeout_s=120)
+    assert got == expected
+    assert (work / "copy").stat().st_size == 200 << 20
+
+
+def test_more_small_files_than_the_mirror_holds(small_mirror: StrictPool) -> None:
+    work = small_mirror.home.fresh_work()
+    for number in range(1200):
+        (work / f"f{number}").write_bytes(bytes([number % 256]) * 100_000)
+    small_mirror.home.own(small_mirror.home.work)
+    argv = ["/bin/sh", "-c", "cat f* | md5sum; ls | wc -l; cat f* | md5sum"]
+    expected = small_mirror.home.run(argv, small_mirror.home.work)
+    assert small_mirror.home.job(*argv, timeout_s=120) == expected
+
+
+def test_a_map_larger_than_the_mirror_fails_cleanly(small_mirror: StrictPool) -> None:
+    work = small_mirror.home.fresh_work()
+    (work / "large").write_bytes(fixture.random_bytes(1 << 20, seed=6) * 200)
+    small_mirror.home.own(small_mirror.home.work)
+    program = (
+        "import mmap,hashlib; f=open('large','rb'); m=mmap.mmap(f.fileno(),0,access=mmap.ACCESS_READ);"
+        "print(hashlib.md5(m).hexdigest())"
+    )
+    expected = small_mirror.home.run(["/usr/bin/python3", "-c", program], small_mirror.home.work)
+    got = small_mirror.home.job("/usr/bin/python3", "-c", program, timeout_s=120)
+    # Either it works, or it says so: never other bytes.
+    assert got.code != 0 or got.stdout == expected.stdout, got
+    if got.code != 0:
+        assert got.stdout == b""
+    assert small_mirror.home.job("/bin/echo", "well").stdout == b"well\n"
+
+
+# ---- processes of ours that die -----------------------------------------------------
+
+
+class Running:
+    """A job that writes acknowledged records until something happens to it."""
+
+    def __init__(self, pool: StrictPool) -> None:
+        self.pool = pool
+        self.work = pool.home.fresh_work({"records.py": ACKNOWLEDGED.encode()})
+        self.note = Note.of(pool)
+        self.before = {role: set(pool.pids(role)) for role in ("hpool.shadow.job", "hpool.sandbox.starter")}
+        command = pool.home.hpool(["/usr/bin/python3", "records.py"])
+        self.process = pool.home.popen(command, pool.home.work)
+        assert self.process.stdout is not None
+        self.said = [self.process.stdout.readline() for _ in range(5)]
+        assert self.said == [b"%d\n" % number for number in range(5)], self.process.communicate(timeout=20)
+
+    def ends(self, timeout_s: float = 30) -> Ended:
+        out, err = self.process.communicate(timeout=timeout_s)
+        code = self.process.returncode
+        return Ended(code if code >= 0 else 128 - code, b"".join(self.said) + out, err)
+
+    def everything_said_is_at_home(self, ended: Ended) -> None:
+        last = int(ended.stdout.split(b"\n")[-2])
+        records = (self.work / "records").read_bytes().split(b"\n")
+        assert len(records) > last, "an acknowledged record is not at home"
+        assert records[:-1] == [b"%08d" % number for number in range(len(records) - 1)]
+
+    def kill(self, words: str) -> None:
+        """The processes whose command line has these words and that serve this job."""
+        for pid in self.pool.pids(words):
+            os.kill(pid, signal.SIGKILL)
+
+
+@pytest.mark.parametrize(
+    "role", ["hpool.shadow.job", "hpool.sandbox.starter", "hpool-keeper", "hpool.sandbox"]
+)
+def test_a_process_of_ours_is_killed(own_pool: StrictPool, role: str) -> None:
+    running = Running(own_pool)
+    if role == "hpool.sandbox":
+        own_pool.roles["sandbox"].kill()
+        own_pool.roles["sandbox"].wait()
+    else:
+        running.kill(role)
+    ended = running.ends()
+    says_one_sentence(ended, 125)
+    running.everything_said_is_at_home(ended)
+    if role == "hpool.sandbox":
+        own_pool.start("sandbox")
+    again = own_pool.home.job("/bin/echo", "well")
+    assert (again.code, again.stdout) == (0, b"well\n")
+    wait_until(lambda: not own_pool.pids("records.py"), "an end of the job's processes")
+    wait_until(lambda: not own_pool.pids("hpool-keeper"), "an end of the keepers")
+
+
+def test_the_matchmaker_dies_and_running_jobs_never_notice(own_pool: StrictPool) -> None:
+    own_pool.home.fresh_work()
+    script = "echo started; while [ ! -e go ]; do sleep 0.02; done; echo done"
+    process = own_pool.home.popen(own_pool.home.hpool(["/bin/sh", "-c", script]), own_pool.home.work)
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"started\n"
+    own_pool.roles["matchmaker"].kill()
+    own_pool.roles["matchmaker"].wait()
+    (own_pool.home.outside(own_pool.home.work) / "go").touch()
+    out, _ = process.communicate(timeout=30)
+    assert (process.returncode, out) == (0, b"done\n")
+    own_pool.start("matchmaker")
+    assert own_pool.home.job("/bin/echo", "well", timeout_s=30).stdout == b"well\n"
+
+
+def test_the_agent_dies_and_the_next_run_starts_another(own_pool: StrictPool) -> None:
+    note = Note.of(own_pool)
+    own_pool.kill("agent")
+    assert own_pool.home.job("/bin/echo", "well", timeout_s=30).stdout == b"well\n"
+    assert len(own_pool.pids("agent")) == 1
+    del note
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM, signal.SIGKILL], ids=lambda n: n.name)
+def test_the_terminal_closes(pool: StrictPool, number: signal.Signals) -> None:
+    running = Running(pool)
+    os.kill(running.process.pid, number)
+    ended = running.ends()
+    assert ended.code == 128 + number
+    running.everything_said_is_at_home(ended)
+    running.note.wait()
+    size = (running.work / "records").stat().st_size
+    time.sleep(0.1)
+    assert (running.work / "records").stat().st_size == size
+
+
+def test_a_reader_that_goes_away(pool: StrictPool) -> None:
+    pool.home.fresh_work()
+    command = " ".join(pool.home.hpool(["/usr/bin/yes"]))
+    ended = pool.home.run(
+        ["/bin/bash", "-c", f"{command} | head -2; echo ${{PIPESTATUS[0]}}"], pool.home.work
+    )
+    assert ended.stdout == b"y\ny\n141\n"
+
+
+def test_a_wire_that_is_cut_for_good(own_pool: StrictPool) -> None:
+    running = Running(own_pool)
+    own_pool.partition()
+    ended = running.ends(timeout_s=60)
+    says_one_sentence(ended, 125)
+    running.everything_said_is_at_home(ended)
+    own_pool.heal()
+    assert own_pool.home.job("/bin/echo", "well", timeout_s=60).stdout == b"well\n"
+    wait_until(lambda: not own_pool.pids("records.py"), "an end of the job on the machine", 30)
+
+
+def test_a_job_without_a_machine_says_that_it_waits(own_pool: StrictPool) -> None:
+    own_pool.roles["sandbox"].kill()
+    own_pool.roles["sandbox"].wait()
+    process = own_pool.home.popen(own_pool.home.hpool(["/bin/echo", "at last"]), own_pool.home.work)
+    assert process.stderr is not None
+    assert b"waiting for a machine" in process.stderr.readline()
+    own_pool.start("sandbox")
+    out, _ = process.communicate(timeout=30)
+    assert (process.returncode, out) == (0, b"at last\n")
+
+
+def test_no_pool_answers(own_pool: StrictPool) -> None:
+    for role in ("matchmaker", "sandbox"):
+        own_pool.roles[role].kill()
+        own_pool.roles[role].wait()
+    process = own_pool.home.popen(own_pool.home.hpool(["/bin/true"]), own_pool.home.work)
+    try:
+        process.wait(3)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=20)
+    assert process.returncode in (125, 130)
+    assert b"Traceback" not in err
+    assert err.count(b"\n") <= 3

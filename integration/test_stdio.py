@@ -1,0 +1,324 @@
+"""A job's streams: input by pipe, file and terminal, output live, signals from the keyboard, exit codes."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import pty
+import re
+import select
+import signal
+import struct
+import subprocess
+import termios
+import time
+from collections.abc import Iterator
+from typing import Self
+
+import pytest
+
+from integration.pool import StrictPool
+from integration.rooms import wait_until
+
+pytestmark = [pytest.mark.slow, pytest.mark.root]
+BASH = "/bin/bash"
+
+
+class Screen:
+    """A terminal with a command in it, and somebody who reads and types."""
+
+    def __init__(self, pool: StrictPool, command: list[str], rows: int = 24, columns: int = 80) -> None:
+        self.master, slave = pty.openpty()
+        self.resize(rows, columns)
+        os.fchown(slave, pool.room.uid, pool.room.uid)
+        stream = os.fdopen(slave, "r+b", buffering=0)
+
+        def control() -> None:
+            fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+        self.process = pool.room.popen(
+            command, cwd=pool.home.work, stdin=stream, stdout=stream, stderr=stream, in_child=control
+        )
+        stream.close()
+        self.text = b""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        with contextlib.suppress(OSError):
+            os.close(self.master)
+
+    def resize(self, rows: int, columns: int) -> None:
+        fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+    def type(self, text: bytes) -> None:
+        os.write(self.master, text)
+
+    def expect(self, pattern: bytes, timeout_s: float = 15) -> re.Match[bytes]:
+        """Reads until the pattern appears behind what was matched before."""
+        deadline = time.monotonic() + timeout_s
+        while not (found := re.search(pattern, self.text)):
+            ready, _, _ = select.select([self.master], [], [], max(0.0, deadline - time.monotonic()))
+            try:
+                more = os.read(self.master, 65536) if ready else b""
+            except OSError:  # the other end is closed
+                more = b""
+            if not more:
+                raise AssertionError(f"no {pattern!r} in {self.text!r}")
+            self.text += more
+        self.text = self.text[found.end() :]
+        return found
+
+    def ends(self, timeout_s: float = 15) -> int:
+        """The exit code, reading on so that nobody waits for room."""
+        deadline = time.monotonic() + timeout_s
+        while self.process.poll() is None:
+            assert time.monotonic() < deadline, f"still runs; {self.text!r}"
+            with contextlib.suppress(OSError):
+                if select.select([self.master], [], [], 0.05)[0]:
+                    self.text += os.read(self.master, 65536)
+        code = self.process.returncode
+        return code if code >= 0 else 128 - code
+
+
+@pytest.fixture(autouse=True)
+def work(pool: StrictPool) -> Iterator[None]:
+    pool.home.fresh_work({"lines": b"".join(b"%d\n" % n for n in range(50_000))})
+    yield
+
+
+def job(pool: StrictPool, *argv: str, options: tuple[str, ...] = ()) -> list[str]:
+    return pool.home.hpool(list(argv), *options)
+
+
+# ---- input ------------------------------------------------------------------------
+
+
+def test_input_from_a_pipe(pool: StrictPool) -> None:
+    data = os.urandom(3_000_000)
+    ended = pool.home.job("/bin/cat", stdin=data)
+    assert (ended.code, ended.stdout == data) == (0, True)
+
+
+def test_input_from_a_file_and_output_to_a_file(pool: StrictPool) -> None:
+    work = pool.home.outside(pool.home.work)
+    with open(work / "lines", "rb") as source, open(work / "sorted", "wb") as target:
+        process = pool.home.popen(
+            job(pool, "/usr/bin/sort", "-n"), pool.home.work, stdin=source, stdout=target
+        )
+        assert process.wait(30) == 0
+    assert (work / "sorted").read_bytes() == (work / "lines").read_bytes()
+
+
+def test_what_the_job_does_not_read_stays_in_a_pipeline(pool: StrictPool) -> None:
+    command = " ".join(job(pool, "/usr/bin/head", "-1"))
+    ended = pool.home.run([BASH, "-c", f"yes | {command}; echo $?"], pool.home.work, timeout_s=30)
+    assert ended.stdout == b"y\n0\n"
+
+
+def test_input_that_comes_slowly_arrives_as_it_comes(pool: StrictPool) -> None:
+    process = pool.home.popen(job(pool, "/bin/cat"), pool.home.work, stdin=subprocess.PIPE)
+    assert process.stdin is not None and process.stdout is not None
+    for number in range(5):
+        process.stdin.write(b"line %d\n" % number)
+        process.stdin.flush()
+        assert process.stdout.readline() == b"line %d\n" % number
+    process.stdin.close()
+    assert process.wait(10) == 0
+
+
+def test_closed_input_is_the_end_of_file(pool: StrictPool) -> None:
+    ended = pool.home.run([BASH, "-c", " ".join(job(pool, "/usr/bin/wc", "-c")) + " <&-"], pool.home.work)
+    assert ended.stdout in (b"0\n", b""), ended
+
+
+# ---- output -----------------------------------------------------------------------
+
+
+def test_output_comes_while_the_job_runs(pool: StrictPool) -> None:
+    script = "echo first; while [ ! -e go ]; do sleep 0.02; done; echo second"
+    process = pool.home.popen(job(pool, "/bin/sh", "-c", script), pool.home.work)
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"first\n"
+    assert process.poll() is None
+    (pool.home.outside(pool.home.work) / "go").touch()
+    assert process.stdout.readline() == b"second\n"
+    assert process.wait(10) == 0
+
+
+def test_files_appear_at_home_while_the_job_runs(pool: StrictPool) -> None:
+    script = "echo text > file; while [ ! -e go ]; do sleep 0.02; done; echo more >> file"
+    process = pool.home.popen(job(pool, "/bin/sh", "-c", script), pool.home.work)
+    work = pool.home.outside(pool.home.work)
+    wait_until(
+        lambda: (work / "file").exists() and (work / "file").read_bytes() == b"text\n", "the file at home"
+    )
+    (work / "go").touch()
+    assert process.wait(10) == 0
+    assert (work / "file").read_bytes() == b"text\nmore\n"
+
+
+def test_a_change_made_at_home_is_seen_by_the_job(pool: StrictPool) -> None:
+    script = "cat lines | tail -1; echo ready; while [ ! -e go ]; do sleep 0.02; done; cat lines go"
+    process = pool.home.popen(job(pool, "/bin/sh", "-c", script), pool.home.work)
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"49999\n"
+    assert process.stdout.readline() == b"ready\n"
+    work = pool.home.outside(pool.home.work)
+    (work / "lines.new").write_bytes(b"changed\n")
+    (work / "lines.new").rename(work / "lines")
+    (work / "go.new").write_bytes(b"went\n")
+    (work / "go.new").rename(work / "go")
+    out, _ = process.communicate(timeout=20)
+    assert (process.returncode, out) == (0, b"changed\nwent\n")
+
+
+def test_much_output_on_both_streams(pool: StrictPool) -> None:
+    script = "for i in 1 2 3 4 5 6 7 8; do cat lines; cat lines >&2; done"
+    ended = pool.home.job("/bin/sh", "-c", script)
+    expected = (pool.home.outside(pool.home.work) / "lines").read_bytes() * 8
+    assert (ended.code, ended.stdout == expected, ended.stderr == expected) == (0, True, True)
+
+
+def test_both_streams_into_one_pipe_keep_their_lines_whole(pool: StrictPool) -> None:
+    command = " ".join(job(pool, "/bin/sh", "-c", "'for i in 1 2 3; do echo out $i; echo err $i >&2; done'"))
+    ended = pool.home.run([BASH, "-c", f"{command} 2>&1"], pool.home.work)
+    assert sorted(ended.stdout.split(b"\n")) == sorted(
+        [b""] + [b"%s %d" % (w, n) for w in (b"out", b"err") for n in (1, 2, 3)]
+    )
+
+
+# ---- exit codes -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("code", [0, 1, 2, 42, 124, 125, 126, 127, 128, 255])
+def test_the_exit_code_is_the_programs(pool: StrictPool, code: int) -> None:
+    assert pool.home.job("/bin/sh", "-c", f"exit {code}").code == code
+
+
+@pytest.mark.parametrize(
+    "number", [signal.SIGKILL, signal.SIGTERM, signal.SIGSEGV, signal.SIGABRT, signal.SIGPIPE, signal.SIGUSR1]
+)
+def test_a_job_killed_by_a_signal_is_128_and_the_signal(pool: StrictPool, number: signal.Signals) -> None:
+    assert pool.home.job("/bin/sh", "-c", f"ulimit -c 0; kill -{number.value} $$").code == 128 + number
+
+
+def test_stats_are_one_line_on_request(pool: StrictPool) -> None:
+    ended = pool.home.job("/bin/cat", "lines", options=("--stats",))
+    assert ended.code == 0
+    (line,) = ended.stderr.decode().splitlines()
+    for words in (
+        "cpu",
+        "peak memory",
+        "faults",
+        "round trips",
+        "bytes to the job",
+        "bytes home",
+        "waiting for home",
+    ):
+        assert words in line
+
+
+# ---- signals and terminals ---------------------------------------------------------------
+
+
+def test_ctrl_c_once_is_the_jobs_affair(pool: StrictPool) -> None:
+    script = "trap 'echo caught; exit 5' INT; echo ready; while :; do sleep 0.02; done"
+    with Screen(pool, job(pool, "/bin/sh", "-c", script)) as screen:
+        screen.expect(b"ready")
+        screen.type(b"\x03")
+        screen.expect(b"caught")
+        assert screen.ends() == 5
+
+
+def test_ctrl_c_once_ends_an_ordinary_program(pool: StrictPool) -> None:
+    with Screen(pool, job(pool, "/bin/sh", "-c", "echo ready; exec sleep 60")) as screen:
+        screen.expect(b"ready")
+        screen.type(b"\x03")
+        assert screen.ends() == 130
+
+
+def test_ctrl_c_twice_within_a_second_ends_the_job(pool: StrictPool) -> None:
+    script = "trap 'echo caught' INT; echo ready; while :; do sleep 0.02; done"
+    with Screen(pool, job(pool, "/bin/sh", "-c", script)) as screen:
+        screen.expect(b"ready")
+        screen.type(b"\x03")
+        screen.expect(b"caught")
+        screen.type(b"\x03")
+        assert screen.ends() == 130
+    wait_until(lambda: not pool.pids("trap 'echo caught'"), "the end of the job")
+
+
+def test_a_terminal_for_the_job(pool: StrictPool) -> None:
+    script = (
+        "tty | sed 's:/[0-9]*$::'; stty size; test -t 0 && test -t 1 && test -t 2 && echo three; echo $TERM"
+    )
+    with Screen(pool, job(pool, "/bin/sh", "-c", script, options=("-t",)), rows=33, columns=99) as screen:
+        screen.expect(rb"/dev/(pts|console)")
+        screen.expect(b"33 99")
+        screen.expect(b"three")
+        assert screen.ends() == 0
+
+
+def test_a_terminal_is_resized_while_the_job_runs(pool: StrictPool) -> None:
+    script = "trap 'stty size' WINCH; stty size; while [ ! -e go ]; do sleep 0.02; done"
+    with Screen(pool, job(pool, "/bin/sh", "-c", script, options=("-t",))) as screen:
+        screen.expect(b"24 80")
+        screen.resize(50, 132)
+        screen.expect(b"50 132")
+        (pool.home.outside(pool.home.work) / "go").touch()
+        assert screen.ends() == 0
+
+
+def test_an_interactive_shell_with_job_control(pool: StrictPool) -> None:
+    with Screen(pool, job(pool, BASH, "--norc", "--noediting", "-i", options=("-t",))) as screen:
+        screen.type(b"PS1='$((40+2))> '\n")
+        screen.expect(b"42> ")
+        screen.type(b"sleep 60\n")
+        time.sleep(0.3)
+        screen.type(b"\x1a")
+        screen.expect(b"Stopped")
+        screen.type(b"kill %1; wait; echo still $((1+1))\n")
+        screen.expect(b"still 2")
+        screen.type(b"cat\n")
+        time.sleep(0.3)
+        screen.type(b"typed line\n\x03")
+        screen.expect(b"typed line\r\n(?s:.*)typed line")
+        screen.type(b"exit 7\n")
+        assert screen.ends() == 7
+
+
+def test_the_terminals_mode_is_put_back(pool: StrictPool) -> None:
+    command = " ".join(job(pool, "/bin/sh", "-c", "'stty raw -echo; exit 3'", options=("-t",)))
+    with Screen(
+        pool,
+        [BASH, "-c", f"before=$(stty -g); {command}; code=$?; test $before = $(stty -g) && echo same $code"],
+    ) as screen:
+        screen.expect(b"same 3")
+
+
+def test_without_t_the_job_has_no_terminal(pool: StrictPool) -> None:
+    with Screen(
+        pool, job(pool, "/bin/sh", "-c", "test -t 1 || echo none; read line; echo got $line")
+    ) as screen:
+        screen.expect(b"none")
+        screen.type(b"typed\n")
+        screen.expect(b"got typed")
+        assert screen.ends() == 0
+
+
+def test_signals_are_forwarded(pool: StrictPool) -> None:
+    script = "trap 'echo one' USR1; trap 'echo two; exit 4' USR2; echo ready; while :; do sleep 0.02; done"
+    process = pool.home.popen(job(pool, "/bin/sh", "-c", script), pool.home.work)
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"ready\n"
+    process.send_signal(signal.SIGUSR1)
+    assert process.stdout.readline() == b"one\n"
+    process.send_signal(signal.SIGUSR2)
+    assert process.stdout.readline() == b"two\n"
+    assert process.wait(10) == 4
