@@ -78,8 +78,7 @@ int hp_engine_prepare(hp_engine *engine, const char *path, int want)
 
 	pthread_mutex_lock(&engine->lock);
 	result = -hp_wire_call(engine, HP_LANE_WAIT, &pending,
-			       &(struct hp_request){ .head = { .op = HPW_RESOLVE, .flags = HPW_CONTENT, .length = HP_INLINE_LIMIT,
-							       .len1 = (uint32_t)strlen(path) },
+			       &(struct hp_request){ .head = { .op = HPW_RESOLVE, .len1 = (uint32_t)strlen(path) },
 						     .string1 = path });
 	pthread_mutex_unlock(&engine->lock);
 	if (result == 0 && strlen(path) < HP_SLOT_DATA) {
@@ -150,6 +149,7 @@ void hp_engine_stop(hp_engine *engine)
 			free(object->present);
 			free(object->asked);
 			free(object->shared);
+			free(object->digest);
 			free(object);
 		}
 	for (unsigned i = 0; i < HP_DIRFDS; i++)

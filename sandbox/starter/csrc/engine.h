@@ -43,6 +43,7 @@ int hp_engine_prepare(hp_engine *, const char *path, int want);
 int hp_engine_barrier(hp_engine *);
 void hp_engine_stats(hp_engine *, struct hp_engine_stats *);
 long hp_engine_reports(hp_engine *, char *buffer, size_t room);
+int hp_engine_uncached(hp_engine *, uint8_t digest[32], int *fd);
 void hp_engine_fail(hp_engine *, int error);
 void hp_engine_stop(hp_engine *);
 

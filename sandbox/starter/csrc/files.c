@@ -324,6 +324,13 @@ static void request_missing(hp_engine *engine, struct hp_object *object, uint64_
 	}
 }
 
+/* All of it, behind what the job waits for. */
+void hp_file_prefetch(hp_engine *engine, struct hp_object *object)
+{
+	if (object->content == HP_CONTENT_BLOCKS && object->attr.size < engine->config.mirror_bytes / 8)
+		request_missing(engine, object, 0, object->blocks, HP_LANE_BULK);
+}
+
 /* Waits until [offset, offset + length) is present. With `ahead`, what a
  * sequential reader will want next is on its way too. */
 int hp_file_fill(hp_engine *engine, struct hp_object *object, uint64_t offset, uint64_t length, bool ahead)

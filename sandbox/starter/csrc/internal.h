@@ -64,6 +64,9 @@ struct hp_object {
 	unsigned mapped; /* ranges mapped by the job: blocks stay */
 	struct hp_range *shared; /* shared writable mappings: dirty until the end */
 	unsigned nshared;
+	uint8_t *digest; /* sha256 of home's content, if a bundle told */
+	struct hp_object *next_with_digest;
+	bool bundled, cached;
 	unsigned in_flight; /* WRITE and TRUNCATE not yet answered */
 	int fill_error;
 	struct timespec sent_mtime; /* mtime seen just before data was last read to be sent */
@@ -127,6 +130,7 @@ struct hp_engine {
 	struct hp_queue out[HP_LANES];
 	struct { struct hp_object *object; int fd; } dirfds[HP_DIRFDS];
 	struct hp_object *files[HP_FILES];
+	struct hp_object *with_digest;
 	uint32_t next_file;
 	uint64_t map_used; /* bytes of channel->maps */
 	uint64_t bytes_in_flight;
@@ -214,9 +218,13 @@ void hp_file_set_size(hp_engine *, struct hp_object *, uint64_t size);
 bool hp_file_missing(const struct hp_object *, uint64_t block);
 void hp_file_publish_map(hp_engine *, struct hp_object *);
 int hp_file_fill(hp_engine *, struct hp_object *, uint64_t offset, uint64_t length, bool ahead);
+void hp_file_prefetch(hp_engine *, struct hp_object *);
 void hp_file_release(hp_engine *, struct hp_object *);
 bool hp_evict(hp_engine *, uint64_t bytes);   /* clean content only; never waits for home */
 int hp_make_room(hp_engine *, uint64_t bytes); /* writes back first; for threads that may wait */
+
+/* bundle.c */
+void hp_bundle(hp_engine *, struct hp_object *program);
 
 /* flush.c */
 void *hp_flusher_main(void *);

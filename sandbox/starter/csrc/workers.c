@@ -17,7 +17,7 @@
 static int64_t have_program(hp_engine *engine, struct hp_slot *slot)
 {
 	struct hp_where where;
-	int error = hp_resolve(engine, slot->base, (const char *)slot->data, slot->len1, HP_WITH_CONTENT, &where);
+	int error = hp_resolve(engine, slot->base, (const char *)slot->data, slot->len1, HP_FOLLOW, &where);
 	struct hp_object *object = where.object;
 
 	if (error)
@@ -26,6 +26,8 @@ static int64_t have_program(hp_engine *engine, struct hp_slot *slot)
 		return -EACCES;
 	if (!(object->attr.access & 4))
 		return -EACCES; /* executable, not readable: nothing could be carried here */
+	if (object->content == HP_CONTENT_NONE)
+		hp_bundle(engine, object);
 	error = hp_have_content(engine, object);
 	if (!error && object->content == HP_CONTENT_BLOCKS) {
 		object->mapped++;
