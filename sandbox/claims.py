@@ -22,11 +22,10 @@ CLAIM_WITHIN_S: Final = 10.0
 class Claims:
     """Connections stay open: the next job of the same agent is claimed without a handshake."""
 
-    def __init__(self, token: str) -> None:
-        self.token = token
+    def __init__(self) -> None:
         self._channels: dict[str, grpc.aio.Channel] = {}
 
-    async def claim(self, match: Match, machine: MachineAd) -> ClaimReply:
+    async def claim(self, match: Match, machine: MachineAd, token: str) -> ClaimReply:
         """Raises ClaimRefused, with what the agent or the connection said."""
         channel = self._channels.get(match.agent_address)
         if channel is None:
@@ -40,7 +39,7 @@ class Claims:
             cpus=machine.cpus,
             memory_bytes=machine.memory_bytes,
         )
-        metadata = ((rpc.TOKEN_KEY, self.token),)
+        metadata = ((rpc.TOKEN_KEY, token),)
         try:
             reply: ClaimReply = await CLAIM.on_aio(channel)(
                 request, metadata=metadata, timeout=CLAIM_WITHIN_S

@@ -14,24 +14,21 @@ import platform
 import secrets
 import sys
 from pathlib import Path
-from typing import Any
 
 import click
-import grpc
 
 from hpool.matchmaker.api.client import ADVERTISE_MACHINE
-from hpool.matchmaker.api.values import MachineReport, Match, Welcome
-from hpool.matchmaker.hosting import rpc
+from hpool.matchmaker.api.values import MachineNotice, MachineReport, Match
 from hpool.matchmaker.hosting.daemon import (
     IdleTimer,
-    dial_target,
     log_to_stderr,
     read_token,
     run_until_told,
 )
 from hpool.matchmaker.hosting.role import Role, RoleAlreadyRuns, private_directory
+from hpool.matchmaker.hosting.standing import StandingConversation
 from hpool.matchmaker.model.errors import ClaimRefused, HpoolError
-from hpool.matchmaker.model.settings import ADVERTISE_PERIOD_S, Directories, PoolSettings, parse_size
+from hpool.matchmaker.model.settings import Directories, PoolSettings, parse_size
 from hpool.sandbox import lifecycle, machine
 from hpool.sandbox.claims import Claims
 from hpool.sandbox.starters import FIRST_OUTSIDE_ID, StarterLimits, Starters
@@ -43,33 +40,21 @@ class Sandbox:
     """Slots, and whoever runs in them."""
 
     def __init__(self, matchmaker: str, token: str, name: str, slots: int, starters: Starters) -> None:
-        self._matchmaker = matchmaker
-        self._token = token
+        self._conversation = StandingConversation(ADVERTISE_MACHINE, matchmaker, token)
         self._ad = machine.read_machine(secrets.token_hex(16), name, slots)
         self._slots = lifecycle.slots_of(slots)
         self._starters = starters
-        self._claims = Claims(token)
-        self._changed = asyncio.Event()
+        self._claims = Claims()
         self._running: set[asyncio.Task[None]] = set()
-        self._is_connected = False
 
     @property
     def is_busy(self) -> bool:
         """Whether it would be missed: it has a job, or somebody who may send one."""
-        return self._is_connected or lifecycle.free_count(self._slots) < len(self._slots)
+        return self._conversation.is_connected or lifecycle.free_count(self._slots) < len(self._slots)
 
     async def advertise(self) -> None:
-        """Until cancelled: dials again and again."""
-        pause_s = 0.05
-        while True:
-            try:
-                await self._converse()
-            except (ConnectionError, grpc.RpcError) as error:
-                if self._is_connected or pause_s == 0.05:
-                    log.info("matchmaker %s: %s", self._matchmaker, error)
-            pause_s = 0.05 if self._is_connected else min(pause_s * 2, 1.0)
-            self._is_connected = False
-            await asyncio.sleep(pause_s)
+        """Until cancelled."""
+        await self._conversation.run(self._report, self._noticed)
 
     async def end_all(self) -> None:
         """Every job here ends now, and nothing of it is left."""
@@ -78,44 +63,17 @@ class Sandbox:
         await asyncio.gather(*self._running, return_exceptions=True)
         await self._claims.close()
 
-    async def _converse(self) -> None:
-        address, token = dial_target(self._matchmaker)
-        self._claims.token = token = token or self._token
-        async with rpc.aio_channel(address) as channel:
-            call = ADVERTISE_MACHINE.on_aio(channel)(metadata=((rpc.TOKEN_KEY, token),))
-            listening = asyncio.create_task(self._listen(call))
-            try:
-                while not listening.done():
-                    self._changed.clear()
-                    free = lifecycle.free_count(self._slots)
-                    await call.write(MachineReport(self._ad._replace(free_slots=free)))
-                    changed = asyncio.create_task(self._changed.wait())
-                    await asyncio.wait(
-                        {listening, changed},
-                        timeout=ADVERTISE_PERIOD_S / 2,
-                        return_when=asyncio.FIRST_COMPLETED,
-                    )
-                    changed.cancel()
-                await listening
-            finally:
-                listening.cancel()
-                with contextlib.suppress(asyncio.CancelledError, grpc.RpcError):
-                    await listening
+    def _report(self) -> MachineReport:
+        return MachineReport(self._ad._replace(free_slots=lifecycle.free_count(self._slots)))
 
-    async def _listen(self, call: Any) -> None:
-        async for notice in call:
-            match notice:
-                case Welcome():
-                    log.info("known to the matchmaker %s", self._matchmaker)
-                    self._is_connected = True
-                case Match():
-                    self._take_up(notice)
-        raise ConnectionError("the matchmaker closed the stream")
+    def _noticed(self, notice: MachineNotice) -> None:
+        if isinstance(notice, Match):
+            self._take_up(notice)
 
     def _take_up(self, match: Match) -> None:
         self._slots, number = lifecycle.take(self._slots, match.job_id)
         if number is None:
-            self._changed.set()
+            self._conversation.changed()
             return
         task = asyncio.create_task(self._run(number, match))
         self._running.add(task)
@@ -123,10 +81,10 @@ class Sandbox:
 
     async def _run(self, number: int, match: Match) -> None:
         try:
-            claim = await self._claims.claim(match, self._ad)
+            claim = await self._claims.claim(match, self._ad, self._conversation.token)
             self._slots = lifecycle.occupy(self._slots, number)
             log.info("slot %d: job %s of %s", number, match.job_id, match.agent_address)
-            self._changed.set()
+            self._conversation.changed()
             status = await self._starters.run(number, match.job_id, claim)
             log.info("slot %d: job %s is over, starter ended with %d", number, match.job_id, status)
         except ClaimRefused as refusal:
@@ -135,7 +93,7 @@ class Sandbox:
             log.warning("slot %d: job %s: no starter: %s", number, match.job_id, error)
         finally:
             self._slots = lifecycle.release(self._slots, number)
-            self._changed.set()
+            self._conversation.changed()
 
 
 @click.command("sandbox", help="Offer this machine to a pool, in the foreground. Dials out only.")

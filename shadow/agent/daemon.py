@@ -14,12 +14,14 @@ from pathlib import Path
 
 import click
 
+from hpool.matchmaker.api.client import ADVERTISE_JOBS
+from hpool.matchmaker.api.values import JobsReport
 from hpool.matchmaker.hosting import rpc
 from hpool.matchmaker.hosting.daemon import IdleTimer, log_to_stderr, read_token, run_until_told
 from hpool.matchmaker.hosting.role import Role, RoleAlreadyRuns, private_directory
+from hpool.matchmaker.hosting.standing import StandingConversation
 from hpool.matchmaker.model.clock import SystemClock
 from hpool.matchmaker.model.settings import Directories, PoolSettings
-from hpool.shadow.agent.advertise import Advertiser
 from hpool.shadow.agent.queue import Queue
 from hpool.shadow.agent.service import AgentService
 from hpool.shadow.agent.shadows import Shadows
@@ -64,21 +66,24 @@ def main(
         store = Store(state / "queue.sqlite")
         store.prune()
         spool = private_directory(state / "spool")
-        advertiser = Advertiser(matchmaker, pool_token)
-        queue = Queue(store, shadows, spool, SystemClock(), advertiser.changed)
+        advertising = StandingConversation(ADVERTISE_JOBS, matchmaker, pool_token)
+        queue = Queue(store, shadows, spool, SystemClock(), advertising.changed)
         queue.adopt()
         timer = IdleTimer(stop, idle_exit, lambda: queue.is_busy)
         service = AgentService(
-            queue, store, advertiser, user_token=user_token, pool_token=pool_token, touch=timer.touch
+            queue, store, advertising, user_token=user_token, pool_token=pool_token, touch=timer.touch
         )
         server = rpc.aio_server()
         server.add_generic_rpc_handlers((service.handler(),))
         address = rpc.bind(server, listen, advertise_host)
         await server.start()
-        tasks = [
-            asyncio.create_task(advertiser.run(address, queue.idle_ads)),
-            asyncio.create_task(timer.watch()),
-        ]
+        agent_id = secrets.token_hex(16)
+        advertise = advertising.run(
+            lambda: JobsReport(agent_id, address, queue.idle_ads()),
+            # A match needs nothing of us: the machine claims by itself.
+            lambda notice: None,
+        )
+        tasks = [asyncio.create_task(advertise), asyncio.create_task(timer.watch())]
         role.announce(address, user_token)
         click.echo(f"agent listens on {address}", err=True)
         await stop.wait()

@@ -10,10 +10,10 @@ from collections.abc import Callable
 from typing import Any
 
 from hpool.matchmaker.hosting import rpc
+from hpool.matchmaker.hosting.standing import StandingConversation
 from hpool.matchmaker.model.errors import CouldNotStart, HpoolError
 from hpool.matchmaker.model.ids import JobId
 from hpool.matchmaker.model.states import JobState
-from hpool.shadow.agent.advertise import Advertiser
 from hpool.shadow.agent.queue import Queue
 from hpool.shadow.api import queue as api
 from hpool.shadow.api.job import Problem
@@ -27,7 +27,7 @@ class AgentService:
         self,
         queue: Queue,
         store: Store,
-        advertiser: Advertiser,
+        advertising: StandingConversation,
         *,
         user_token: str,
         pool_token: str,
@@ -35,7 +35,7 @@ class AgentService:
     ) -> None:
         self._queue = queue
         self._store = store
-        self._advertiser = advertiser
+        self._advertising = advertising
         self._user_token = user_token
         self._pool_token = pool_token
         self._touch = touch
@@ -80,8 +80,8 @@ class AgentService:
     async def status(self, _request: api.AgentStatusRequest, context: Any) -> api.AgentStatusReply:
         await rpc.admit(context, rpc.TOKEN_KEY, self._user_token)
         return api.AgentStatusReply(
-            matchmaker=self._advertiser.matchmaker,
-            matchmaker_reached=self._advertiser.is_connected,
+            matchmaker=self._advertising.where,
+            matchmaker_reached=self._advertising.is_connected,
             idle=self._queue.count(JobState.IDLE),
             running=self._queue.count(JobState.CLAIMED, JobState.RUNNING),
             finished=self._store.finished_count(),

@@ -54,19 +54,19 @@ def describe(
 
 def parse_sharing(shares: Sequence[str], hides: Sequence[str]) -> tuple[Sharing, ...]:
     """--share PATH[:ro|:rw] and --hide PATH. Raises BadShare."""
+    if not shares and not hides:
+        return ()
+    from hpool.shadow.home.policy import parse_hide, parse_share
+
+    directory = os.getcwd()
     found = []
     for text in shares:
-        path, colon, mode = text.rpartition(":")
-        if not colon or mode not in {"ro", "rw"}:
-            path, mode = text, "ro"
-        if not path:
-            raise BadShare(text, "the path is empty")
-        absolute = os.path.abspath(os.path.expanduser(path))
-        if not os.path.lexists(absolute):
-            raise BadShare(text, f"{absolute} does not exist")
-        found.append(Sharing(os.fsencode(absolute), mode))
-    hidden = (os.path.abspath(os.path.expanduser(text)) for text in hides)
-    return (*found, *(Sharing(os.fsencode(path), "hide") for path in hidden))
+        path, mode = parse_share(text, directory)
+        if not os.path.lexists(path):
+            raise BadShare(text, f"{path} does not exist")
+        found.append(Sharing(os.fsencode(path), mode))
+    hidden = (parse_hide(text, directory) for text in hides)
+    return (*found, *(Sharing(os.fsencode(path), mode) for path, mode in hidden))
 
 
 def terminal_size() -> TerminalSize:

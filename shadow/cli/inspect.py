@@ -92,7 +92,7 @@ def read_elf(path: str) -> Elf:
                 continue
             for tag in segment.iter_tags():
                 if tag.entry.d_tag == "DT_NEEDED":
-                    needed.append(tag.needed)
+                    needed.append(str(getattr(tag, "needed", "")))
                 elif tag.entry.d_tag in {"DT_RUNPATH", "DT_RPATH"}:
                     run_path = getattr(tag, "runpath", "") or getattr(tag, "rpath", "")
         return Elf(
