@@ -152,7 +152,7 @@ class Home:
         next_batch: asyncio.Task[Batch | None] | None = None
         try:
             while True:
-                if not waiting:
+                if not waiting and next_batch is None:
                     batch = await anext(batches, None)
                 else:
                     next_batch = next_batch or asyncio.create_task(_next(batches))
