@@ -1,0 +1,208 @@
+/* A signal of the program's: when and where its handler runs.
+ *
+ * Every handler of the program's is known to the kernel as hp_signal_entry, which
+ * comes here with everything blocked. Three cases, by what was interrupted:
+ *  1. the program's own code: its handler is called, on the frame the kernel made;
+ *  2. the shim on the program's stack (a call that is being passed on): the
+ *     context is rewritten to the program's: a call not made yet, or to be
+ *     restarted, is back at its site, a finished one has returned. Then as 1.
+ *     So a handler may longjmp, unwind, or never return: the shim holds nothing;
+ *  3. a handler of the shim, on the shim's stack: the signal is deferred. All
+ *     others are blocked in the interrupted context; at the handler's end
+ *     (hp_leave) the signal goes back to the kernel's queue and is unblocked on
+ *     the program's stack with the program's registers, so it arrives as in 2.
+ * The program's view of the mask is set by one rt_sigprocmask before its handler
+ * is entered; the cost is a tenth of a signal's.
+ */
+#include "signals.h"
+
+extern char hp_pass[], hp_pass_done[], hp_entry_unknown[], hp_unknown_done[], hp_native[], hp_native_done[],
+	hp_int80_done[], hp_entry_on_stack[], hp_leave[], hp_leave_jump[], hp_leave_pass[], hp_pass_on_app_stack[],
+	hp_pass_on_app_stack_done[], hp_pass_later[], hp_leave_tail[], hp_tail_on_app_stack[], hp_tail_done[],
+	hp_tail_jump[], hp_unblock_on_app_stack[], hp_unblock_done[], hp_unblock_jump[], hp_interruptible_begin[],
+	hp_interruptible_syscall[], hp_interruptible_restart[], hp_user_begin[], hp_user_end[], hp_user_fault[];
+
+static bool within(unsigned long rip, const char *first, const char *last)
+{
+	return rip >= (unsigned long)first && rip <= (unsigned long)last;
+}
+
+static bool is(unsigned long rip, const char *label)
+{
+	return rip == (unsigned long)label;
+}
+
+unsigned long hp_site_of(unsigned long return_to)
+{
+	unsigned long site = hp_tail_site(return_to);
+
+	return site ? site : return_to - 2;
+}
+
+static void give_back_arguments(const struct hp_thread *thread, struct sigcontext *regs)
+{
+	regs->rdi = thread->tail_arg[0];
+	regs->rsi = thread->tail_arg[1];
+	regs->rdx = thread->tail_arg[2];
+	regs->r10 = thread->tail_arg[3];
+	regs->r8 = thread->tail_arg[4];
+	regs->r9 = thread->tail_arg[5];
+}
+
+/* Case 2. Returns the mask under which the interrupted call slept, if that is
+ * not the context's. */
+static const uint64_t *settle(struct hp_thread *thread, struct sigcontext *regs)
+{
+	unsigned long rip = regs->rip;
+
+	if (is(rip, hp_entry_any) || is(rip, hp_entry_native) || is(rip, hp_entry_handled)) {
+		regs->rip = hp_site_of(regs->rcx);
+	} else if (within(rip, hp_entry_any, hp_pass) || is(rip, hp_entry_unknown) || within(rip, hp_entry_native, hp_native) ||
+		   is(rip, hp_entry_int80) || within(rip, hp_entry_handled, hp_entry_on_stack - 1) ||
+		   is(rip, hp_pass_on_app_stack)) {
+		regs->rip = hp_site_of(thread->return_to);
+	} else if (is(rip, hp_pass_done) || is(rip, hp_unknown_done) || is(rip, hp_native_done) || is(rip, hp_int80_done) ||
+		   is(rip, hp_pass_on_app_stack_done)) {
+		regs->rip = thread->return_to;
+	} else if (is(rip, hp_leave_jump)) {
+		regs->rip = regs->rcx;
+	} else if (is(rip, hp_tail_on_app_stack)) {
+		give_back_arguments(thread, regs);
+		if (regs->rax != __NR_restart_syscall)
+			regs->rax = thread->tail_nr;
+		regs->rip = hp_site_of(thread->return_to);
+	} else if (within(rip, hp_tail_done, hp_tail_jump)) {
+		give_back_arguments(thread, regs);
+		regs->rip = thread->return_to;
+		if (thread->suspended && (long)regs->rax == -EINTR)
+			return &thread->suspend_mask;
+	} else if (within(rip, hp_unblock_done, hp_unblock_jump)) {
+		give_back_arguments(thread, regs);
+		regs->rax = thread->result;
+		regs->rip = thread->return_to;
+	}
+	return NULL;
+}
+
+/* Case 3. */
+static void defer(struct hp_thread *thread, int sig, const struct hp_siginfo *info, struct ucontext *context)
+{
+	struct sigcontext *regs = &context->uc_mcontext;
+
+	if (thread->deferred < HP_DEFERRED_MAX) {
+		if (thread->deferred == 0)
+			thread->mask = context->uc_sigmask;
+		thread->info[thread->deferred] = *info;
+		thread->info[thread->deferred++].signo = sig;
+	}
+	context->uc_sigmask = HP_EVERYTHING & ~(HP_SIG_BIT(SIGSEGV) | HP_SIG_BIT(SIGBUS));
+	if (within(regs->rip, hp_leave, hp_leave_jump - 1))
+		regs->rip = (unsigned long)hp_leave;
+	else if (within(regs->rip, hp_leave_pass, hp_pass_on_app_stack - 1))
+		regs->rip = (unsigned long)hp_pass_later;
+	else if (within(regs->rip, hp_leave_tail, hp_tail_on_app_stack - 1))
+		regs->rip = (unsigned long)hp_pass_later;
+	else if (within(regs->rip, hp_interruptible_begin, hp_interruptible_syscall))
+		regs->rip = (unsigned long)hp_interruptible_restart;
+}
+
+/* The default action, for signals that are always handled. */
+static void die_of(int sig, const struct hp_siginfo *info)
+{
+	struct hp_sigaction fatal = { .handler = HP_SIG_DFL };
+
+	hp_syscall4(__NR_rt_sigaction, sig, (long)&fatal, 0, 8);
+	if (info->code <= 0 || sig == SIGSYS) /* a fault comes again by itself */
+		hp_syscall4(__NR_rt_tgsigqueueinfo, hp_syscall0(__NR_getpid), hp_syscall0(__NR_gettid), sig, (long)info);
+}
+
+static unsigned long handler_of(struct hp_thread *thread, int sig, const struct hp_siginfo *info, uint64_t *blocked)
+{
+	struct hp_sigaction *action = &thread->actions->of[sig - 1];
+	unsigned long handler = action->handler;
+
+	if (handler <= HP_SIG_IGN && hp_always_handled(sig)) {
+		if (handler == HP_SIG_DFL || (info->code > 0 && sig != SIGSYS))
+			die_of(sig, info);
+		return 0;
+	}
+	if (handler <= HP_SIG_IGN) /* changed after the kernel had chosen the handler */
+		return thread->actions->last_handler[sig - 1];
+	*blocked = action->mask | (action->flags & SA_NODEFER ? 0 : HP_SIG_BIT(sig));
+	if (action->flags & SA_RESETHAND) {
+		struct hp_sigaction reset = { .handler = HP_SIG_DFL };
+
+		action->handler = HP_SIG_DFL;
+		if (!hp_always_handled(sig))
+			hp_syscall4(__NR_rt_sigaction, sig, (long)&reset, 0, 8);
+	}
+	return handler;
+}
+
+unsigned long hp_signal_prepare(int sig, const struct hp_siginfo *info, struct ucontext *context, uint64_t *mask)
+{
+	struct sigcontext *regs = &context->uc_mcontext;
+	struct hp_thread *thread = hp_thread();
+	bool fault = (sig == SIGSEGV || sig == SIGBUS) && info->code > 0;
+	const uint64_t *slept_with = NULL;
+	uint64_t blocked = 0;
+	unsigned long handler;
+
+	if (fault && within(regs->rip, hp_user_begin, hp_user_end - 1)) {
+		regs->rip = (unsigned long)hp_user_fault;
+		return 0;
+	}
+	if (hp_on_shim_stack(thread, regs->rsp)) {
+		if (fault)
+			die_of(sig, info); /* the shim is wrong */
+		else
+			defer(thread, sig, info, context);
+		return 0;
+	}
+	if (within(regs->rip, hp_text_start, hp_text_end))
+		slept_with = settle(thread, regs);
+	handler = handler_of(thread, sig, info, &blocked);
+	*mask = ((slept_with ? *slept_with : context->uc_sigmask) | blocked) & HP_EVERYTHING;
+	return handler;
+}
+
+/* At the end of a handler: signals go back to the kernel, whose unblocking on
+ * the program's stack follows (hp_leave_unblocking). */
+void hp_deliver_deferred(struct hp_frame *frame)
+{
+	struct hp_thread *thread = hp_thread();
+	uint64_t everything = HP_EVERYTHING, old = 0;
+	bool again = (long)frame->regs.rax == HP_AGAIN;
+	long pid = hp_syscall0(__NR_getpid), tid = hp_syscall0(__NR_gettid);
+
+	hp_syscall4(__NR_rt_sigprocmask, SIG_SETMASK, (long)&everything, (long)&old, 8);
+	if (thread->deferred == 0)
+		thread->mask = old;
+	if ((long)frame->regs.rax == HP_RESTART) {
+		int sig = thread->deferred ? thread->info[0].signo : 0;
+
+		again = sig == 0 || thread->actions->of[sig - 1].flags & SA_RESTART;
+		frame->regs.rax = (uint64_t)-EINTR;
+	}
+	if (again) {
+		frame->regs.rax = frame->regs.nr;
+		frame->regs.rip = hp_site_of(frame->regs.rip);
+	}
+	for (unsigned i = 0; i < thread->deferred; i++)
+		hp_syscall4(__NR_rt_tgsigqueueinfo, pid, tid, thread->info[i].signo, (long)&thread->info[i]);
+	thread->deferred = 0;
+}
+
+long hp_signals_block(uint64_t *old)
+{
+	uint64_t everything = HP_EVERYTHING;
+
+	return hp_syscall_interruptible(__NR_rt_sigprocmask, SIG_SETMASK, (long)&everything, (long)old, 8, 0, 0) ?
+		       HP_AGAIN :
+		       0;
+}
+
+void hp_signals_restore(uint64_t mask)
+{
+	hp_syscall4(__NR_rt_sigprocmask, SIG_SETMASK, (long)&mask, 0, 8);
+}

@@ -1,0 +1,60 @@
+/* Syscall User Dispatch: SIGSYS for each call outside of the shim's text.
+ *
+ * The handler emulates nothing. It looks where the call goes, perhaps rewrites
+ * the site (rewrite.c), and points the context at the entry, so that the call
+ * is handled in normal context once the kernel has left the signal frame.
+ */
+#include <linux/audit.h>
+
+#include "signals.h"
+
+#define SYS_USER_DISPATCH 2
+
+struct dispatched { /* siginfo of SIGSYS, after the common part */
+	uint64_t call_address;
+	int32_t nr;
+	uint32_t arch;
+};
+
+bool hp_sigsys(int sig, const struct hp_siginfo *info, struct ucontext *context)
+{
+	struct sigcontext *regs = &context->uc_mcontext;
+	const struct dispatched *what = (const struct dispatched *)info->rest;
+	unsigned long nr = regs->rax;
+
+	(void)sig;
+	if (info->code != SYS_USER_DISPATCH)
+		return true;
+	if (what->arch != AUDIT_ARCH_X86_64) {
+		/* int $0x80: made again as it was, natively. It changes rax alone, so no register carries the way back */
+		hp_thread()->return_to = regs->rip;
+		regs->rip = (unsigned long)hp_entry_int80;
+		return false;
+	}
+	regs->rcx = hp_site_hit(regs->rip - 2, nr);
+	if (nr >= hp_handler_count)
+		regs->rip = (unsigned long)hp_entry_any;
+	else
+		regs->rip = (unsigned long)(hp_handlers[nr] ? hp_entry_handled : hp_entry_native);
+	return false;
+}
+
+long hp_signal_take(int sig, unsigned long flags, struct hp_sigaction *old)
+{
+	struct hp_sigaction ours = {
+		.handler = (unsigned long)(sig == SIGSYS ? hp_sigsys_entry : hp_signal_entry),
+		.flags = (flags & ~(unsigned long)SA_RESETHAND) | SA_SIGINFO | HP_SA_RESTORER,
+		.restorer = (unsigned long)hp_restorer,
+		.mask = HP_EVERYTHING,
+	};
+
+	return hp_syscall4(__NR_rt_sigaction, sig, (long)&ours, (long)old, 8);
+}
+
+void hp_dispatch_start(void)
+{
+	static const int taken[] = { SIGSYS, SIGSEGV, SIGBUS };
+
+	for (unsigned i = 0; i < sizeof taken / sizeof *taken; i++)
+		hp_signal_take(taken[i], SA_ONSTACK, &hp_main_actions.of[taken[i] - 1]);
+}

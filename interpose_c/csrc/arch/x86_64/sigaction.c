@@ -1,0 +1,87 @@
+/* rt_sigaction: the kernel gets the shim's handler, the program keeps its own
+ * in struct hp_actions and sees nothing else. */
+#include "signals.h"
+
+static bool is_ours(const struct hp_sigaction *action)
+{
+	return action->handler == (unsigned long)hp_signal_entry || action->handler == (unsigned long)hp_sigsys_entry;
+}
+
+static long tell_kernel(int sig, const struct hp_sigaction *new, struct hp_sigaction *old)
+{
+	struct hp_sigaction plain = *new;
+
+	if (new->handler > HP_SIG_IGN && sig != SIGSYS)
+		return hp_signal_take(sig, new->flags, old);
+	if (hp_always_handled(sig))
+		return hp_signal_take(sig, SA_ONSTACK, old);
+	plain.mask &= HP_EVERYTHING;
+	return hp_syscall4(__NR_rt_sigaction, sig, (long)&plain, (long)old, 8);
+}
+
+static long change(struct hp_actions *actions, int sig, const struct hp_sigaction *new, struct hp_sigaction *old)
+{
+	struct hp_sigaction before = actions->of[sig - 1], kernel;
+	long failed;
+
+	if (new->handler > HP_SIG_IGN) {
+		/* known before the kernel can call it */
+		actions->last_handler[sig - 1] = new->handler;
+		actions->of[sig - 1] = *new;
+	}
+	failed = tell_kernel(sig, new, &kernel);
+	if (failed)
+		actions->of[sig - 1] = before;
+	else
+		actions->of[sig - 1] = *new;
+	*old = is_ours(&kernel) ? before : kernel;
+	return failed;
+}
+
+long hp_call_rt_sigaction(struct hp_call *call)
+{
+	struct hp_actions *actions = hp_thread()->actions;
+	struct hp_sigaction new, old;
+	int sig = (int)call->arg[0];
+	long result = 0;
+
+	if (call->arg[3] != 8 || sig < 1 || sig > HP_SIGNALS || sig == SIGKILL || sig == SIGSTOP)
+		return HP_PASS;
+	if (call->arg[1] && hp_user_read(&new, (const void *)call->arg[1], sizeof new))
+		return -EFAULT;
+	new.mask &= ~(HP_SIG_BIT(SIGKILL) | HP_SIG_BIT(SIGSTOP));
+	hp_lock(&actions->lock);
+	if (call->arg[1]) {
+		result = change(actions, sig, &new, &old);
+	} else {
+		result = hp_syscall4(__NR_rt_sigaction, sig, 0, (long)&old, 8);
+		if (is_ours(&old))
+			old = actions->of[sig - 1];
+	}
+	hp_unlock(&actions->lock);
+	if (result == 0 && call->arg[2])
+		result = hp_user_write((void *)call->arg[2], &old, sizeof old);
+	return result;
+}
+
+/* Before an exec: what is ignored stays ignored, though the kernel believes it handled. */
+void hp_actions_before_exec(const struct hp_actions *actions)
+{
+	static const int kept[] = { SIGSEGV, SIGBUS, SIGSYS };
+
+	for (unsigned i = 0; i < sizeof kept / sizeof *kept; i++)
+		if (actions->of[kept[i] - 1].handler == HP_SIG_IGN) {
+			struct hp_sigaction ignore = { .handler = HP_SIG_IGN };
+
+			hp_syscall4(__NR_rt_sigaction, kept[i], (long)&ignore, 0, 8);
+		}
+}
+
+void hp_actions_after_failed_exec(const struct hp_actions *actions)
+{
+	static const int kept[] = { SIGSEGV, SIGBUS, SIGSYS };
+
+	for (unsigned i = 0; i < sizeof kept / sizeof *kept; i++)
+		if (actions->of[kept[i] - 1].handler == HP_SIG_IGN)
+			hp_signal_take(kept[i], SA_ONSTACK, NULL);
+}
