@@ -41,7 +41,9 @@ class Client:
     def ask(self, op: wire.Op, first: Any = b"", second: Any = b"", **fields: int) -> wire.Reply:
         """The only reply there is; parts of a long one put together."""
         replies = self.batch(self.request(op, first, second, **fields))
-        assert [bool(reply.flags & wire.Flag.MORE) for reply in replies] == [True] * (len(replies) - 1) + [False]
+        assert [bool(reply.flags & wire.Flag.MORE) for reply in replies] == [True] * (len(replies) - 1) + [
+            False
+        ]
         entries = tuple(itertools.chain(*(reply.entries for reply in replies)))
         return replies[-1]._replace(entries=entries)
 

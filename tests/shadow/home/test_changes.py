@@ -88,8 +88,12 @@ def test_a_change_of_one_name_ends_as_at_home(client: Client, tmp_path: Path, ca
     agree(client, judge, reply, lambda: native(path))
 
 
-@pytest.mark.parametrize("new", ["new", "file", "empty", "full", "link", "full/inner", "new/", "gone/x", "file/x"])
-@pytest.mark.parametrize("old", ["file", "empty", "full", "link", "dangling", "nothing", "full/", "file/", "other"])
+@pytest.mark.parametrize(
+    "new", ["new", "file", "empty", "full", "link", "full/inner", "new/", "gone/x", "file/x"]
+)
+@pytest.mark.parametrize(
+    "old", ["file", "empty", "full", "link", "dangling", "nothing", "full/", "file/", "other"]
+)
 @pytest.mark.parametrize("call", TWO)
 def test_a_change_of_two_names_ends_as_at_home(
     client: Client, tmp_path: Path, call: str, old: str, new: str

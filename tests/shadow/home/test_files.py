@@ -83,7 +83,9 @@ def test_content_comes_with_open(client: Client) -> None:
     assert reply.entries[0].content == b"12345"
 
 
-@pytest.mark.parametrize("flags", [os.O_NONBLOCK, os.O_APPEND, os.O_PATH, os.O_TMPFILE | os.O_RDWR, 3, 1 << 30])
+@pytest.mark.parametrize(
+    "flags", [os.O_NONBLOCK, os.O_APPEND, os.O_PATH, os.O_TMPFILE | os.O_RDWR, 3, 1 << 30]
+)
 def test_other_open_flags_are_refused(client: Client, flags: int) -> None:
     (client.root / "f").touch()
     assert client.error(Op.OPEN, "f", handle=1, arg=flags) == errno.EINVAL

@@ -144,7 +144,9 @@ def test_a_listing_tells_every_name_with_its_attributes(client: Client, tree: Pa
         path = client.path(entry.path)
         assert seen_of(entry) == stat_of(path)
         assert entry.target == (os.readlink(path) if os.path.islink(path) else b"")
-    assert [bool(entry.flags & EntryFlag.COMPLETE) for entry in reply.entries] == [False] * len(names) + [True]
+    assert [bool(entry.flags & EntryFlag.COMPLETE) for entry in reply.entries] == [False] * len(names) + [
+        True
+    ]
 
 
 def test_an_empty_directory_is_complete_in_itself(client: Client) -> None:
@@ -186,7 +188,12 @@ def test_a_large_directory_comes_in_pieces(client: Client) -> None:
 
 @pytest.mark.parametrize(
     ("name", "expected"),
-    [("a/b/file", errno.ENOTDIR), ("absolute", errno.ENOTDIR), ("nothing", errno.ENOENT), ("fifo", errno.ENOTDIR)],
+    [
+        ("a/b/file", errno.ENOTDIR),
+        ("absolute", errno.ENOTDIR),
+        ("nothing", errno.ENOENT),
+        ("fifo", errno.ENOTDIR),
+    ],
 )
 def test_only_directories_are_listed(client: Client, tree: Path, name: str, expected: int) -> None:
     assert client.error(Op.LIST, name) == expected

@@ -12,9 +12,7 @@ from hpool.shadow.home._home import ffi, lib
 
 u16, u32, u64 = (st.integers(0, 2**bits - 1) for bits in (16, 32, 64))
 s64 = st.integers(-(2**63), 2**63 - 1)
-attrs = st.builds(
-    wire.Attr, *[u64] * 3, *[u32] * 4, *[u64] * 3, *[u32] * 2, *[s64] * 4, *[u32] * 4, u64
-)
+attrs = st.builds(wire.Attr, *[u64] * 3, *[u32] * 4, *[u64] * 3, *[u32] * 2, *[s64] * 4, *[u32] * 4, u64)
 entries = st.builds(
     wire.Entry,
     flags=st.just(wire.EntryFlag.CONTENT),
@@ -55,8 +53,12 @@ def test_a_request_is_read_by_c_as_it_was_meant() -> None:
 def test_every_number_is_c_s() -> None:
     groups = {"": wire.Op, "SET_": wire.Set, "E_": wire.EntryFlag}
     flags = {f"HPW_{flag.name}": flag.value for flag in wire.Flag}
-    limits = {f"HPW_{name}": getattr(wire, name) for name in ("MAX_RECORD", "MAX_READ", "MAX_PATH", "MAX_XATTR")}
-    known = {f"HPW_{prefix}{member.name}": member.value for prefix, group in groups.items() for member in group}
+    limits = {
+        f"HPW_{name}": getattr(wire, name) for name in ("MAX_RECORD", "MAX_READ", "MAX_PATH", "MAX_XATTR")
+    }
+    known = {
+        f"HPW_{prefix}{member.name}": member.value for prefix, group in groups.items() for member in group
+    }
     ours = known | flags | limits
     theirs = {name: getattr(lib, name) for name in dir(lib) if re.match(r"HPW_[A-Z]", name)}
     assert ours == theirs
