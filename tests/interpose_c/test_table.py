@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -81,9 +80,3 @@ def test_every_handler_is_linked_into_the_loader() -> None:
     missing = {call.handler for call in table.load() if call.handler} - linked
     assert missing - NOT_LINKED_YET == set(), "these calls would pass through"
     assert NOT_LINKED_YET - missing == set(), "linked by now: take them off the list"
-
-
-def test_the_readme_counts_the_routes_as_they_are() -> None:
-    readme = Path(table.__file__).with_name("README.md").read_text(encoding="utf-8")
-    told = {route: int(count) for route, count in re.findall(r"^\| (\w+) \| .* \| (\d+) \|$", readme, re.M)}
-    assert told == Counter(call.route.value for call in table.load())
