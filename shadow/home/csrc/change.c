@@ -55,13 +55,17 @@ int hp_may_write(hp_lane *lane, int fd, struct hp_text path, uint32_t share)
 	return EACCES;
 }
 
+static bool is_changeable(hp_lane *lane, const struct hp_found *found, bool plain_directory)
+{
+	return found->parent_share == HP_SHARE_RW && found->share == HP_SHARE_RW &&
+	       (plain_directory || !hp_policy_guards_below(&lane->home->policy, found->path.bytes, found->path.length));
+}
+
 int hp_may_change(hp_lane *lane, const struct hp_found *found, bool plain_directory)
 {
-	const struct hp_policy *policy = &lane->home->policy;
 	struct hp_text path = found->path;
 
-	if (found->parent_share == HP_SHARE_RW && found->share == HP_SHARE_RW &&
-	    (plain_directory || !hp_policy_guards_below(policy, path.bytes, path.length)))
+	if (is_changeable(lane, found, plain_directory))
 		return 0;
 	if (hp_user_may(found->parent_fd, "", W_OK | X_OK)) {
 		if (found->parent_share != HP_SHARE_RW)
@@ -154,15 +158,18 @@ static int make(hp_lane *lane, const struct hp_call *call, const struct hp_found
 
 void hp_op_make(hp_lane *lane, const struct hp_call *call)
 {
+	bool is_mkdir = call->head->op == HPW_MKDIR;
 	struct hp_found found;
 	int error = hp_walk(lane, call->first, HP_WALK_PARENT, &found);
 
-	if (error == 0 && found.slash && call->head->op != HPW_MKDIR)
+	if (error == 0 && found.slash && !is_mkdir)
 		error = exists(&found) ? EEXIST : ENOENT;
 	if (error == 0 && hp_is_dots(found.name))
 		error = EEXIST;
-	if (error == 0 && hp_may_change(lane, &found, call->head->op == HPW_MKDIR) != 0)
-		error = exists(&found) ? EEXIST : EACCES; /* mkdir -p counts on EEXIST */
+	if (error == 0 && !is_changeable(lane, &found, is_mkdir) && exists(&found))
+		error = EEXIST; /* mkdir -p counts on it */
+	if (error == 0)
+		error = hp_may_change(lane, &found, is_mkdir);
 	if (error == 0)
 		error = make(lane, call, &found);
 	hp_reply_open(lane, call->head, call->head->op);

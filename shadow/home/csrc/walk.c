@@ -259,6 +259,13 @@ static bool is_veiled(hp_lane *lane, const struct hp_frame *dir, size_t length)
 	       !hp_policy_shares_below(policy, lane->walk.path, length);
 }
 
+static int refuse_top(hp_lane *lane)
+{
+	const struct hp_frame *dir = top_of(&lane->walk);
+
+	return hp_may_read(lane, dir->fd, path_at(&lane->walk, dir->path_len), HP_SHARE_HIDE);
+}
+
 static int look(hp_lane *lane, const char *name, size_t length, bool want_handle, struct step *step)
 {
 	struct hp_frame *dir = top_of(&lane->walk);
@@ -266,7 +273,7 @@ static int look(hp_lane *lane, const char *name, size_t length, bool want_handle
 
 	step->fd = -1;
 	if (is_veiled(lane, dir, length))
-		return hp_may_read(lane, dir->fd, path_at(&lane->walk, dir->path_len), HP_SHARE_HIDE);
+		return refuse_top(lane);
 	if (want_handle) {
 		fd = open_path(lane, dir->fd, name);
 		if (fd < 0)
@@ -438,7 +445,7 @@ static int walk_on(hp_lane *lane, const char *rest, unsigned flags, struct hp_fo
 		};
 		if (last && (flags & HP_WALK_PARENT)) {
 			found->share = hp_policy_child(&lane->home->policy, top->share, walk->path, path_len);
-			return is_veiled(lane, top, path_len) ? EACCES : 0;
+			return is_veiled(lane, top, path_len) ? refuse_top(lane) : 0;
 		}
 
 		error = look(lane, name, path_len, !last || slash || (flags & HP_WALK_HANDLE), &step);
