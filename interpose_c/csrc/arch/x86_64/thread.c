@@ -144,7 +144,7 @@ bool hp_on_shim_stack(const struct hp_thread *thread, unsigned long stack)
 
 /* ---- locks: held for a moment, in handlers, where no signal handler runs ---- */
 
-int hp_lock_try(uint32_t *lock)
+bool hp_lock_try(uint32_t *lock)
 {
 	uint32_t free = 0;
 
