@@ -223,10 +223,13 @@ def test_a_job_has_its_user_and_no_capability(jail: Jail, inside: int) -> None:
 
 def test_argv_environment_directory_umask_and_name_are_as_asked(jail: Jail) -> None:
     outcome = jail.run(
-        "sh", "-c", 'echo "$0|$1|$PWD"; env; hostname; umask', "zero", "two words",
+        "sh", "-c", 'echo "$0|$1|$PWD"; echo /proc/self/fd/*; env; hostname; umask', "zero", "two words",
         environment=["PATH=/bin", "LAST=a=b c"], umask=0o027, cwd="/home",
     )  # fmt: skip
     assert "zero|two words|/home\n" in outcome.stdout
+    assert (
+        "/proc/self/fd/0 /proc/self/fd/1 /proc/self/fd/2 /proc/self/fd/3\n" in outcome.stdout
+    )  # 3: the glob's own
     assert "LAST=a=b c\n" in outcome.stdout
     assert outcome.stdout.endswith("home\n0027\n")
 

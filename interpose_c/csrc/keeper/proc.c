@@ -20,8 +20,8 @@
 
 static const char *const files[] = { "cpuinfo", "meminfo", "stat",        "loadavg", "uptime",
 				     "version", "cgroups", "filesystems", "swaps",   NULL };
-/* sys is bound read-only; sysvipc shows the job's own IPC namespace, net its own network. */
-static const char *const others[] = { "self", "thread-self", "mounts", "net", "sys", "sysvipc", NULL };
+/* sys is bound read-only; sysvipc shows the job's own IPC namespace. */
+static const char *const others[] = { "sys", "sysvipc", NULL };
 
 static bool among(const char *const *list, const char *name)
 {
@@ -47,7 +47,9 @@ static void cover_the_machine(void)
 		hp_die(errno, "reading /proc");
 	for (struct dirent *entry = readdir(proc); entry != NULL; entry = readdir(proc)) {
 		const char *name = entry->d_name;
-		if (!isdigit((unsigned char)*name) && *name != '.' && !among(files, name) && !among(others, name))
+		/* A symlink leads to what is shown or covered by itself. */
+		if (!isdigit((unsigned char)*name) && entry->d_type != DT_LNK && *name != '.' && !among(files, name) &&
+		    !among(others, name))
 			cover(entry);
 	}
 	closedir(proc);

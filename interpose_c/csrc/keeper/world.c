@@ -100,6 +100,8 @@ void hp_world_build(const struct hp_init *init, struct hp_tty *tty, struct hp_wa
 	hp_protection("cgroup_namespace", own_groups, own_groups ? NULL : strerrorname_np(errno));
 	if (init->spec->hostname && sethostname(init->spec->hostname, strlen(init->spec->hostname)))
 		hp_die(errno, "setting the host name");
+	if (setdomainname("(none)", 6)) /* the machine's is not the job's business */
+		hp_die(errno, "setting the domain name");
 	if (init->spec->network_host)
 		hp_protection("network", false, "host-asked");
 	else
