@@ -1,4 +1,4 @@
-"""Bad input and bad days: one clear sentence, the right exit code, nothing left behind, nothing acknowledged lost."""
+"""Bad input and bad days: one clear sentence, the right exit code, nothing left behind, nothing said lost."""
 
 from __future__ import annotations
 
@@ -143,7 +143,14 @@ def test_a_full_disk_at_home_is_never_a_success(pool: StrictPool, disk: str) -> 
 
 
 def test_a_disk_that_fills_after_the_last_write_is_told_at_the_end(pool: StrictPool, disk: str) -> None:
-    program = "f = open('big', 'wb', buffering=0)\ntry:\n  f.write(bytes(3 << 20))\nexcept OSError: raise SystemExit(9)\n"
+    program = (
+        "f = open('big', 'wb', buffering=0)
+"
+        "try: f.write(bytes(3 << 20))
+"
+        "except OSError: raise SystemExit(9)
+"
+    )
     ended = pool.home.job("/usr/bin/python3", "-c", program, cwd=disk)
     assert ended.code != 0, "a job whose writes were lost has not succeeded"
 
