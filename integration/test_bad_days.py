@@ -143,14 +143,13 @@ def test_a_full_disk_at_home_is_never_a_success(pool: StrictPool, disk: str) -> 
 
 
 def test_a_disk_that_fills_after_the_last_write_is_told_at_the_end(pool: StrictPool, disk: str) -> None:
-    program = (
-        "f = open('big', 'wb', buffering=0)
-"
-        "try: f.write(bytes(3 << 20))
-"
-        "except OSError: raise SystemExit(9)
-"
-    )
+    program = """
+f = open("big", "wb", buffering=0)
+try:
+    f.write(bytes(3 << 20))
+except OSError:
+    raise SystemExit(9)
+"""
     ended = pool.home.job("/usr/bin/python3", "-c", program, cwd=disk)
     assert ended.code != 0, "a job whose writes were lost has not succeeded"
 
