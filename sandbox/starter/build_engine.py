@@ -34,6 +34,7 @@ ffibuilder.cdef(
     long hp_engine_reports(hp_engine *, char *buffer, size_t room);
     int hp_engine_uncached(hp_engine *, uint8_t digest[32], int *fd);
     void hp_engine_fail(hp_engine *, int error);
+    void hp_engine_close(hp_engine *);
     void hp_engine_stop(hp_engine *);
     int hp_userns_enter(unsigned inside_uid, unsigned inside_gid, unsigned outside_uid, unsigned outside_gid);
     int hp_mirror_mount(const char *directory, uint64_t size_bytes, uint64_t inodes);

@@ -45,6 +45,7 @@ void hp_engine_stats(hp_engine *, struct hp_engine_stats *);
 long hp_engine_reports(hp_engine *, char *buffer, size_t room);
 int hp_engine_uncached(hp_engine *, uint8_t digest[32], int *fd);
 void hp_engine_fail(hp_engine *, int error);
-void hp_engine_stop(hp_engine *);
+void hp_engine_close(hp_engine *); /* hp_engine_next returns -1 from now on; nothing is freed */
+void hp_engine_stop(hp_engine *);  /* after the lanes' threads have left */
 
 #endif

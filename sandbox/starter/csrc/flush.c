@@ -190,10 +190,12 @@ void *hp_flusher_main(void *argument)
 	for (;;) {
 		uint32_t bell = __atomic_load_n(&channel->dirty_bell, __ATOMIC_SEQ_CST);
 
-		if (bell == seen)
-			wait_for_bell(channel, seen);
 		if (__atomic_load_n(&engine->stopping, __ATOMIC_SEQ_CST))
-			return NULL;
+			return NULL; /* set before the bell rings for it */
+		if (bell == seen) {
+			wait_for_bell(channel, seen);
+			continue;
+		}
 		nanosleep(&(struct timespec){ .tv_nsec = COALESCE_NS }, NULL); /* small writes share a record */
 		seen = __atomic_load_n(&channel->dirty_bell, __ATOMIC_SEQ_CST);
 		pthread_mutex_lock(&engine->lock);

@@ -243,15 +243,22 @@ int hp_workers_start(hp_engine *engine)
 	return engine->workers ? 0 : -EAGAIN;
 }
 
-void hp_workers_stop(hp_engine *engine)
+void hp_engine_close(hp_engine *engine)
 {
 	pthread_mutex_lock(&engine->lock);
 	__atomic_store_n(&engine->stopping, 1, __ATOMIC_SEQ_CST);
+	for (int lane = 0; lane < HP_LANES; lane++)
+		pthread_cond_broadcast(&engine->out[lane].filled);
+	pthread_mutex_unlock(&engine->lock);
+}
+
+void hp_workers_stop(hp_engine *engine)
+{
+	hp_engine_close(engine);
+	pthread_mutex_lock(&engine->lock);
 	if (!engine->failed)
 		engine->failed = EIO;
 	hp_wire_fail_all(engine);
-	for (int lane = 0; lane < HP_LANES; lane++)
-		pthread_cond_broadcast(&engine->out[lane].filled);
 	__atomic_add_fetch(&engine->channel->doorbell, 1, __ATOMIC_SEQ_CST);
 	__atomic_add_fetch(&engine->channel->dirty_bell, 1, __ATOMIC_SEQ_CST);
 	syscall(SYS_futex, &engine->channel->doorbell, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);

@@ -1,0 +1,236 @@
+"""The engine against a real home, asked as the shim asks.
+
+Owns: faults, name changes, blocks and write-behind seen from the mirror and
+from home. The mirror is an ordinary directory here; no job runs.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import subprocess
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hpool.sandbox.starter._engine import ffi as engine_ffi
+from hpool.sandbox.starter._engine import lib as engine_lib
+from hpool.shadow.home._home import ffi as home_ffi
+from hpool.shadow.home._home import lib as home_lib
+
+TOP = Path(__file__).resolve().parents[2]
+RETRY, LOCAL = 1, 2
+NAME, OPEN, FILL, MAP, ROOM, SYNC, ATTR, EXEC = range(1, 9)
+MKDIR, RMDIR, UNLINK, RENAME, LINK, SYMLINK, MKNOD, SETATTR, TRUNCATE = range(9, 18)
+STAT, READ, LIST = 0, 1, 2
+ROOM_BYTES = 8 << 20
+
+
+@dataclass
+class Away:
+    """A home directory, a mirror of it, and the shim's voice."""
+
+    home: Path
+    mirror: Path
+    engine: Any
+    client: ctypes.CDLL
+    value: Any
+
+    def ask(self, op: int, path: Path | str, *arg: int, base: int = 0, second: Path | str = "") -> int:
+        args = (ctypes.c_int64 * 8)(*arg)
+        return int(
+            self.client.client_ask(
+                op, base, os.fsencode(path), os.fsencode(second), args, ctypes.byref(self.value)
+            )
+        )
+
+    def there(self, path: Path) -> Path:
+        return Path(f"{self.mirror}{path}")
+
+
+def pump(engine: Any, home: Any, lane_number: int) -> None:
+    lane = home_lib.hp_lane_create(home)
+    buffer = engine_ffi.new("uint8_t[]", ROOM_BYTES)
+    result = home_ffi.new("struct hp_lane_result *")
+    while (count := engine_lib.hp_engine_next(engine, lane_number, buffer, ROOM_BYTES, 1000)) >= 0:
+        batch = bytes(engine_ffi.buffer(buffer, count))
+        result.at, result.more = 0, int(count > 0)
+        while result.more:
+            assert home_lib.hp_lane_run(lane, batch, len(batch), result) == 0
+            reply = bytes(home_ffi.buffer(result.reply, result.reply_bytes)) if result.reply_bytes else b""
+            assert engine_lib.hp_engine_feed(engine, lane_number, reply, len(reply)) == 0
+    home_lib.hp_lane_destroy(lane)
+
+
+@pytest.fixture(scope="module")
+def client_library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
+    library = tmp_path_factory.mktemp("client") / "client.so"
+    headers = [f"-I{TOP / 'interpose_c/csrc/include'}", f"-I{TOP / 'shadow/api'}"]
+    source = str(TOP / "tests/sandbox/engine_client.c")
+    subprocess.run(["gcc", "-shared", "-fPIC", "-O1", *headers, source, "-o", str(library)], check=True)
+    loaded = ctypes.CDLL(str(library))
+    loaded.client_ask.restype = ctypes.c_long
+    loaded.client_ask.argtypes = [
+        ctypes.c_int, ctypes.c_uint64, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_void_p, ctypes.c_void_p
+    ]  # fmt: skip
+    loaded.client_wrote.argtypes = [ctypes.c_int, ctypes.c_uint64, ctypes.c_uint64]
+    return loaded
+
+
+@pytest.fixture
+def away(client_library: ctypes.CDLL) -> Iterator[Away]:
+    import tempfile
+
+    with tempfile.TemporaryDirectory(dir="/var") as top:  # not below /tmp: that is local to the sandbox
+        home, mirror = Path(top, "home"), Path(top, "mirror")
+        home.mkdir()
+        mirror.mkdir()
+        error = home_ffi.new("char[256]")
+        path = home_ffi.new("char[]", os.fsencode(home))
+        rules = home_ffi.new("struct hp_home_rule[1]", [{"path": path, "share": 1}])
+        policy = home_ffi.new("struct hp_home_policy *", {"rules": rules, "count": 1, "fallback": 0})
+        served = home_lib.hp_home_create(policy, error, 256)
+        assert served, home_ffi.string(error)
+        root = os.open(mirror, os.O_PATH)
+        loader = os.open("/bin/true", os.O_RDONLY)
+        config = engine_ffi.new("struct hp_engine_config *")
+        config.root_fd, config.loader_fd, config.cache_fd, config.mirror_bytes = root, loader, -1, 1 << 30
+        engine = engine_lib.hp_engine_create(config, engine_ffi.new("char[256]"), 256)
+        assert engine
+        lanes = [threading.Thread(target=pump, args=(engine, served, lane)) for lane in (0, 1)]
+        for thread in lanes:
+            thread.start()
+        assert client_library.client_open(os.fsencode(mirror / ".hpool/channel")) == 0
+        yield Away(home, mirror, engine, client_library, (ctypes.c_uint64 * 4)())
+        client_library.client_close()
+        # the lanes see the stop before the engine's memory goes
+        stopper = threading.Thread(target=engine_lib.hp_engine_fail, args=(engine, errno.EIO))
+        stopper.start()
+        stopper.join()
+        engine_lib.hp_engine_close(engine)
+        for thread in lanes:
+            thread.join()
+        engine_lib.hp_engine_stop(engine)
+        home_lib.hp_home_destroy(served)
+        os.close(root)
+        os.close(loader)
+
+
+def test_a_name_comes_when_asked_for_and_its_content_when_read(away: Away) -> None:
+    file = away.home / "a"
+    file.write_text("hello")
+    assert away.ask(NAME, file, STAT) == RETRY
+    assert away.there(file).stat().st_size == 5
+    assert away.there(file).stat().st_mode & 0o777 == 0, "a placeholder cannot be opened"
+    assert away.ask(NAME, file, READ) == RETRY
+    assert away.there(file).read_text() == "hello"
+    assert away.there(file).stat().st_mtime_ns == file.stat().st_mtime_ns
+
+
+def test_one_question_brings_the_whole_path_with_its_symlinks(away: Away) -> None:
+    deep = away.home / "x/y"
+    deep.mkdir(parents=True)
+    (deep / "f").write_text("deep")
+    (away.home / "link").symlink_to("x/y")
+    before = stats(away).round_trips
+    assert away.ask(NAME, away.home / "link/f", READ) == RETRY
+    assert stats(away).round_trips == before + 1
+    assert away.there(deep / "f").read_text() == "deep"
+    assert away.there(away.home / "link").readlink() == Path("x/y")
+
+
+def stats(away: Away) -> Any:
+    found = engine_ffi.new("struct hp_engine_stats *")
+    engine_lib.hp_engine_stats(away.engine, found)
+    return found
+
+
+def test_a_directory_that_misses_often_is_listed_and_then_final(away: Away) -> None:
+    for name in "abc":
+        (away.home / name).touch()
+    for name in ("n1", "n2", "n3", "n4"):
+        assert away.ask(NAME, away.home / name, STAT) == -errno.ENOENT
+    before = stats(away).round_trips
+    assert away.ask(NAME, away.home / "n5", STAT) == -errno.ENOENT
+    assert stats(away).round_trips == before
+    assert sorted(os.listdir(away.there(away.home))) == ["a", "b", "c"]
+
+
+def test_what_is_written_reaches_home_by_the_barrier(away: Away) -> None:
+    file = away.home / "out"
+    assert away.ask(OPEN, file, os.O_CREAT | os.O_RDWR, 0o640) == RETRY
+    assert file.stat().st_mode & 0o777 == 0o640
+    number = away.value[1]
+    away.there(file).write_text("written away")
+    away.client.client_wrote(number, 0, 12)
+    assert engine_lib.hp_engine_barrier(away.engine) == 0
+    assert file.read_text() == "written away"
+    assert file.stat().st_mtime_ns == away.there(file).stat().st_mtime_ns
+
+
+def test_a_write_whose_note_was_lost_with_its_process_still_reaches_home(away: Away) -> None:
+    file = away.home / "out"
+    assert away.ask(OPEN, file, os.O_CREAT | os.O_RDWR, 0o600) == RETRY
+    away.there(file).write_text("no note")
+    assert engine_lib.hp_engine_barrier(away.engine) == 0
+    assert file.read_text() == "no note"
+
+
+def test_large_files_come_by_blocks_and_only_those_asked_for(away: Away) -> None:
+    file = away.home / "big"
+    content = os.urandom(5_000_000)
+    file.write_bytes(content)
+    assert away.ask(OPEN, file, os.O_RDONLY) == RETRY
+    inode = away.there(file).stat().st_ino
+    assert away.ask(FILL, "", 3_000_000, 5000, base=inode) == 0
+    with away.there(file).open("rb") as mirrored:
+        mirrored.seek(3_000_000)
+        assert mirrored.read(5000) == content[3_000_000:3_005_000]
+    assert stats(away).bytes_read < 1_000_000
+    assert away.ask(MAP, "", 0, len(content), 0, base=inode) == 0
+    assert away.there(file).read_bytes() == content
+
+
+def test_name_changes_happen_at_home_and_in_the_mirror(away: Away) -> None:
+    directory, file = away.home / "d", away.home / "f"
+    file.write_text("content")
+    assert away.ask(MKDIR, directory, 0o755) == 0
+    assert away.ask(MKDIR, directory, 0o755) == -errno.EEXIST
+    assert away.ask(RENAME, file, second=directory / "g") == 0
+    assert away.ask(LINK, directory / "g", second=away.home / "h") == 0
+    assert away.ask(SYMLINK, away.home / "s", second="d/g") == 0
+    for root in (away.home, away.there(away.home)):
+        assert not (root / "f").exists()
+        assert (root / "d/g").stat().st_nlink == 2
+        assert (root / "s").readlink() == Path("d/g")
+    assert away.ask(TRUNCATE, away.home / "h", 3) == 0
+    assert file_text(away, directory / "g") == ("con", "con")
+    assert away.ask(RMDIR, directory) == -errno.ENOTEMPTY
+    assert away.ask(UNLINK, directory / "g") == 0
+    assert away.ask(RMDIR, directory) == 0
+    assert away.ask(NAME, directory, STAT) == -errno.ENOENT
+    assert not away.there(directory).exists()
+
+
+def file_text(away: Away, path: Path) -> tuple[str, str]:
+    assert away.ask(NAME, path, READ) == RETRY
+    return path.read_text(), away.there(path).read_text()
+
+
+def test_the_job_may_write_below_what_is_shared_only(away: Away) -> None:
+    assert away.ask(OPEN, "/var/elsewhere", os.O_CREAT | os.O_WRONLY, 0o600) == -errno.EACCES
+    assert not Path("/var/elsewhere").exists()
+
+
+def test_local_places_are_the_kernels_affair(away: Away) -> None:
+    assert away.ask(NAME, "/tmp/anything", STAT) == LOCAL
+    assert away.ask(RENAME, away.home / "x", second="/tmp/y") in (-errno.ENOENT, -errno.EXDEV)
+
+
+def test_a_link_that_is_gone_fails_what_waits_and_what_comes(away: Away) -> None:
+    engine_lib.hp_engine_fail(away.engine, errno.EIO)
+    assert away.ask(NAME, away.home / "late", STAT) == -errno.EIO
