@@ -74,6 +74,7 @@ class Jail:
     inside: int = 1000
     files: dict[str, str] = field(default_factory=dict)
     hand_over: bool = False
+    wrapper: tuple[str, ...] = ()
 
     def start(self, *argv: str, actions: list[dict[str, Any]] | None = None, **spec: Any) -> Running:
         read_end, write_end = os.pipe()
@@ -111,7 +112,7 @@ class Jail:
             | spec,
         }
         process = subprocess.Popen(
-            [sys.executable, HERE / "driver.py", json.dumps(config)],
+            [*self.wrapper, sys.executable, HERE / "driver.py", json.dumps(config)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -357,6 +358,32 @@ def test_attacks_from_a_static_program_fail(jail: Jail, inside: int) -> None:
     assert outcome.ended == (0, 0)
 
 
+IN_A_CONTAINER = """
+    mount --make-rprivate / && mount --bind /dev/null /proc/keys && mount --bind /proc/sys /proc/sys &&
+    mount -o remount,bind,ro /proc/sys && exec "$@"
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can cover parts of /proc")
+def test_where_the_machine_covers_its_proc_the_jail_still_holds(programs: Programs) -> None:
+    container = ("unshare", "-m", "sh", "-c", IN_A_CONTAINER, "sh")
+    jail = Jail(programs, None, NOBODY, wrapper=container)
+    outcome = jail.run("probe")
+    protections = outcome.first("Protections")["by_name"]
+    assert not protections["proc"]["granted"]
+    assert not protections["no_user_namespaces"]["granted"]
+    expected = dict(line.split() for line in (HERE / "expected.txt").read_text().splitlines())
+    expected |= {name: "ENOSYS" for name in expected if name.startswith("clone3-")}
+    unreachable = {name for name in expected if name.startswith(("write-", "setns", "remount", "umount"))}
+    found = dict(line.split() for line in outcome.stdout.splitlines())
+    assert {
+        name: found[name] for name in expected.keys() - unreachable if found[name] != expected[name]
+    } == {}
+    lines = jail.sh("cat /proc/cpuinfo /proc/meminfo; ls /proc").stdout
+    assert "MemTotal" in lines
+    assert "processor" in lines
+
+
 def test_a_fork_bomb_is_bounded_and_ends(jail: Jail, token: str) -> None:
     running = jail.start("probe", "bomb", token, max_processes=60, actions=[{"after_s": 1.5, "do": "kill"}])
     await_survivors(token, 3)
@@ -372,9 +399,24 @@ def test_memory_is_bounded_over_all_processes(jail: Jail) -> None:
     assert outcome.first("Exceeded")["what"] == "memory"
 
 
+@pytest.mark.parametrize(
+    ("megabytes", "processes", "ended"), [(60, 8, (0, 0)), (200, 2, (0, 9))], ids=["within", "beyond"]
+)
+def test_shared_memory_counts_once(
+    jail: Jail, megabytes: int, processes: int, ended: tuple[int, int]
+) -> None:
+    outcome = jail.run("probe", "share", str(megabytes), str(processes), memory_bytes=100 << 20)
+    assert outcome.ended == ended
+
+
 def test_memory_within_its_bound_is_left_alone(jail: Jail) -> None:
     outcome = jail.sh("dd if=/dev/zero of=/dev/null bs=40M count=40 2>/dev/null", memory_bytes=100 << 20)
     assert outcome.ended == (0, 0)
+
+
+def test_dev_shm_is_bounded(jail: Jail) -> None:
+    outcome = jail.sh("dd if=/dev/zero of=/dev/shm/big bs=1M count=100 || echo full", memory_bytes=20 << 20)
+    assert outcome.stdout == "full\n"
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root hands control groups over")

@@ -14,7 +14,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <sys/sendfile.h>
 
 #define SHUT (MS_NOSUID | MS_NODEV | MS_NOEXEC)
 
@@ -58,6 +57,14 @@ static void cover_the_machine(void)
 		hp_die(errno, "closing /proc/sys");
 }
 
+static void copy(int from, int to)
+{
+	char part[4096];
+	for (ssize_t length = read(from, part, sizeof part); length > 0; length = read(from, part, sizeof part))
+		if (write(to, part, (size_t)length) != length)
+			return;
+}
+
 /* A machine that covers parts of its own /proc (a container) may refuse a new
  * one to us. Then the job has the files as they are now, and no processes. */
 static void copy_the_files(void)
@@ -70,8 +77,7 @@ static void copy_the_files(void)
 		HP_AUTO_CLOSE int from = open(path, O_RDONLY | O_CLOEXEC);
 		HP_AUTO_CLOSE int to = open(path + 1, O_WRONLY | O_CREAT | O_CLOEXEC, 0444);
 		if (from >= 0 && to >= 0)
-			while (sendfile(to, from, NULL, 65536) > 0)
-				;
+			copy(from, to);
 	}
 	if (mount(NULL, "proc", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | SHUT, NULL))
 		hp_die(errno, "closing /proc");

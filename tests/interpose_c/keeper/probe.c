@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -212,6 +213,17 @@ static void bomb(void)
 			usleep(1000);
 }
 
+/* Memory that all of them map and touch. */
+static void share(size_t megabytes, int processes)
+{
+	char *shared = mmap(NULL, megabytes << 20, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	while (--processes > 0 && fork() > 0)
+		;
+	memset(shared, 1, megabytes << 20);
+	usleep(900000);
+	_exit(0);
+}
+
 int main(int argc, char **argv)
 {
 	char name[32] = "";
@@ -221,6 +233,8 @@ int main(int argc, char **argv)
 	}
 	if (argc > 1 && !strcmp(argv[1], "bomb"))
 		bomb();
+	if (argc > 3 && !strcmp(argv[1], "share"))
+		share(strtoul(argv[2], NULL, 10), atoi(argv[3]));
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	signal(SIGCHLD, SIG_IGN);
 	namespaces();
