@@ -1,0 +1,195 @@
+"""A job between starter, terminal and agent: who is told what, and how it ends."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from hpool.matchmaker.model.errors import BadMessage, HomeUnusable
+from hpool.shadow.api import attach, custody, home, stdio
+from hpool.shadow.api.job import JobDescription, Outcome, Problem
+from hpool.shadow.job import conversation as module
+from hpool.shadow.job.conversation import Conversation
+from tests.shadow.test_store import description
+
+JOB: JobDescription = description()
+
+
+class Stage:
+    """A conversation with everybody else played by the test."""
+
+    def __init__(self) -> None:
+        self.reports: list[custody.FromShadow] = []
+        self.settled: list[Outcome] = []
+        self.talk = Conversation(JOB, self.reports.append, self._settle)
+        self.starter: asyncio.Queue[Any] | None = None
+
+    async def _settle(self, outcome: Outcome) -> None:
+        self.settled.append(outcome)
+
+    def claim_and_start(self) -> None:
+        self.talk.claimed("secret", "m")
+        self.starter = self.talk.starter_came()
+        assert isinstance(self.starter.get_nowait(), home.Task)
+        self.talk.starter_said(home.Started())
+
+    async def terminal(self) -> list[attach.ToTerminal]:
+        """Everything up to the end."""
+        said = []
+        while True:
+            said.append(await self.talk.for_terminal())
+            if isinstance(said[-1], attach.Ended):
+                return said
+
+
+def play(scene: Callable[[Stage], Awaitable[None]]) -> None:
+    async def bounded() -> None:
+        async with asyncio.timeout(10):
+            await scene(Stage())
+
+    asyncio.run(bounded())
+
+
+def test_output_goes_to_the_terminal_and_the_end_comes_last() -> None:
+    async def scene(stage: Stage) -> None:
+        stage.claim_and_start()
+        stage.talk.starter_said(stdio.Output(1, 0, b"x"))
+        stage.talk.starter_said(stdio.OutputEnd(1))
+        stage.talk.starter_said(home.Finished(True, 3, 0, 0))
+        said = await stage.terminal()
+        assert said[:3] == [
+            attach.Progress("waiting", "", 0),
+            attach.Progress("claimed", "m", 0),
+            attach.Progress("started", "m", stdio.INPUT_WINDOW),
+        ]
+        assert said[3:] == [stdio.Output(1, 0, b"x"), stdio.OutputEnd(1), attach.Ended(stage.settled[0])]
+        assert stage.settled[0].shell_status == 3
+        assert stage.starter is not None
+        assert isinstance(stage.starter.get_nowait(), home.Release)
+        assert stage.reports == [custody.JobStarted("m")]
+
+    play(scene)
+
+
+def test_what_the_user_types_goes_to_the_starter() -> None:
+    async def scene(stage: Stage) -> None:
+        stage.claim_and_start()
+        assert stage.starter is not None
+        for message in (stdio.Input(0, b"a"), stdio.InputEnd(), stdio.Signal(2), stdio.OutputTaken(1, 5)):
+            stage.talk.terminal_said(message)
+            assert stage.starter.get_nowait() == message
+
+    play(scene)
+
+
+def test_writes_that_were_lost_are_no_success() -> None:
+    async def scene(stage: Stage) -> None:
+        stage.claim_and_start()
+        stage.talk.starter_said(home.Finished(True, 0, 0, 28))
+        await stage.terminal()
+        (outcome,) = stage.settled
+        assert outcome.shell_status == 125
+        assert outcome.problem is not None
+        assert "No space left" in outcome.problem.sentence
+
+    play(scene)
+
+
+def test_a_machine_lost_before_the_start_gives_the_job_back_three_times_at_most() -> None:
+    async def scene(stage: Stage) -> None:
+        for number in range(module.FRUITLESS_CLAIMS):
+            stage.talk.claimed("secret", f"m{number}")
+            stage.talk.starter_came()
+            stage.talk.starter_gone("gone")
+        said = await stage.terminal()
+        assert [type(report) for report in stage.reports] == [custody.NeverStarted] * 2
+        assert isinstance(said[-1], attach.Ended)
+        problem = said[-1].outcome.problem
+        assert problem is not None
+        assert problem.code == "BOX-001"
+
+    play(scene)
+
+
+def test_a_machine_lost_while_the_job_runs_is_said_in_one_sentence() -> None:
+    async def scene(stage: Stage) -> None:
+        stage.claim_and_start()
+        stage.talk.starter_gone("the connection broke")
+        await stage.terminal()
+        assert stage.settled[0].shell_status == 125
+        assert stage.settled[0].problem is not None
+        assert stage.settled[0].problem.code == "LINK-002"
+
+    play(scene)
+
+
+def test_a_starter_that_never_dials_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "STARTER_MUST_DIAL_WITHIN_S", 0.05)
+
+    async def scene(stage: Stage) -> None:
+        stage.talk.claimed("secret", "m")
+        await asyncio.sleep(0.1)
+        assert [type(report) for report in stage.reports] == [custody.NeverStarted]
+        assert stage.talk.claim_secret == ""
+
+    play(scene)
+
+
+def test_a_terminal_that_goes_ends_the_job() -> None:
+    async def scene(stage: Stage) -> None:
+        stage.claim_and_start()
+        assert stage.starter is not None
+        stage.talk.terminal_gone()
+        assert isinstance(stage.starter.get_nowait(), stdio.Kill)
+        stage.talk.starter_said(home.Finished(True, 0, 9, 0))
+        await stage.talk.over.wait()
+        assert stage.settled[0].removed
+
+    play(scene)
+
+
+def test_a_starter_that_ignores_a_kill_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "REMOVAL_GRACE_S", 0.05)
+
+    async def scene(stage: Stage) -> None:
+        stage.claim_and_start()
+        stage.talk.remove("told so")
+        await stage.talk.over.wait()
+        assert stage.settled[0].removed
+
+    play(scene)
+
+
+def test_removal_before_any_machine_ends_at_once() -> None:
+    async def scene(stage: Stage) -> None:
+        stage.talk.remove("told so")
+        await stage.talk.over.wait()
+        assert stage.settled[0].removed
+        stage.talk.remove("again")
+        assert len(stage.settled) == 1
+
+    play(scene)
+
+
+def test_a_home_that_cannot_serve_fails_the_job() -> None:
+    async def scene(stage: Stage) -> None:
+        stage.talk.fail(HomeUnusable("no directory"))
+        said = await stage.terminal()
+        assert isinstance(said[-1], attach.Ended)
+        assert said[-1].outcome.problem == Problem.of(HomeUnusable("no directory"))
+
+    play(scene)
+
+
+def test_a_second_session_or_hello_is_refused() -> None:
+    async def scene(stage: Stage) -> None:
+        stage.claim_and_start()
+        with pytest.raises(BadMessage):
+            stage.talk.starter_came()
+        with pytest.raises(BadMessage):
+            stage.talk.starter_said(home.Hello(1, "m", "v"))
+
+    play(scene)
