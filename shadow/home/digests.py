@@ -72,6 +72,7 @@ class Digests:
         if facts is not None:
             return facts
         with open(fd, "rb", closefd=False) as file:
+            file.seek(0)
             digest = hashlib.file_digest(file, "sha256").digest()
         facts = Facts(digest, loading_of(fd))
         after = os.fstat(fd)

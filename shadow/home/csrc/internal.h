@@ -17,7 +17,6 @@
 #define HP_RECORD_MAX ((1u << 20) - 4096u) /* replies longer than this are split */
 #define HP_INLINE_MAX (512u << 10)         /* content sent along with an entry */
 #define HP_PIECE_MAX (4u << 20)            /* reply bytes after which a run pauses */
-#define HP_SECRETS 4u                      /* inodes remembered for one hidden rule */
 
 /* ---- policy.c ---- */
 struct hp_rule {
@@ -25,7 +24,6 @@ struct hp_rule {
 	uint32_t length;
 	uint32_t share;
 	char *pattern; /* NULL: none */
-	char *shown;   /* the path as given */
 };
 
 struct hp_secret {
@@ -35,7 +33,8 @@ struct hp_secret {
 struct hp_policy {
 	struct hp_rule *rules;
 	struct hp_secret *secrets; /* two for each rule: the name itself, what it leads to */
-	unsigned count;
+	unsigned count, patterns; /* patterns are the first of them */
+	uint64_t lengths;   /* of the other rules, bit length % 64: a quick no */
 	uint32_t fallback;
 	_Atomic uint64_t secret_mask; /* bit ino % 64: a quick no */
 	_Atomic int64_t refreshed_ms;

@@ -23,6 +23,13 @@ static bool has_wildcard(const char *text)
 	return strpbrk(text, "*?[") != NULL;
 }
 
+static bool is_pattern(const struct hp_home_rule *given)
+{
+	const char *name = strrchr(given->path, '/');
+
+	return given->share == HP_SHARE_HIDE && name != NULL && has_wildcard(name + 1);
+}
+
 static int rule_init(struct hp_rule *rule, const struct hp_home_rule *given)
 {
 	size_t length = strlen(given->path);
@@ -33,12 +40,11 @@ static int rule_init(struct hp_rule *rule, const struct hp_home_rule *given)
 	while (length > 0 && given->path[length - 1] == '/')
 		length--;
 	rule->path = strndup(given->path, length);
-	rule->shown = strdup(given->path);
-	if (rule->path == NULL || rule->shown == NULL)
+	if (rule->path == NULL)
 		return -ENOMEM;
 	rule->share = given->share;
 	name = strrchr(rule->path, '/');
-	if (name != NULL && given->share == HP_SHARE_HIDE && has_wildcard(name + 1)) {
+	if (is_pattern(given)) {
 		rule->pattern = strdup(name + 1);
 		if (rule->pattern == NULL)
 			return -ENOMEM;
@@ -48,10 +54,9 @@ static int rule_init(struct hp_rule *rule, const struct hp_home_rule *given)
 	return 0;
 }
 
+/* Patterns first, otherwise in the given order. */
 int hp_policy_init(struct hp_policy *policy, const struct hp_home_policy *given)
 {
-	int error = 0;
-
 	if (given->fallback > HP_SHARE_HIDE)
 		return -EINVAL;
 	policy->fallback = given->fallback;
@@ -59,12 +64,25 @@ int hp_policy_init(struct hp_policy *policy, const struct hp_home_policy *given)
 	policy->secrets = calloc(2 * (size_t)given->count + 1, sizeof(*policy->secrets));
 	if (policy->rules == NULL || policy->secrets == NULL)
 		return -ENOMEM;
-	for (unsigned i = 0; i < given->count && error == 0; i++) {
-		policy->count++;
-		error = rule_init(&policy->rules[i], &given->rules[i]);
+	for (int patterns = 1; patterns >= 0; patterns--) {
+		for (unsigned i = 0; i < given->count; i++) {
+			struct hp_rule *rule = &policy->rules[policy->count];
+			int error;
+
+			if (is_pattern(&given->rules[i]) != patterns)
+				continue;
+			policy->count++;
+			error = rule_init(rule, &given->rules[i]);
+			if (error != 0)
+				return error;
+			if (patterns)
+				policy->patterns++;
+			else
+				policy->lengths |= 1ull << (rule->length % 64);
+		}
 	}
 	policy->refreshed_ms = INT64_MIN / 2;
-	return error;
+	return 0;
 }
 
 void hp_policy_free(struct hp_policy *policy)
@@ -72,7 +90,6 @@ void hp_policy_free(struct hp_policy *policy)
 	for (unsigned i = 0; i < policy->count; i++) {
 		free(policy->rules[i].path);
 		free(policy->rules[i].pattern);
-		free(policy->rules[i].shown);
 	}
 	free(policy->rules);
 	free(policy->secrets);
@@ -122,42 +139,47 @@ bool hp_policy_is_secret(const struct hp_policy *policy, uint64_t dev, uint64_t 
 	return false;
 }
 
+static bool matches_pattern(const struct hp_rule *rule, const char *path, size_t length)
+{
+	char name[HP_NAME_MAX + 1];
+	size_t name_len = length - rule->length - 1;
+
+	if (length <= rule->length + 1 || path[rule->length] != '/' || name_len > HP_NAME_MAX ||
+	    memcmp(rule->path, path, rule->length) != 0 || memchr(path + rule->length + 1, '/', name_len) != NULL)
+		return false;
+	memcpy(name, path + rule->length + 1, name_len);
+	name[name_len] = 0;
+	return fnmatch(rule->pattern, name, 0) == 0;
+}
+
+static const struct hp_rule *rule_for(const struct hp_policy *policy, const char *path, size_t length)
+{
+	if (!((policy->lengths >> (length % 64)) & 1))
+		return NULL;
+	for (unsigned i = policy->count; i > policy->patterns; i--) { /* later rules win */
+		const struct hp_rule *rule = &policy->rules[i - 1];
+
+		if (rule->length == length && memcmp(rule->path, path, length) == 0)
+			return rule;
+	}
+	return NULL;
+}
+
 uint32_t hp_policy_child(const struct hp_policy *policy, uint32_t inherited, const char *path, size_t length)
 {
-	uint32_t share = inherited;
-	bool named = false;
+	const struct hp_rule *rule = rule_for(policy, path, length);
 
-	for (unsigned i = 0; i < policy->count; i++) {
-		const struct hp_rule *rule = &policy->rules[i];
-
-		if (rule->pattern == NULL) {
-			if (rule->length == length && memcmp(rule->path, path, length) == 0) {
-				share = rule->share; /* later rules win */
-				named = true;
-			}
-		} else if (!named && length > rule->length + 1 && path[rule->length] == '/' &&
-			   memcmp(rule->path, path, rule->length) == 0) {
-			char name[HP_NAME_MAX + 1];
-			size_t name_len = length - rule->length - 1;
-
-			if (name_len > HP_NAME_MAX || memchr(path + rule->length + 1, '/', name_len) != NULL)
-				continue;
-			memcpy(name, path + rule->length + 1, name_len);
-			name[name_len] = 0;
-			if (fnmatch(rule->pattern, name, 0) == 0)
-				share = HP_SHARE_HIDE;
-		}
-	}
-	return share;
+	if (rule != NULL)
+		return rule->share;
+	for (unsigned i = 0; i < policy->patterns; i++)
+		if (matches_pattern(&policy->rules[i], path, length))
+			return HP_SHARE_HIDE;
+	return inherited;
 }
 
 bool hp_policy_is_rule(const struct hp_policy *policy, const char *path, size_t length)
 {
-	for (unsigned i = 0; i < policy->count; i++)
-		if (policy->rules[i].pattern == NULL && policy->rules[i].length == length &&
-		    memcmp(policy->rules[i].path, path, length) == 0)
-			return true;
-	return false;
+	return rule_for(policy, path, length) != NULL;
 }
 
 static bool is_below(const struct hp_rule *rule, const char *path, size_t length)

@@ -13,7 +13,7 @@ import pytest
 from hpool.shadow.api.wire import Attr, Flag, Op, Reply, Set
 
 if TYPE_CHECKING:
-    from conftest import Client
+    from tests.shadow.home.conftest import Client
 
 PAST = Attr(mode=0o640, atime_s=-5, atime_ns=1, mtime_s=1_000_000_000, mtime_ns=999_999_999, size=3)
 
@@ -33,7 +33,7 @@ def name(client: Client) -> str:
 def test_what_is_set_is_there_and_told(client: Client, name: str, by_handle: bool) -> None:
     where = {"handle": client.open(name, os.O_RDWR)} if by_handle else {}
     what = Set.MODE | Set.ATIME | Set.MTIME | Set.SIZE
-    (entry,) = set_attr(client, b"" if by_handle else client.path(name), what, **where).entries
+    (entry,) = set_attr(client, b"" if by_handle else client.path(name), what, PAST, **where).entries
     status = os.stat(client.path(name))
     assert (stat.S_IMODE(status.st_mode), status.st_size) == (0o640, 3)
     assert (status.st_atime_ns, status.st_mtime_ns) == (-5 * 10**9 + 1, 1_000_000_000_999_999_999)

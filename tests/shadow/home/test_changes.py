@@ -15,7 +15,7 @@ import pytest
 from hpool.shadow.api.wire import EntryFlag, Op, Reply
 
 if TYPE_CHECKING:
-    from conftest import Client
+    from tests.shadow.home.conftest import Client
 
 NOREPLACE, EXCHANGE, WHITEOUT = 1, 2, 4
 
@@ -40,8 +40,25 @@ def shape_of(root: Path) -> dict[str, tuple[int, bytes]]:
     return shape
 
 
-NAMES = ["full", "empty", "file", "link", "dangling", "new", "file/x", "gone/x", "full/", "new/", "file/", ".", "..",
-         "full/inner", "link/", "full/.", "full/.."]  # fmt: skip
+NAMES = [
+    "full",
+    "empty",
+    "file",
+    "link",
+    "dangling",
+    "new",
+    "file/x",
+    "gone/x",
+    "full/",
+    "new/",
+    "file/",
+    ".",
+    "..",
+    "full/inner",
+    "link/",
+    "full/.",
+    "full/..",
+]
 ONE: dict[str, tuple[Op, dict[str, int], bytes, Callable[[bytes], None]]] = {
     "mkdir": (Op.MKDIR, {"mode": 0o750}, b"", lambda path: os.mkdir(path, 0o750)),
     "rmdir": (Op.RMDIR, {}, b"", os.rmdir),

@@ -14,7 +14,7 @@ from hpool.shadow.api import wire
 from hpool.shadow.api.wire import EntryFlag, Flag, Op
 
 if TYPE_CHECKING:
-    from conftest import Client
+    from tests.shadow.home.conftest import Client
 
 CREATE = os.O_RDWR | os.O_CREAT
 
@@ -41,11 +41,34 @@ def test_created_files_have_exactly_the_mode_asked_for(client: Client) -> None:
     assert stat.S_IMODE(os.stat(client.path("none")).st_mode) == 0
 
 
-@pytest.mark.parametrize("flags", [os.O_RDONLY, os.O_WRONLY, os.O_RDWR, CREATE, CREATE | os.O_EXCL,
-                                   os.O_RDONLY | os.O_DIRECTORY, os.O_WRONLY | os.O_TRUNC,
-                                   os.O_RDONLY | os.O_TRUNC])  # fmt: skip
-@pytest.mark.parametrize("name", ["file", "directory", "link", "dangling", "nothing", "nothing/x", "file/x", "file/",
-                                  "directory/", "new/"])  # fmt: skip
+@pytest.mark.parametrize(
+    "flags",
+    [
+        os.O_RDONLY,
+        os.O_WRONLY,
+        os.O_RDWR,
+        CREATE,
+        CREATE | os.O_EXCL,
+        os.O_RDONLY | os.O_DIRECTORY,
+        os.O_WRONLY | os.O_TRUNC,
+        os.O_RDONLY | os.O_TRUNC,
+    ],
+)
+@pytest.mark.parametrize(
+    "name",
+    [
+        "file",
+        "directory",
+        "link",
+        "dangling",
+        "nothing",
+        "nothing/x",
+        "file/x",
+        "file/",
+        "directory/",
+        "new/",
+    ],
+)
 def test_opening_ends_as_the_kernel_s_open_does(client: Client, name: str, flags: int) -> None:
     (client.root / "file").write_bytes(b"abc")
     (client.root / "directory").mkdir()

@@ -24,7 +24,7 @@ from hpool.shadow.home.policy import (
 )
 
 if TYPE_CHECKING:
-    from conftest import Client, MakeClient
+    from tests.shadow.home.conftest import Client, MakeClient
 
 WORK = ("work", Share.RW)
 
@@ -91,8 +91,11 @@ def test_a_hard_link_to_a_secret_is_known_by_its_inode(make_client: MakeClient) 
     reply = client.ask(Op.RESOLVE, "elsewhere", flags=Flag.CONTENT, length=99)
     assert (reply.entries[-1].attr.access, reply.entries[-1].content) == (0, None)
     assert client.error(Op.OPEN, "elsewhere", handle=1) == errno.EACCES
-    (entry,) = [entry for entry in client.ask(Op.LIST, "", flags=4, length=9, mode=99).entries
-                if entry.path == b"elsewhere"]  # fmt: skip
+    (entry,) = [
+        entry
+        for entry in client.ask(Op.LIST, "", flags=4, length=9, mode=99).entries
+        if entry.path == b"elsewhere"
+    ]
     assert (entry.attr.access, entry.content) == (0, None)
 
 
@@ -163,12 +166,15 @@ def test_a_handle_opened_for_reading_changes_no_attributes(client: Client) -> No
         assert client.error(op, b"", second, handle=handle, mode=Set.MODE) == errno.EACCES
 
 
-@pytest.mark.parametrize(("op", "first", "expected"), [
-    (Op.MKDIR, "etc", errno.EEXIST),
-    (Op.SYMLINK, "outside", errno.EEXIST),
-    (Op.UNLINK, "nothing", errno.ENOENT),
-    (Op.RMDIR, "nothing", errno.ENOENT),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("op", "first", "expected"),
+    [
+        (Op.MKDIR, "etc", errno.EEXIST),
+        (Op.SYMLINK, "outside", errno.EEXIST),
+        (Op.UNLINK, "nothing", errno.ENOENT),
+        (Op.RMDIR, "nothing", errno.ENOENT),
+    ],
+)
 def test_what_would_fail_anyway_says_why(client: Client, op: Op, first: str, expected: int) -> None:
     assert client.error(op, first, b"text" if op is Op.SYMLINK else b"") == expected
     assert client.refusals() == []

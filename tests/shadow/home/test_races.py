@@ -16,7 +16,7 @@ from hpool.shadow.api.wire import Flag, Op
 from hpool.shadow.home.policy import Share
 
 if TYPE_CHECKING:
-    from conftest import MakeClient
+    from tests.shadow.home.conftest import MakeClient
 
 # A process of its own, so that it races with us and not with our interpreter's lock.
 RACER = """

@@ -14,7 +14,7 @@ from hpool.shadow.api import wire
 from hpool.shadow.api.wire import Op
 
 if TYPE_CHECKING:
-    from conftest import Client
+    from tests.shadow.home.conftest import Client
 
 ONCE: list[tuple[Op, Any, Any, dict[str, int]]] = [
     (Op.MKDIR, "new", b"", {"mode": 0o755}),

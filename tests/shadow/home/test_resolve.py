@@ -6,16 +6,15 @@ import errno
 import os
 import struct
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from hpool.shadow.api import wire
 from hpool.shadow.api.wire import EntryFlag, Flag, Op
 
-from typing import TYPE_CHECKING
-
 if TYPE_CHECKING:
-    from conftest import Client
+    from tests.shadow.home.conftest import Client
 
 
 def seen_of(entry: wire.Entry) -> tuple[int, ...]:
@@ -49,11 +48,42 @@ def tree(client: Client) -> Path:
 
 
 WALKS = [
-    "a", "a/b/file", "a/link", "a/link/file", "a/link/c/../file", "a/up", "absolute/c", "absolute", "dangling",
-    "dangling/x", "self", "self/x", "deep", "deep/.", "deep/..", "a/b/file/", "a/b/file/x", "a/b/file/.", "a/b/",
-    "a//b///c", "./a", "../home/a", "fifo", "nothing", "nothing/x", "nothing/", "a/nothing/../b", "x" * 256, "x" * 255,
-    "link/", "a/link/", "dangling/", os.fsdecode(b"caf\xe9 \n"), "a/b/c/../../link/file", "",
-]  # fmt: skip
+    "a",
+    "a/b/file",
+    "a/link",
+    "a/link/file",
+    "a/link/c/../file",
+    "a/up",
+    "absolute/c",
+    "absolute",
+    "dangling",
+    "dangling/x",
+    "self",
+    "self/x",
+    "deep",
+    "deep/.",
+    "deep/..",
+    "a/b/file/",
+    "a/b/file/x",
+    "a/b/file/.",
+    "a/b/",
+    "a//b///c",
+    "./a",
+    "../home/a",
+    "fifo",
+    "nothing",
+    "nothing/x",
+    "nothing/",
+    "a/nothing/../b",
+    "x" * 256,
+    "x" * 255,
+    "link/",
+    "a/link/",
+    "dangling/",
+    os.fsdecode(b"caf\xe9 \n"),
+    "a/b/c/../../link/file",
+    "",
+]
 
 
 @pytest.mark.parametrize("follow", [True, False])

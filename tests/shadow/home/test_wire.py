@@ -46,7 +46,7 @@ def test_fields_lie_where_c_has_them() -> None:
 def test_a_request_is_read_by_c_as_it_was_meant() -> None:
     packed = bytearray(wire.Request(7, 11, b"/a", b"bc", 13, 17, 19, 23, 29, 3).pack())
     c_request = ffi.from_buffer("struct hpw_request *", packed, require_writable=False)
-    fields = "size op flags id handle offset length mode arg len1 len2".split()
+    fields = ["size", "op", "flags", "id", "handle", "offset", "length", "mode", "arg", "len1", "len2"]
     assert [getattr(c_request, name) for name in fields] == [64, 7, 3, 11, 13, 17, 19, 23, 29, 2, 2]
 
 
