@@ -174,11 +174,11 @@ def prepared() -> Iterator[Callable[[Job], Path]]:
 
 def run(pool: StrictPool, job: Job, place: Path, away: bool) -> tuple[list[Ended], dict[str, bytes]]:
     """Each command natively, or each as a job of its own."""
-    lay_out(
-        pool.home,
-        pool.home.work,
-        lambda work: shutil.copytree(place, work, symlinks=True, dirs_exist_ok=True),
-    )
+
+    def fill(work: Path) -> None:
+        shutil.copytree(place, work, symlinks=True, dirs_exist_ok=True)
+
+    lay_out(pool.home, pool.home.work, fill)
     env, ends = pool.home.env | dict(job.env), []
     for command in job.commands:
         simple = not re.search(r"[|&;<>']", command)

@@ -7,11 +7,11 @@ random.seed(7)
 aa = "ACDEFGHIKLMNPQRSTVWY"
 
 
-def seq(n):
+def seq(n: int) -> str:
     return "".join(random.choice(aa) for _ in range(n))
 
 
-def mut(s, p):
+def mut(s: str, p: float) -> str:
     return "".join(random.choice(aa) if random.random() < p else c for c in s)
 
 
