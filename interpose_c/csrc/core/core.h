@@ -2,7 +2,7 @@
  *
  * Rule for the caller's memory: it is touched directly only after the kernel
  * has read or written the same bytes for the same call, so a bad pointer gives
- * EFAULT from the kernel and never a fault in here; else hp_copy_in/out.
+ * EFAULT from the kernel and never a fault in here; else hp_user_read/write.
  */
 #ifndef HPOOL_CORE_H
 #define HPOOL_CORE_H
@@ -93,9 +93,6 @@ const char *hp_exe_alias(const char *path, char *room, unsigned size);
 long hp_umask(void);
 
 /* ---- small things ---- */
-long hp_copy_in(void *to, const void *user, unsigned long length);
-long hp_copy_out(void *user, const void *from, unsigned long length);
-
 static inline size_t hp_strlen(const char *text)
 {
 	size_t length = 0;

@@ -120,7 +120,7 @@ static long vector_length(long user, long count)
 	for (long i = 0; i < count; i++) {
 		struct iovec part;
 
-		if (hp_copy_in(&part, (const void *)(user + i * (long)sizeof part), sizeof part) || (long)part.iov_len < 0)
+		if (hp_user_read(&part, (const void *)(user + i * (long)sizeof part), sizeof part) || (long)part.iov_len < 0)
 			return -1;
 		total += (long)part.iov_len;
 		if (total > 0x7ffff000)
@@ -263,8 +263,8 @@ static long write_noted(struct hp_call *call, struct hp_file *file, int output, 
 		result = hold(file, (uint64_t)before, blocks ? (uint64_t)length : 0);
 		if (result)
 			return result;
-		result = hp_syscall6(call->nr, call->arg[0], call->arg[1], call->arg[2], call->arg[3], call->arg[4],
-				     call->arg[5]);
+		result = hp_syscall_interruptible(call->nr, call->arg[0], call->arg[1], call->arg[2], call->arg[3],
+						  call->arg[4], call->arg[5]);
 		if (result > 0 && at >= 0) {
 			note(file, (uint64_t)at, (uint64_t)at + (uint64_t)result);
 			if (hp_syscall3(__NR_fcntl, output, F_GETFL, 0) & HP_O_APPEND) {
@@ -337,24 +337,23 @@ static long transfer(struct hp_call *call, int input, long user_input_at, int ou
 	if ((!from && !to) || length <= 0)
 		return HP_PASS;
 	if (from) {
-		if (user_input_at ? hp_copy_in(&at, (const void *)user_input_at, sizeof at) :
+		if (user_input_at ? hp_user_read(&at, (const void *)user_input_at, sizeof at) :
 				    (at = hp_syscall3(__NR_lseek, input, 0, 1)) < 0)
 			return HP_PASS;
 		if (length > PIECE)
 			length = PIECE;
-		for (int i = 0; i < 6; i++) /* a shorter transfer is allowed: see the callers */
-			if (call->arg[i] == call->arg[call->nr == __NR_sendfile ? 3 : 4] && i == (call->nr == __NR_sendfile ? 3 : 4))
-				call->arg[i] = length;
+		call->arg[call->nr == __NR_sendfile ? 3 : 4] = length; /* each of these calls may do less than asked */
 		result = hold(from, (uint64_t)at, (uint64_t)length);
 		if (result)
 			return result;
 	}
-	if (to && user_output_at && hp_copy_in(&output_at, (const void *)user_output_at, sizeof output_at))
+	if (to && user_output_at && hp_user_read(&output_at, (const void *)user_output_at, sizeof output_at))
 		result = -EFAULT;
 	else if (to)
 		result = write_noted(call, to, output, length, output_at);
 	else
-		result = hp_syscall6(call->nr, call->arg[0], call->arg[1], call->arg[2], call->arg[3], call->arg[4], call->arg[5]);
+		result = hp_syscall_interruptible(call->nr, call->arg[0], call->arg[1], call->arg[2], call->arg[3],
+						  call->arg[4], call->arg[5]);
 	if (from)
 		release(from);
 	return result;

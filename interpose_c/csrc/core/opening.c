@@ -10,11 +10,12 @@ static bool writes(uint64_t flags)
 	return (flags & 3) != 0;
 }
 
+/* Interruptible: the open of a FIFO waits for its other end. */
 static long native_open(int dirfd, const char *path, const struct hp_open_how *how, bool extended)
 {
 	if (extended)
-		return hp_syscall4(__NR_openat2, dirfd, (long)path, (long)how, sizeof *how);
-	return hp_syscall4(__NR_openat, dirfd, (long)path, (long)how->flags, (long)how->mode);
+		return hp_syscall_interruptible(__NR_openat2, dirfd, (long)path, (long)how, sizeof *how, 0, 0);
+	return hp_syscall_interruptible(__NR_openat, dirfd, (long)path, (long)how->flags, (long)how->mode, 0, 0);
 }
 
 /* The native open succeeded. 0: it may stand; 1: home must be asked first. */
@@ -154,7 +155,7 @@ long hp_call_openat2(struct hp_call *call)
 {
 	struct hp_open_how how;
 
-	if (!hp_channel || call->arg[3] != (long)sizeof how || hp_copy_in(&how, (const void *)call->arg[2], sizeof how))
+	if (!hp_channel || call->arg[3] != (long)sizeof how || hp_user_read(&how, (const void *)call->arg[2], sizeof how))
 		return HP_PASS; /* the kernel says what is wrong with it */
 	return open_at((int)call->arg[0], (const char *)call->arg[1], &how, true);
 }
@@ -180,7 +181,7 @@ static long read_link(struct hp_call *call, int dirfd, long path, long buffer, l
 		long length = (long)hp_strlen(exe);
 
 		result = length < size ? length : size;
-		return hp_copy_out((void *)buffer, exe, (unsigned long)result) ? -EFAULT : result;
+		return hp_user_write((void *)buffer, exe, (unsigned long)result) ? -EFAULT : result;
 	}
 	return result;
 }
@@ -223,4 +224,13 @@ long hp_call_chdir(struct hp_call *call)
 long hp_call_inotify_add_watch(struct hp_call *call)
 {
 	return simple_path_call(call, HP_WANT_READ, false, 1);
+}
+
+/* In the loader: by now the program's content is in the mirror. */
+long hp_open_program(const char *path)
+{
+	struct hp_open_how how = { .flags = HP_O_CLOEXEC };
+
+	return hp_channel ? open_at(AT_FDCWD, path, &how, false) :
+			    hp_syscall4(__NR_openat, AT_FDCWD, (long)path, HP_O_CLOEXEC, 0);
 }

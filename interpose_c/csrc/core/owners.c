@@ -122,7 +122,7 @@ long hp_call_utimensat(struct hp_call *call)
 	if (call->arg[3] & ~(HP_AT_NOFOLLOW | HP_AT_EMPTY_PATH))
 		return HP_PASS;
 	if (call->arg[2]) {
-		if (hp_copy_in(user, (const void *)call->arg[2], sizeof user))
+		if (hp_user_read(user, (const void *)call->arg[2], sizeof user))
 			return -EFAULT;
 		times.set = 0;
 		for (int i = 0; i < 2; i++) {
@@ -149,7 +149,7 @@ static long utimes_at(struct hp_call *call, int dirfd, long path, long user)
 	int64_t pair[4];
 
 	if (user) {
-		if (hp_copy_in(pair, (const void *)user, sizeof pair))
+		if (hp_user_read(pair, (const void *)user, sizeof pair))
 			return -EFAULT;
 		if (pair[1] < 0 || pair[1] > 999999 || pair[3] < 0 || pair[3] > 999999)
 			return -EINVAL;
@@ -174,7 +174,7 @@ long hp_call_utime(struct hp_call *call)
 	int64_t pair[2];
 
 	if (call->arg[1]) {
-		if (hp_copy_in(pair, (const void *)call->arg[1], sizeof pair))
+		if (hp_user_read(pair, (const void *)call->arg[1], sizeof pair))
 			return -EFAULT;
 		times = (struct times){ { pair[0], pair[1] }, { 0, 0 }, HPW_SET_ATIME | HPW_SET_MTIME };
 	}
@@ -216,7 +216,7 @@ static long extended(uint16_t op, uint64_t inode, long name, long value, long si
 		char c;
 
 		do { /* a name has at most 255 bytes */
-			if (hp_copy_in(&c, (const void *)(name + length), 1))
+			if (hp_user_read(&c, (const void *)(name + length), 1))
 				return -EFAULT;
 			text[length++] = (uint8_t)c;
 		} while (c && length < 257);
@@ -226,7 +226,7 @@ static long extended(uint16_t op, uint64_t inode, long name, long value, long si
 	if (op == HP_REQ_SETXATTR) {
 		if (size < 0 || (unsigned long)size > sizeof text - 300)
 			return -E2BIG;
-		if (size && hp_copy_in(text + length, (const void *)value, (unsigned long)size))
+		if (size && hp_user_read(text + length, (const void *)value, (unsigned long)size))
 			return -EFAULT;
 		length += (uint32_t)size;
 		ask.arg[1] = flags;
@@ -247,7 +247,7 @@ static long extended(uint16_t op, uint64_t inode, long name, long value, long si
 		return (long)answer;
 	if (answer > size)
 		return -ERANGE;
-	return hp_copy_out((void *)value, text, (unsigned long)answer) ? -EFAULT : (long)answer;
+	return hp_user_write((void *)value, text, (unsigned long)answer) ? -EFAULT : (long)answer;
 }
 
 static long extended_at(struct hp_call *call, uint16_t op, bool descriptor, int flags)

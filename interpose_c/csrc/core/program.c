@@ -2,8 +2,6 @@
  * find itself. */
 #include "core.h"
 
-long hp_exec_prepare(const char *path, int dirfd, int flags, char *resolved, unsigned room);
-
 static unsigned put_number(char *to, unsigned n)
 {
 	unsigned digits = 1;

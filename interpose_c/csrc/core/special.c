@@ -1,27 +1,5 @@
 /* What the program finds of itself and its user, and small helpers. */
-#include <linux/uio.h>
-
 #include "core.h"
-
-/* Copies that give EFAULT instead of a fault, process_vm_readv(2). */
-long hp_copy_in(void *to, const void *user, unsigned long length)
-{
-	struct iovec local = { to, length }, remote = { (void *)(unsigned long)user, length };
-	long got = hp_syscall6(__NR_process_vm_readv, hp_syscall0(__NR_getpid), (long)&local, 1, (long)&remote, 1, 0);
-
-	return got == (long)length ? 0 : -EFAULT;
-}
-
-long hp_copy_out(void *user, const void *from, unsigned long length)
-{
-	struct iovec local = { (void *)(unsigned long)from, length }, remote = { user, length };
-	long got;
-
-	if (length == 0)
-		return 0;
-	got = hp_syscall6(__NR_process_vm_writev, hp_syscall0(__NR_getpid), (long)&local, 1, (long)&remote, 1, 0);
-	return got == (long)length ? 0 : -EFAULT;
-}
 
 /* Follows the process's umask, which no call can read without changing it. */
 static long current_umask = -1;
@@ -94,7 +72,7 @@ long hp_call_getgroups(struct hp_call *call)
 		return count;
 	if (room < count)
 		return -EINVAL;
-	return hp_copy_out((void *)call->arg[1], hp_channel->groups, (unsigned long)count * 4) ? -EFAULT : count;
+	return hp_user_write((void *)call->arg[1], hp_channel->groups, (unsigned long)count * 4) ? -EFAULT : count;
 }
 
 /* Told once per process and call: the starter tells the submitter. */

@@ -8,6 +8,8 @@
 
 #include "internal.h"
 
+#define CLOCK_NOISE_NS 5000000
+
 static void raise_descriptor_limit(void)
 {
 	struct rlimit limit;
@@ -27,6 +29,8 @@ hp_engine *hp_engine_create(const struct hp_engine_config *config, char *error, 
 	raise_descriptor_limit();
 	engine->config = *config;
 	engine->root_fd = config->root_fd;
+	if (config->clock_offset_ns > -CLOCK_NOISE_NS && config->clock_offset_ns < CLOCK_NOISE_NS)
+		engine->config.clock_offset_ns = 0; /* a difference that small is the measurement's */
 	engine->next_file = 1;
 	pthread_mutex_init(&engine->lock, NULL);
 	pthread_cond_init(&engine->changed, NULL);
@@ -53,7 +57,7 @@ hp_engine *hp_engine_create(const struct hp_engine_config *config, char *error, 
 	engine->channel->version = HP_SHM_VERSION;
 	engine->channel->size = sizeof *engine->channel;
 	engine->channel->mirror_dev = status.st_dev;
-	engine->channel->clock_offset_ns = config->clock_offset_ns;
+	engine->channel->clock_offset_ns = engine->config.clock_offset_ns;
 	engine->channel->ngroups = config->ngroups < 63 ? config->ngroups : 63;
 	if (engine->channel->ngroups)
 		memcpy(engine->channel->groups, config->groups, engine->channel->ngroups * sizeof(uint32_t));

@@ -268,6 +268,8 @@ void hp_mirror_drop(hp_engine *engine, struct hp_name *name)
 
 	if (!object)
 		return;
+	for (struct hp_name *child = object->children; child; child = child->next_in_parent)
+		hp_mirror_drop(engine, child);
 	if (parent >= 0)
 		unlinkat(parent, name->text, object->kind == HP_DIR ? AT_REMOVEDIR : 0);
 	if (object->kind == HP_DIR)
