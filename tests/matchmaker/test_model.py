@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hpool.matchmaker.api.values import MachineAd
 from hpool.matchmaker.model.attributes import MACHINE_ATTRIBUTES
 from hpool.matchmaker.model.errors import BadJobId, BadSettings, BadSize
 from hpool.matchmaker.model.ids import JobId
 from hpool.matchmaker.model.settings import Directories, load_settings, parse_size
 from hpool.matchmaker.model.states import FINAL_STATES, LEGAL_MOVES, JobState, may_move
-from hpool.matchmaker.api.values import MachineAd
 
 
 @given(st.integers(1, 10**17), st.integers(0, 10**8))
@@ -29,7 +29,7 @@ def test_what_is_no_job_id_is_refused(text: str) -> None:
 
 def test_every_state_has_a_row_and_final_ones_stay() -> None:
     assert set(LEGAL_MOVES) == set(JobState)
-    assert FINAL_STATES == {JobState.COMPLETED, JobState.FAILED, JobState.REMOVED}
+    assert {JobState.COMPLETED, JobState.FAILED, JobState.REMOVED} == FINAL_STATES
     assert not any(may_move(final, after) for final in FINAL_STATES for after in JobState)
 
 
@@ -65,7 +65,7 @@ def test_the_environment_overrides_the_file(tmp_path: Path) -> None:
 def test_a_bad_file_is_named(tmp_path: Path, text: str) -> None:
     file = tmp_path / "pool.toml"
     file.write_text(text)
-    with pytest.raises(BadSettings, match="pool.toml"):
+    with pytest.raises(BadSettings, match=r"pool\.toml"):
         load_settings({"HPOOL_CONFIG": str(file)})
 
 

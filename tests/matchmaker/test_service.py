@@ -49,9 +49,7 @@ class Talker:
         self.report = report
         self.notices: asyncio.Queue[Any] = asyncio.Queue()
         self.conversation = StandingConversation(method, address, token)
-        self.task = asyncio.create_task(
-            self.conversation.run(lambda: self.report, self.notices.put_nowait)
-        )
+        self.task = asyncio.create_task(self.conversation.run(lambda: self.report, self.notices.put_nowait))
 
     async def next(self, kind: type) -> Any:
         while not isinstance(notice := await self.notices.get(), kind):

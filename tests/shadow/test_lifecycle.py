@@ -66,7 +66,9 @@ def test_a_claim_that_led_nowhere_gives_the_job_back_with_a_new_ticket() -> None
     )
     with pytest.raises(Refused):
         step(job, CLAIM)
-    play(job, (ClaimAsked(3.0, "next", "n", "s"), [AdmitStarter("s", "n"), AdvertiseAgain()], JobState.CLAIMED))
+    play(
+        job, (ClaimAsked(3.0, "next", "n", "s"), [AdmitStarter("s", "n"), AdvertiseAgain()], JobState.CLAIMED)
+    )
 
 
 def test_a_machine_lost_while_the_job_ran_is_a_failure() -> None:

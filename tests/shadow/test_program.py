@@ -86,7 +86,9 @@ def test_each_hopeless_case_has_its_own_error(tmp_path: Path) -> None:
         assert caught.value.exit_code == exit_code
 
 
-def test_a_working_directory_that_was_removed_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_working_directory_that_was_removed_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     gone = tmp_path / "gone"
     gone.mkdir()
     monkeypatch.chdir(gone)

@@ -23,7 +23,9 @@ def description() -> JobDescription:
 def test_what_was_accepted_survives(tmp_path: Path) -> None:
     store = Store(tmp_path / "q")
     job = store.accept(description(), "t", 1.0)
-    store.save(replace(job, state=JobState.CLAIMED, ticket="", machine="m", changed_at_s=2.0), "claimed", machine="m")
+    store.save(
+        replace(job, state=JobState.CLAIMED, ticket="", machine="m", changed_at_s=2.0), "claimed", machine="m"
+    )
     # No close: as after a kill.
     again = Store(tmp_path / "q")
     (found,) = again.unfinished()

@@ -1,0 +1,190 @@
+"""The starter's link and the shadow's service, over real gRPC, with an engine played by the test."""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import threading
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
+
+import grpc
+import pytest
+
+from hpool.matchmaker.hosting import rpc
+from hpool.sandbox.starter.link import Link, LinkLost
+from hpool.shadow.api import attach, custody, home, stdio
+from hpool.shadow.api.job import Outcome
+from hpool.shadow.job.conversation import Conversation
+from hpool.shadow.job.service import ShadowService
+from tests.shadow.test_store import description
+
+SECRET = "claim"
+
+
+class EchoHome:
+    """Answers each batch with itself, backwards."""
+
+    async def serve_lane(
+        self,
+        number: int,
+        receive: Callable[[], Awaitable[bytes | memoryview]],
+        send: Callable[[bytes], Awaitable[None]],
+    ) -> None:
+        while batch := await receive():
+            await send(bytes([number]) + bytes(batch)[::-1])
+
+
+class Shadow:
+    """A shadow's server in a thread of its own."""
+
+    def __init__(self) -> None:
+        self.reports: list[custody.FromShadow] = []
+        self.outcomes: list[Outcome] = []
+        self.address = ""
+        self.conversation: Conversation | None = None
+        self._ready = threading.Event()
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+        assert self._ready.wait(10)
+
+    def _run(self) -> None:
+        self._loop.run_until_complete(self._serve())
+
+    async def _serve(self) -> None:
+        service = ShadowService()
+        server = rpc.aio_server()
+        server.add_generic_rpc_handlers(service.handlers())
+        self.address = rpc.bind(server, "127.0.0.1:0", None)
+        await server.start()
+        self.conversation = Conversation(description(), self.reports.append, self._settle)
+        service.take(self.conversation, "attach", EchoHome().serve_lane)
+        self.conversation.claimed(SECRET, "m")
+        self._stop = asyncio.Event()
+        self._ready.set()
+        await self._stop.wait()
+        await server.stop(None)
+
+    async def _settle(self, outcome: Outcome) -> None:
+        self.outcomes.append(outcome)
+
+    def stop(self) -> None:
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._stop.set)
+            self._thread.join(10)
+
+
+class PlayedEngine:
+    """Only what the lanes need."""
+
+    def __init__(self) -> None:
+        self.out: list[queue.Queue[bytes]] = [queue.Queue(), queue.Queue()]
+        self.fed: list[queue.Queue[bytes]] = [queue.Queue(), queue.Queue()]
+
+    def next(self, lane: int, timeout_ms: int) -> bytes | None:
+        try:
+            return self.out[lane].get(timeout=timeout_ms / 1000)
+        except queue.Empty:
+            return b""
+
+    def feed(self, lane: int, records: memoryview) -> bool:
+        self.fed[lane].put(bytes(records))
+        return b"malformed" not in bytes(records)
+
+
+@pytest.fixture
+def shadow() -> Iterator[Shadow]:
+    running = Shadow()
+    yield running
+    running.stop()
+
+
+def until(condition: Callable[[], Any]) -> None:
+    deadline_s = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline_s
+        time.sleep(0.01)
+
+
+def test_a_session_from_hello_to_release(shadow: Shadow) -> None:
+    link = Link(shadow.address, SECRET, "m", "1")
+    assert link.receive_task().job == description()
+    assert abs(link.measure_clock()) < 50_000_000
+    messages: queue.Queue[Any] = queue.Queue()
+    link.follow(messages.put, messages.put)
+    link.send(home.Started())
+    link.send(stdio.Output(1, 0, b"x"))
+    link.send(home.Finished(True, 5, 0, 0))
+    assert isinstance(messages.get(timeout=5), home.Release)
+    assert shadow.outcomes[0].shell_status == 5
+    link.close()
+
+
+def test_each_lane_has_its_own_order_and_large_batches_pass(shadow: Shadow) -> None:
+    engine: Any = PlayedEngine()
+    link = Link(shadow.address, SECRET, "m", "1")
+    link.receive_task()
+    lost: queue.Queue[str] = queue.Queue()
+    link.follow(lambda message: None, lost.put)
+    link.open_lanes(engine)
+    large = bytes(range(256)) * 16384
+    for lane in (0, 1):
+        for batch in (b"abc", large, b"z"):
+            engine.out[lane].put(batch)
+        for batch in (b"abc", large, b"z"):
+            assert engine.fed[lane].get(timeout=10) == bytes([lane]) + batch[::-1]
+    assert lost.empty()
+    link.close()
+
+
+def test_a_malformed_answer_ends_the_session(shadow: Shadow) -> None:
+    engine: Any = PlayedEngine()
+    link = Link(shadow.address, SECRET, "m", "1")
+    link.receive_task()
+    lost: queue.Queue[str] = queue.Queue()
+    link.follow(lambda message: None, lost.put)
+    link.open_lanes(engine)
+    engine.out[0].put(b"malformed"[::-1])
+    assert "malformed" in lost.get(timeout=10)
+
+
+def test_a_shadow_that_dies_is_noticed(shadow: Shadow) -> None:
+    link = Link(shadow.address, SECRET, "m", "1")
+    link.receive_task()
+    lost: queue.Queue[str] = queue.Queue()
+    link.follow(lambda message: None, lost.put)
+    shadow.stop()
+    assert lost.get(timeout=10)
+
+
+def test_a_stranger_is_not_admitted(shadow: Shadow) -> None:
+    with pytest.raises(LinkLost, match="hpool-claim"):
+        Link(shadow.address, "wrong", "m", "1").receive_task()
+    channel = rpc.sync_channel(shadow.address)
+    for method, key in ((home.LANE, home.CLAIM_KEY), (attach.ATTACH, attach.ATTACH_KEY)):
+        with pytest.raises(grpc.RpcError) as refused:
+            next(method.on(channel)(iter(()), metadata=((key, "wrong"),)))
+        assert refused.value.code() is grpc.StatusCode.UNAUTHENTICATED
+
+
+def test_a_starter_that_breaks_off_before_the_start_gives_the_job_back(shadow: Shadow) -> None:
+    channel = rpc.sync_channel(shadow.address)
+    outgoing: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    outgoing.put(home.Hello(home.PROTOCOL, "m", "1"))
+    call = home.SESSION.on(channel)(iter(outgoing.get, None), metadata=((home.CLAIM_KEY, SECRET),))
+    assert isinstance(next(call), home.Task)
+    call.cancel()
+    until(lambda: shadow.reports)
+    assert isinstance(shadow.reports[0], custody.NeverStarted)
+
+
+def test_another_protocol_is_refused(shadow: Shadow) -> None:
+    channel = rpc.sync_channel(shadow.address)
+    call = home.SESSION.on(channel)(
+        iter([home.Hello(home.PROTOCOL + 1, "m", "9")]), metadata=((home.CLAIM_KEY, SECRET),)
+    )
+    with pytest.raises(grpc.RpcError) as refused:
+        next(call)
+    assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT

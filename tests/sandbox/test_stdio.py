@@ -1,0 +1,159 @@
+"""The job's streams at the sandbox's end, with real pipes."""
+
+from __future__ import annotations
+
+import os
+import queue
+import select
+import threading
+from typing import Any
+
+import pytest
+
+from hpool.sandbox.starter.stdio import InputPump, OutputPump
+from hpool.shadow.api import stdio
+
+WINDOW = 1000
+
+
+class Session:
+    """Takes what the pumps say."""
+
+    def __init__(self) -> None:
+        self.said: queue.Queue[Any] = queue.Queue()
+
+    def send(self, message: Any) -> None:
+        self.said.put(message)
+
+    def next(self) -> Any:
+        return self.said.get(timeout=5)
+
+    def is_silent(self) -> bool:
+        try:
+            self.said.get(timeout=0.1)
+        except queue.Empty:
+            return True
+        return False
+
+
+@pytest.fixture
+def session() -> Session:
+    return Session()
+
+
+def output(session: Session) -> tuple[OutputPump, int]:
+    pump = OutputPump(session.send, WINDOW)
+    read_fd, write_fd = os.pipe()
+    pump.add(1, read_fd)
+    pump.start()
+    return pump, write_fd
+
+
+def test_output_never_gets_further_ahead_than_the_window(session: Session) -> None:
+    pump, fd = output(session)
+    os.write(fd, bytes(3 * WINDOW))
+    first = session.next()
+    assert (first.position, len(first.content)) == (0, WINDOW)
+    assert session.is_silent()
+    pump.taken(1, 400)
+    second = session.next()
+    assert (second.position, len(second.content)) == (WINDOW, 400)
+    pump.taken(1, 100)  # older credit does no harm
+    pump.taken(1, 10**9)  # nor does credit for what was never sent
+    third = session.next()
+    assert third.position == WINDOW + 400
+    os.close(fd)
+
+
+def test_the_end_comes_after_the_last_byte(session: Session) -> None:
+    pump, fd = output(session)
+    os.write(fd, b"x")
+    os.close(fd)
+    assert session.next() == stdio.Output(1, 0, b"x")
+    assert session.next() == stdio.OutputEnd(1)
+    pump.wait_until_drained()
+
+
+def test_an_output_nobody_reads_breaks_the_pipe(session: Session) -> None:
+    pump, fd = output(session)
+    pump.closed(1)
+    assert session.next() == stdio.OutputEnd(1)
+    with pytest.raises(BrokenPipeError):
+        os.write(fd, b"x")
+    os.close(fd)
+    pump.taken(1, 5)
+
+
+def test_both_streams_are_pumped_and_each_ends_by_itself(session: Session) -> None:
+    pump = OutputPump(session.send, WINDOW)
+    ends = {}
+    for stream in (1, 2):
+        read_fd, ends[stream] = os.pipe()
+        pump.add(stream, read_fd)
+    pump.start()
+    os.close(ends[2])
+    assert session.next() == stdio.OutputEnd(2)
+    os.write(ends[1], b"still")
+    assert session.next() == stdio.Output(1, 0, b"still")
+    os.close(ends[1])
+    pump.wait_until_drained()
+
+
+def test_credit_for_input_comes_when_the_job_took_it(session: Session) -> None:
+    pump = InputPump(session.send)
+    read_fd, write_fd = os.pipe()
+    pump.start(write_fd)
+    size = 100_000  # more than a pipe holds
+    pump.put(stdio.Input(0, bytes(size)))
+    assert session.is_silent()
+    taken = 0
+    while taken < size:
+        taken += len(os.read(read_fd, 65536))
+    assert session.next() == stdio.InputTaken(size, False)
+    pump.end()
+    assert os.read(read_fd, 1) == b""
+    os.close(read_fd)
+
+
+def test_input_that_came_before_is_not_given_twice(session: Session) -> None:
+    pump = InputPump(session.send)
+    read_fd, write_fd = os.pipe()
+    pump.start(write_fd)
+    for position, content in ((0, b"abc"), (0, b"abc"), (1, b"bcde"), (9, b"gap")):
+        pump.put(stdio.Input(position, content))
+    pump.end()
+    text = b""
+    while piece := os.read(read_fd, 100):
+        text += piece
+    assert text == b"abcde"
+    os.close(read_fd)
+
+
+def test_a_job_that_closed_its_input_wants_no_more(session: Session) -> None:
+    pump = InputPump(session.send)
+    read_fd, write_fd = os.pipe()
+    os.close(read_fd)
+    pump.start(write_fd)
+    pump.put(stdio.Input(0, b"abc"))
+    assert session.next() == stdio.InputTaken(3, True)
+    pump.end()
+
+
+def test_a_terminals_end_of_input_is_a_key(session: Session) -> None:
+    master_fd, slave_fd = os.openpty()
+    pump = InputPump(session.send, is_terminal=True)
+    pump.start(master_fd)
+    pump.put(stdio.Input(0, b"line\n"))
+    pump.end()
+    assert os.read(slave_fd, 100) == b"line\n"
+    assert select.select([slave_fd], [], [], 5)[0]
+    assert os.read(slave_fd, 100) == b""
+    os.close(slave_fd)
+
+
+def test_a_pump_is_a_daemon_thread_and_holds_nobody_up(session: Session) -> None:
+    before = threading.active_count()
+    pump, fd = output(session)
+    assert threading.active_count() == before + 1
+    os.close(fd)
+    pump.wait_until_drained()
