@@ -162,7 +162,7 @@ static long link_name(int dirfd1, long path1, int dirfd2, long path2, int flags)
 	long native = hp_syscall5(__NR_linkat, dirfd1, path1, dirfd2, path2, flags);
 	struct hp_stat stat;
 
-	if (native == -ENOENT && flags & HP_AT_EMPTY_PATH && *(const char *)path1 == 0) {
+	if (asks(native) && flags & HP_AT_EMPTY_PATH && *(const char *)path1 == 0) {
 		struct hp_where where;
 		struct hp_ask ask = { .op = HP_REQ_LINK };
 

@@ -85,6 +85,38 @@ static long open_asking(int dirfd, const char *path, struct hp_open_how *how, bo
 	return fd;
 }
 
+/* O_TMPFILE. Home makes the nameless file too; ours has a private name. */
+static long open_nameless(int dirfd, const char *path, const struct hp_open_how *how, bool extended)
+{
+	struct hp_open_how second = { 0 };
+	struct hp_where where;
+	struct hp_ask ask = { .op = HP_REQ_TMPFILE };
+	char private[64];
+	long fd = native_open(dirfd, path, how, extended);
+	int64_t answer;
+
+	if (fd != -EACCES && fd != -ENOENT)
+		return fd;
+	hp_locate(dirfd, path, &where);
+	if (where.foreign)
+		return fd;
+	ask.base = where.base;
+	ask.data1 = where.path;
+	ask.len1 = where.length;
+	ask.arg[0] = (int64_t)how->flags;
+	ask.arg[1] = (int64_t)(how->mode & 07777) & ~hp_umask();
+	ask.reply = private;
+	ask.room = sizeof private;
+	answer = hp_ask(&ask);
+	if (answer != HP_RETRY)
+		return answer == HP_LOCAL ? fd : (long)answer;
+	second.flags = ask.value[0];
+	fd = native_open(AT_FDCWD, private, &second, false);
+	if (fd >= 0)
+		hp_fd_set((int)fd, HP_FD_FILE + (uint32_t)ask.value[1]);
+	return fd;
+}
+
 static long open_at(int dirfd, const char *path, struct hp_open_how *how, bool extended)
 {
 	struct hp_open_how first = *how;
@@ -92,10 +124,8 @@ static long open_at(int dirfd, const char *path, struct hp_open_how *how, bool e
 	const char *exe;
 	long fd;
 
-	if ((how->flags & (HP_O_TMPFILE_BIT | HP_O_DIRECTORY)) == (HP_O_TMPFILE_BIT | HP_O_DIRECTORY)) {
-		fd = native_open(dirfd, path, how, extended);
-		return fd == -EACCES ? -EOPNOTSUPP : fd;
-	}
+	if ((how->flags & (HP_O_TMPFILE_BIT | HP_O_DIRECTORY)) == (HP_O_TMPFILE_BIT | HP_O_DIRECTORY))
+		return open_nameless(dirfd, path, how, extended);
 	if (how->flags & HP_O_PATH) {
 		fd = native_open(dirfd, path, how, extended);
 		for (int round = 0; (fd == -ENOENT || fd == -EACCES) && round < 4; round++) {

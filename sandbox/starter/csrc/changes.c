@@ -145,6 +145,29 @@ static void apply_made(hp_engine *engine, struct hp_pending *pending, const stru
 	}
 }
 
+/* A nameless file got a name: its inode moves there. */
+static void apply_named(hp_engine *engine, struct hp_pending *pending, const struct hpw_reply *reply, const uint8_t *body,
+			size_t length)
+{
+	struct change *change = pending->context;
+	struct hp_object *object = change->object;
+	int directory = hp_mirror_dirfd(engine, change->parent);
+	struct hp_name *name;
+	char private[64];
+
+	if (reply->error || directory < 0)
+		return;
+	name = hp_tree_add(engine, change->parent, change->last, change->length);
+	snprintf(private, sizeof private, HP_PRIVATE_DIR "/nameless-%llu", (unsigned long long)object->nameless);
+	if (name->object || renameat(engine->root_fd, private + 1, directory, name->text))
+		return;
+	name->unknown = false;
+	object->nameless = 0;
+	object->orphan = false;
+	hp_tree_bind(name, object);
+	apply_parents(engine, body, length, object);
+}
+
 static int where_to(hp_engine *engine, uint64_t base, const char *path, size_t length, int how, struct hp_where *where)
 {
 	int error = hp_resolve(engine, base, path, length, how, where);
@@ -280,12 +303,16 @@ static int64_t link_one(hp_engine *engine, struct hp_slot *slot)
 	change.length = to.last_length;
 	name1 = hp_object_path(from.object);
 	name2 = hp_name_path(to.parent, to.last, to.last_length);
-	if (!name1 && from.object->handle)
+	if (!name1 && from.object->nameless) {
+		pending.apply = apply_named;
+		change.object = from.object;
 		error = hp_wire_call(engine, HP_LANE_WAIT, &pending,
 				     &(struct hp_request){ .head = { .op = HPW_LINKFILE, .handle = from.object->handle,
 								     .len1 = (uint32_t)strlen(name2) },
 							   .string1 = name2 });
-	else if (!name1)
+		if (!error)
+			hp_flush_all_of(engine, from.object);
+	} else if (!name1)
 		error = ENOENT;
 	else
 		error = hp_wire_call(engine, HP_LANE_WAIT, &pending,

@@ -144,6 +144,20 @@ void hp_flush_collect(hp_engine *engine, struct hp_object *object)
 		collect(engine, object, false);
 }
 
+void hp_flush_all_of(hp_engine *engine, struct hp_object *object)
+{
+	uint8_t *buffer = malloc(HP_WRITE_CHUNK);
+	struct stat status;
+
+	if (buffer && object->fd >= 0 && fstat(object->fd, &status) == 0) {
+		object->written = true;
+		object->sent_mtime = status.st_mtim;
+		send_range(engine, object, (struct hp_range){ 0, (uint64_t)status.st_size }, buffer);
+		send_mtime(engine, object, status.st_mtim);
+	}
+	free(buffer);
+}
+
 int hp_flush_object(hp_engine *engine, struct hp_object *object)
 {
 	hp_flush_collect(engine, object);

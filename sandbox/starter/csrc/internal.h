@@ -50,6 +50,7 @@ struct hp_object {
 	bool plain_seen; /* was readable before it had a number: never evict blocks from it */
 	bool opened_writable; /* the mirror's inode may be opened for writing */
 	bool written;    /* data or size changed by the job: home's mtime is to be set */
+	uint64_t nameless; /* made by O_TMPFILE and not linked yet: number of its private name */
 	bool orphan;     /* no name at home either: nothing need travel there any more */
 	uint32_t file;   /* number in channel->files, 0 none */
 	int fd;          /* read-write descriptor of the mirror's inode, -1 none; kept while file != 0 */
@@ -230,10 +231,12 @@ void hp_bundle(hp_engine *, struct hp_object *program);
 void *hp_flusher_main(void *);
 void hp_flush_collect(hp_engine *, struct hp_object *); /* dirty extents onto the bulk lane */
 int hp_flush_object(hp_engine *, struct hp_object *);   /* and wait for home */
+void hp_flush_all_of(hp_engine *, struct hp_object *);   /* every byte, noted or not */
 int hp_flush_everything(hp_engine *);
 
 /* changes.c, opening.c, attributes.c: requests of the shim. Results: HP_RETRY, 0, -errno */
 int64_t hp_do_open(hp_engine *, struct hp_slot *);
+int64_t hp_do_nameless(hp_engine *, struct hp_slot *);
 int64_t hp_do_change(hp_engine *, struct hp_slot *);
 int64_t hp_do_attributes(hp_engine *, struct hp_slot *);
 

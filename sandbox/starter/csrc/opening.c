@@ -1,6 +1,7 @@
 /* open(2): which names and contents must be there before the native call. */
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include "internal.h"
@@ -116,6 +117,77 @@ static int create(hp_engine *engine, struct hp_where *where, int flags, uint32_t
 	}
 	free(path);
 	return -error;
+}
+
+struct nameless {
+	struct hpw_attr attr;
+	bool known;
+};
+
+static void apply_nameless(hp_engine *engine, struct hp_pending *pending, const struct hpw_reply *reply,
+			   const uint8_t *body, size_t length)
+{
+	struct nameless *file = pending->context;
+	const uint8_t *end = body + length;
+	const struct hpw_entry *entry = reply->error || !body ? NULL : hp_wire_entry(&body, end);
+
+	(void)engine;
+	if (!entry)
+		return;
+	file->attr = entry->attr;
+	file->known = true;
+}
+
+/* O_TMPFILE: a file without a name, at home too. What is written to it travels
+ * only when it gets one; until then it lies in the private directory. */
+int64_t hp_do_nameless(hp_engine *engine, struct hp_slot *slot)
+{
+	struct nameless file = { .known = false };
+	struct hp_pending pending = { .apply = apply_nameless, .context = &file };
+	struct hp_where where;
+	int error = hp_resolve(engine, slot->base, (const char *)slot->data, slot->len1, HP_FOLLOW, &where), fd;
+	uint64_t handle = ++engine->next_handle;
+	struct hp_object *object;
+	struct stat status;
+	char private[64], *path;
+
+	if (error)
+		return error == HP_IS_LOCAL ? HP_LOCAL : error;
+	if (where.object->kind != HP_DIR)
+		return -ENOTDIR;
+	path = hp_object_path(where.object);
+	if (!path)
+		return -ENOENT;
+	error = hp_wire_call(engine, HP_LANE_WAIT, &pending,
+			     &(struct hp_request){ .head = { .op = HPW_TMPFILE, .handle = handle, .mode = (uint32_t)slot->arg[1],
+							     .len1 = (uint32_t)strlen(path) },
+						   .string1 = path });
+	free(path);
+	if (error || !file.known)
+		return error ? -error : -EIO;
+	snprintf(private, sizeof private, HP_PRIVATE_DIR "/nameless-%llu", (unsigned long long)handle);
+	fd = openat(engine->root_fd, private + 1, O_CREAT | O_EXCL | O_RDWR | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0 || fstat(fd, &status))
+		return -errno;
+	object = hp_object_new(engine, HP_FILE_KIND);
+	object->attr = file.attr;
+	object->inode = status.st_ino;
+	object->content = HP_CONTENT_WHOLE;
+	object->handle = handle;
+	object->handle_writable = object->opened_writable = object->orphan = true;
+	object->nameless = handle;
+	object->fd = fd;
+	hp_mirror_set_times(engine, object, fd);
+	hp_object_index(engine, object);
+	error = make_writable(engine, object);
+	close(fd);
+	if (error)
+		return error;
+	slot->value[0] = (uint64_t)(slot->arg[0] & ~O_TMPFILE);
+	slot->value[1] = object->file;
+	slot->reply_len = (uint32_t)strlen(private) + 1;
+	memcpy(slot->data, private, slot->reply_len);
+	return HP_RETRY;
 }
 
 int64_t hp_do_open(hp_engine *engine, struct hp_slot *slot)

@@ -91,6 +91,8 @@ int64_t hp_engine_answer(hp_engine *engine, struct hp_slot *slot)
 		return make_usable(engine, slot);
 	case HP_REQ_OPEN:
 		return hp_do_open(engine, slot);
+	case HP_REQ_TMPFILE:
+		return hp_do_nameless(engine, slot);
 	case HP_REQ_EXEC:
 		return have_program(engine, slot);
 	case HP_REQ_ROOM: {
