@@ -13,6 +13,7 @@ import os
 import resource
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -356,6 +357,16 @@ def test_attacks_from_a_static_program_fail(jail: Jail, inside: int) -> None:
     found = dict(line.split() for line in outcome.stdout.splitlines())
     assert {name: found.get(name) for name in expected if found.get(name) != expected[name]} == {}
     assert outcome.ended == (0, 0)
+
+
+def test_the_hosts_network_does_not_lead_to_its_abstract_sockets(jail: Jail, token: str) -> None:
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(f"\0{token}")
+        server.listen()
+        outcome = jail.run("probe", "abstract", token, network="host")
+        if not outcome.first("Protections")["by_name"]["landlock"]["granted"]:
+            pytest.skip("no Landlock scopes here")
+        assert outcome.stdout == "connect EPERM\nown ok\n"
 
 
 IN_A_CONTAINER = """

@@ -9,6 +9,7 @@
 #include <linux/netlink.h>
 #include <sched.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +26,7 @@
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/uio.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -224,6 +226,22 @@ static void share(size_t megabytes, int processes)
 	_exit(0);
 }
 
+/* An abstract socket of the machine, reachable over its network namespace. */
+static void abstract(const char *name)
+{
+	struct sockaddr_un at = { .sun_family = AF_UNIX };
+	strncpy(at.sun_path + 1, name, sizeof at.sun_path - 2);
+	socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + strlen(name));
+	say("connect", connect(socket(AF_UNIX, SOCK_STREAM, 0), (struct sockaddr *)&at, size));
+	at.sun_path[1] ^= 1;
+	int server = socket(AF_UNIX, SOCK_STREAM, 0);
+	say("own", bind(server, (struct sockaddr *)&at, size) || listen(server, 1) ||
+				   connect(socket(AF_UNIX, SOCK_STREAM, 0), (struct sockaddr *)&at, size) ?
+			   -1 :
+			   0);
+	exit(0);
+}
+
 int main(int argc, char **argv)
 {
 	char name[32] = "";
@@ -233,6 +251,8 @@ int main(int argc, char **argv)
 	}
 	if (argc > 1 && !strcmp(argv[1], "bomb"))
 		bomb();
+	if (argc > 2 && !strcmp(argv[1], "abstract"))
+		abstract(argv[2]);
 	if (argc > 3 && !strcmp(argv[1], "share"))
 		share(strtoul(argv[2], NULL, 10), atoi(argv[3]));
 	setvbuf(stdout, NULL, _IOLBF, 0);
