@@ -108,7 +108,7 @@ class JobRun:
             limits=[jail.Limit(limit.resource, limit.soft, limit.hard) for limit in job.limits],
             network=network,
             terminal=None if size is None else jail.WindowSize(size.rows, size.columns),
-            islands=islands(job),
+            islands=island_roots(job),
             memory_bytes=min(bounds, default=None),
             max_processes=order.max_processes or None,
         )
@@ -264,6 +264,15 @@ def islands(job: JobDescription) -> list[bytes]:
     wanted = [job.directory, os.path.dirname(job.program)]
     wanted += [sharing.path for sharing in job.sharing if sharing.mode != "hide"]
     return sorted({path for path in wanted if path.startswith(tuple(place + b"/" for place in LOCAL_PLACES))})
+
+
+def island_roots(job: JobDescription) -> list[bytes]:
+    """The first directory of each island: what the job must not be able to rename."""
+    roots = set()
+    for path in islands(job):
+        place = next(place for place in LOCAL_PLACES if path.startswith(place + b"/"))
+        roots.add(place + b"/" + path[len(place) + 1 :].split(b"/", 1)[0])
+    return sorted(roots)
 
 
 def _granted(protection: jail.Protection) -> str:
