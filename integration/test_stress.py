@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 
 import pytest
@@ -39,7 +40,6 @@ STRESSORS = (
     "lockofd",
     "mknod",
     "mmap",
-    "mmapfork",
     "msync",
     "open",
     "readahead",
@@ -62,11 +62,13 @@ def test_a_stressor_finds_nothing_wrong(stressor: str, pool: StrictPool) -> None
         pytest.skip("stress-ng is not installed: .ci/packages installs it")
     argv = ["stress-ng", f"--{stressor}", "2", "--timeout", "1s", "--verify", "--temp-path", "."]
     # Bounds on bytes: some fill what they can.
-    for name in ("hdd", "iomix", "fallocate", "mmap", "copy-file", "revio", "seek", "readahead"):
+    for name in ("hdd", "iomix", "fallocate", "mmap", "revio", "readahead"):
         if stressor == name:
             argv += [f"--{name}-bytes", "16M"]
     pool.home.fresh_work()
     expected = pool.home.run(argv, pool.home.work, timeout_s=60)
+    assert expected.code == 0, expected
+    expected_left = len(os.listdir(pool.home.outside(pool.home.work)))
     pool.home.fresh_work()
     got = pool.home.job(*argv, timeout_s=100)
     lines = got.stderr.decode().splitlines() + got.stdout.decode().splitlines()
@@ -74,5 +76,5 @@ def test_a_stressor_finds_nothing_wrong(stressor: str, pool: StrictPool) -> None
     known = known_differences("stress-ng", stressor)
     assert [line for line in failures if not any(part in line for part in known)] == []
     assert got.code == expected.code or known, got
-    left = sorted(path.name for path in pool.home.outside(pool.home.work).iterdir())
-    assert left == [], "stress-ng cleans up after itself"
+    left = os.listdir(pool.home.outside(pool.home.work))
+    assert len(left) <= expected_left, left

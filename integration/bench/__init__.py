@@ -1,0 +1,1 @@
+"""Native, hpool, peers in one run; ratios; makes the table in README."""
