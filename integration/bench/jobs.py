@@ -24,7 +24,7 @@ from integration.pool import PersonalPool, RoomHome
 
 HERE: Final = Path(__file__).parent
 README: Final = HERE.parent.parent / "README.md"
-IMPORTS: Final = "import asyncio, email.message, http.client, json, multiprocessing, sqlite3, ssl, unittest, xml.dom.minidom"
+IMPORTS: Final = "import asyncio, email.message, http.client, json, multiprocessing, sqlite3, ssl, unittest"
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ def measure(
 
 def hits(home: RoomHome) -> list[str]:
     """The microbenchmark natively and as a job, side by side."""
-    lay_out(home, home.work, lambda place: fixture.lay_out(place))
+    lay_out(home, home.work, fixture.lay_out)
     program = home.outside(f"{home.work}/hits")
     subprocess.run(["gcc", "-O2", str(HERE / "hits.c"), "-o", str(program)], check=True)
     home.own(home.work)

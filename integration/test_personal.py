@@ -1,0 +1,126 @@
+"""The personal pool: there when it is needed, used again, gone when it is idle. And hpool's small commands."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+
+from integration.pool import HPOOL, PersonalPool
+from integration.rooms import wait_until
+
+pytestmark = [pytest.mark.slow, pytest.mark.root]
+ROLES = ("hpool.matchmaker.daemon", "hpool.shadow.agent.daemon", "hpool.sandbox.daemon")
+
+
+@pytest.fixture
+def fresh() -> Iterator[PersonalPool]:
+    if os.geteuid() != 0:
+        pytest.skip("needs root")
+    with PersonalPool() as pool:
+        yield pool
+
+
+def roles(pool: PersonalPool) -> dict[str, list[int]]:
+    found: dict[str, list[int]] = {role: [] for role in ROLES}
+    for pid, line in pool.room.processes():
+        for role in ROLES:
+            if role in line:
+                found[role].append(pid)
+    return found
+
+
+def test_the_first_run_starts_every_role_and_the_next_uses_them(fresh: PersonalPool) -> None:
+    assert roles(fresh) == {role: [] for role in ROLES}
+    first = fresh.home.job("/bin/echo", "one")
+    assert (first.code, first.stdout, first.stderr) == (0, b"one\n", b"")
+    started = roles(fresh)
+    assert [len(pids) for pids in started.values()] == [1, 1, 1]
+    assert len({pid for pids in started.values() for pid in pids}) == 3
+    second = fresh.home.job("/bin/echo", "two")
+    assert (second.code, second.stdout) == (0, b"two\n")
+    assert roles(fresh) == started
+    assert second.seconds < first.seconds
+
+
+def test_two_first_runs_at_once_share_one_pool(fresh: PersonalPool) -> None:
+    commands = [fresh.home.popen(fresh.home.hpool(["/bin/echo", str(n)]), fresh.home.work) for n in range(4)]
+    for number, command in enumerate(commands):
+        out, err = command.communicate(timeout=60)
+        assert (command.returncode, out, err) == (0, b"%d\n" % number, b"")
+    assert [len(pids) for pids in roles(fresh).values()] == [1, 1, 1]
+
+
+def test_an_idle_pool_goes_away_and_leaves_nothing(fresh: PersonalPool) -> None:
+    env = fresh.home.env | {"HPOOL_IDLE_EXIT_S": "1"}
+    assert fresh.home.job("/bin/true", env=env).code == 0
+    wait_until(lambda: not list(fresh.room.processes()), "an idle pool to end", 30)
+    found = subprocess.run(
+        ["find", *(str(fresh.room.outside(place)) for place in ("/tmp", "/var/tmp")), "-mindepth", "1"],
+        capture_output=True,
+        text=True,
+    )
+    assert found.stdout == ""
+    assert fresh.home.job("/bin/true").code == 0
+
+
+def test_pool_stop_ends_everything(fresh: PersonalPool) -> None:
+    assert fresh.home.job("/bin/true").code == 0
+    assert fresh.home.run([HPOOL, "pool", "status"]).code == 0
+    assert fresh.home.run([HPOOL, "pool", "stop"]).code == 0
+    wait_until(lambda: not list(fresh.room.processes()), "the end of the pool", 15)
+
+
+def test_a_role_that_died_is_started_again(fresh: PersonalPool) -> None:
+    assert fresh.home.job("/bin/true").code == 0
+    for pids in roles(fresh).values():
+        for pid in pids:
+            os.kill(pid, 9)
+        ended = fresh.home.job("/bin/echo", "well", timeout_s=60)
+        assert (ended.code, ended.stdout) == (0, b"well\n")
+
+
+def test_many_jobs_at_once(personal: PersonalPool) -> None:
+    work = personal.home.fresh_work()
+    script = "echo $0 > out$0; cat out$0"
+    jobs = [
+        personal.home.popen(personal.home.hpool(["/bin/sh", "-c", script, str(n)]), personal.home.work)
+        for n in range(12)
+    ]
+    for number, job in enumerate(jobs):
+        out, err = job.communicate(timeout=100)
+        assert (job.returncode, out) == (0, b"%d\n" % number), err
+    assert sorted(path.name for path in work.iterdir()) == sorted(f"out{n}" for n in range(12))
+
+
+def test_doctor_says_what_the_machine_offers(personal: PersonalPool) -> None:
+    ended = personal.home.run([HPOOL, "doctor"])
+    assert ended.code == 0, ended
+    for words in (b"kernel", b"user namespace", b"dispatch"):
+        assert words in ended.stdout.lower()
+
+
+def test_inspect_says_how_a_program_would_be_run(personal: PersonalPool) -> None:
+    for program in ("/bin/sh", "/usr/bin/python3", "/usr/bin/ldd"):
+        ended = personal.home.run([HPOOL, "inspect", program])
+        assert ended.code == 0, ended
+        assert len(ended.stdout.splitlines()) >= 3
+    assert personal.home.run([HPOOL, "inspect", "/absent"]).code == 127
+
+
+def test_syscalls_prints_the_table(personal: PersonalPool) -> None:
+    plain = personal.home.run([HPOOL, "syscalls"])
+    assert plain.code == 0 and b"openat2" in plain.stdout
+    rows = json.loads(personal.home.run([HPOOL, "syscalls", "--json"]).stdout)
+    assert len(rows) > 350
+    assert {"openat", "execve", "io_uring_setup"} <= {row["name"] for row in rows}
+
+
+def test_explain_knows_every_code_it_prints(personal: PersonalPool) -> None:
+    ended = personal.home.job("./absent")
+    code = ended.stderr.decode().rsplit("[", 1)[1].rstrip("]\n")
+    explained = personal.home.run([HPOOL, "explain", code])
+    assert (explained.code, code in explained.stdout.decode()) == (0, True)
