@@ -17,7 +17,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from integration import fixture
 from integration.manifest import Program
 
 RECENT_S = 3600.0  # a younger mtime came from a clock, an older one was set on purpose
@@ -163,7 +162,7 @@ def run_both(home: Home, program: Program, programs_dir: str, directory: str) ->
     argv, env = program.argv(programs_dir), home.env | dict(program.env)
 
     def once(command: list[str]) -> tuple[Ended, dict[bytes, Leaf]]:
-        lay_out(home, directory, lambda place: fixture.lay_out(place, program.extras))
+        lay_out(home, directory, program.fill)
         ended = home.run(command, directory, env=env, stdin=program.stdin, timeout_s=program.timeout_s)
         return ended, snapshot(home.outside(directory))
 

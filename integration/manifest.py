@@ -7,16 +7,21 @@ others: running them (judge.py).
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import shutil
 import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from integration import fixture
+
 PROGRAMS_DIR: Final = Path(__file__).parent / "programs"
-PYTHON: Final = "/usr/bin/python3"  # a real interpreter binary; elsewhere `python3` may be a wrapper
+# A real interpreter binary; `python3` may be a wrapper.
+PYTHON: Final = "/usr/bin/python3" if os.path.exists("/usr/bin/python3") else os.path.realpath(sys.executable)
 HELPERS: Final = ("say.py",)
 DIRECTIVE: Final = re.compile(r"^(?: \*|#|)\s*(args|stdin|env|prepare|link|timeout):(.*)$", re.MULTILINE)
 FIRST_COMMENT: Final = re.compile(r'/\*.*?\*/|""".*?"""|(?:^#.*\n)+', re.DOTALL | re.MULTILINE)
@@ -38,6 +43,10 @@ class Program:
     @property
     def name(self) -> str:
         return self.source.stem
+
+    def fill(self, directory: Path) -> None:
+        """Lays out what the program finds."""
+        fixture.lay_out(directory, self.extras)
 
     def argv(self, directory: str) -> list[str]:
         """How it is started when the built programs are in `directory`."""

@@ -8,7 +8,7 @@ compared. Everything that is started here ends with `close`.
 
 from __future__ import annotations
 
-import itertools
+import fcntl
 import os
 import signal
 import subprocess
@@ -31,12 +31,25 @@ ROLE_WORDS: Final = {
     "agent": ("hpool.shadow.agent.daemon", "hpool agent"),
     "sandbox": ("hpool.sandbox.daemon", "hpool sandbox"),
 }
-_made = itertools.count(1)
+LOCKS: Final = "/var/lock/hpool-test-{}"
 
 
-def _next_number() -> int:
-    """Tells pools of one test run, and of several at once, apart."""
-    return (os.getpid() * 7 + next(_made)) % 250
+class Number:
+    """Tells pools apart, also those of several test runs at once: users and networks follow from it."""
+
+    def __init__(self) -> None:
+        for self.value in range(1, 250):
+            self._fd = os.open(LOCKS.format(self.value), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            except BlockingIOError:
+                os.close(self._fd)
+        raise RuntimeError("250 pools at once?")
+
+    def release(self) -> None:
+        os.unlink(LOCKS.format(self.value))
+        os.close(self._fd)
 
 
 class RoomHome:
@@ -131,8 +144,9 @@ class PersonalPool:
     """`hpool run` with nothing configured: all roles in one room, started by the command itself."""
 
     def __init__(self, *, uid: int | None = None) -> None:
-        self.number = _next_number()
-        self.room = Room(SUBMITTER, uid=FIRST_UID + 2 * self.number if uid is None else uid, bare=False)
+        self._number = Number()
+        uid = FIRST_UID + 2 * self._number.value if uid is None else uid
+        self.room = Room(SUBMITTER, uid=uid, bare=False)
         self.room.check("ip", "link", "set", "lo", "up")
         self.home = RoomHome(self.room)
         self.home.fresh_work()
@@ -145,6 +159,7 @@ class PersonalPool:
 
     def close(self) -> None:
         self.room.close()
+        self._number.release()
 
 
 class StrictPool:
@@ -157,7 +172,8 @@ class StrictPool:
     def __init__(
         self, *, home_bytes: int = 4 << 30, machine_options: tuple[str, ...] = (), slots: int = 2
     ) -> None:
-        self.number = _next_number()
+        self._number = Number()
+        self.number = self._number.value
         uid = FIRST_UID + 2 * self.number
         self.logs = tempfile.TemporaryDirectory(prefix="hpool-pool-")
         self.room = Room(SUBMITTER, uid=uid, bare=False, home_bytes=home_bytes)
@@ -244,3 +260,4 @@ class StrictPool:
         self.room.close()
         self.machine.close()
         self.logs.cleanup()
+        self._number.release()

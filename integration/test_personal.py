@@ -1,4 +1,4 @@
-"""The personal pool: there when it is needed, used again, gone when it is idle. And hpool's small commands."""
+"""The personal pool: there when it is needed, used again, gone when it is idle. And the small commands."""
 
 from __future__ import annotations
 

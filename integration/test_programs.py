@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from integration import fixture, judge
+from integration import judge
 from integration.known import known_differences
 from integration.manifest import Program, all_programs
 from integration.pool import StrictPool
@@ -35,12 +35,15 @@ def test_a_job_cannot_tell_it_is_away(program: Program, pool: StrictPool) -> Non
 
 @pytest.mark.slow
 @pytest.mark.root
-@pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: program.name)
-def test_the_judge_says_the_same_twice(program: Program, pool: StrictPool) -> None:
-    runs = []
-    for _ in range(2):
-        judge.lay_out(pool.home, pool.home.work, lambda place: fixture.lay_out(place, program.extras))
-        argv, env = program.argv(programs_dir(pool)), pool.home.env | dict(program.env)
-        ended = pool.home.run(argv, pool.home.work, env=env, stdin=program.stdin, timeout_s=program.timeout_s)
-        runs.append((ended, judge.snapshot(pool.home.outside(pool.home.work))))
-    assert judge.differences(runs[0][0], runs[1][0], runs[0][1], runs[1][1]) == []
+def test_the_judge_says_the_same_twice(pool: StrictPool) -> None:
+    for program in PROGRAMS:
+        runs = []
+        for _ in range(2):
+            judge.lay_out(pool.home, pool.home.work, program.fill)
+            argv, env = program.argv(programs_dir(pool)), pool.home.env | dict(program.env)
+            ended = pool.home.run(
+                argv, pool.home.work, env=env, stdin=program.stdin, timeout_s=program.timeout_s
+            )
+            runs.append((ended, judge.snapshot(pool.home.outside(pool.home.work))))
+        (first, tree), (second, other_tree) = runs
+        assert judge.differences(first, second, tree, other_tree) == [], program.name
