@@ -137,26 +137,30 @@ int hp_reopen(hp_home *home, int fd, int flags)
 }
 
 /* A procfs, wherever it is mounted, would show this process itself: its environment,
- * its memory. The answer for a device number is remembered, in one word: (dev, answer). */
-bool hp_home_is_proc(hp_home *home, int fd, const char *name, uint64_t dev)
+ * its memory. An autofs wants to be told that somebody is coming. The answer for a
+ * device number is remembered, in one word: (dev, answer). */
+enum hp_device hp_home_device(hp_home *home, int fd, const char *name, uint64_t dev)
 {
 	_Atomic uint64_t *known = &home->devices[dev * 31 % HP_DEVICES];
 	uint64_t answer = *known;
+	enum hp_device device = HP_DEVICE_PLAIN;
 	struct statfs fs;
 	int opened = fd;
-	bool is_proc;
 
-	if (answer >> 1 == dev)
-		return answer & 1;
+	if (answer >> 2 == dev)
+		return (enum hp_device)(answer & 3);
 	if (name[0] != 0)
 		opened = openat(fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	if (opened < 0)
-		return true; /* it is gone, most likely; in doubt it is not shown */
-	is_proc = fstatfs(opened, &fs) != 0 || fs.f_type == PROC_SUPER_MAGIC;
+		return HP_DEVICE_PROC; /* it is gone, most likely; in doubt it is not shown */
+	if (fstatfs(opened, &fs) != 0 || fs.f_type == PROC_SUPER_MAGIC)
+		device = HP_DEVICE_PROC;
+	else if (fs.f_type == AUTOFS_SUPER_MAGIC)
+		device = HP_DEVICE_AUTOFS;
 	if (opened != fd)
 		close(opened);
-	*known = dev << 1 | is_proc;
-	return is_proc;
+	*known = dev << 2 | device;
+	return device;
 }
 
 int hp_lane_open(hp_lane *lane, const char *path, struct hpw_attr *attr)

@@ -16,6 +16,7 @@
 #define HP_LINKS_MAX 40u
 #define HP_RECORD_MAX ((1u << 20) - 4096u) /* replies longer than this are split */
 #define HP_INLINE_MAX (512u << 10)         /* content sent along with an entry */
+#define HP_RESOLVE_MAX (64u << 20)        /* reply bytes of one RESOLVE: very deep paths */
 #define HP_PIECE_MAX (4u << 20)            /* reply bytes after which a run pauses */
 
 /* ---- policy.c ---- */
@@ -38,6 +39,9 @@ struct hp_policy {
 	uint32_t fallback;
 	_Atomic uint64_t secret_mask; /* bit ino % 64: a quick no */
 	_Atomic int64_t refreshed_ms;
+	pthread_mutex_t refreshing; /* guards the next two */
+	unsigned next;
+	uint64_t round_mask;
 };
 
 int hp_policy_init(struct hp_policy *, const struct hp_home_policy *);
@@ -151,10 +155,11 @@ struct hp_home {
 	struct hp_replay replay;
 	_Atomic uint64_t generation; /* grows with every change of names or attributes */
 	_Atomic uint64_t requests, replayed, refused;
-	_Atomic uint64_t devices[HP_DEVICES]; /* which are a procfs: hp_home_is_proc */
+	_Atomic uint64_t devices[HP_DEVICES]; /* what is known of them: hp_home_device */
 };
 
-bool hp_home_is_proc(hp_home *, int fd, const char *name, uint64_t dev);
+enum hp_device { HP_DEVICE_PLAIN, HP_DEVICE_PROC, HP_DEVICE_AUTOFS };
+enum hp_device hp_home_device(hp_home *, int fd, const char *name, uint64_t dev);
 int hp_reopen(hp_home *, int fd, int flags); /* by the handle that was checked: descriptor or -errno */
 
 /* ---- reply.c ---- */

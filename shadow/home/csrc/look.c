@@ -34,9 +34,12 @@ int hp_read_link(int fd, const char *name, char **bytes, size_t *room, size_t *l
 	}
 }
 
-static int open_path(hp_lane *lane, int dir_fd, const char *name)
+static int open_path(hp_lane *lane, int dir_fd, const char *name, int flags)
 {
-	const struct open_how how = { .flags = O_PATH | O_NOFOLLOW | O_CLOEXEC, .resolve = RESOLVE_NO_MAGICLINKS };
+	const struct open_how how = {
+		.flags = O_PATH | O_NOFOLLOW | O_CLOEXEC | (unsigned)flags,
+		.resolve = RESOLVE_NO_MAGICLINKS,
+	};
 
 	for (;;) {
 		long fd = syscall(SYS_openat2, dir_fd, name, &how, sizeof(how));
@@ -57,7 +60,7 @@ static uint32_t share_of(hp_lane *lane, uint32_t inherited, size_t length, int f
 {
 	hp_home *home = lane->home;
 
-	if (hp_home_is_proc(home, fd, name, attr->dev))
+	if (hp_home_device(home, fd, name, attr->dev) == HP_DEVICE_PROC)
 		return HP_SHARE_HIDE;
 	if (hp_policy_is_secret(&home->policy, attr->dev, attr->ino) &&
 	    !hp_policy_is_rule(&home->policy, lane->walk.path, length))
@@ -88,6 +91,27 @@ int hp_walk_check_veil(hp_lane *lane, size_t length)
 	return is_veiled(lane, hp_walk_top(&lane->walk), length) ? refuse_top(lane) : 0;
 }
 
+/* An O_PATH handle and its attributes. A directory that autofs keeps free for a mount
+ * is mounted on when it is opened as a directory. */
+static int open_step(hp_lane *lane, int dir_fd, const char *name, struct hp_step *step)
+{
+	for (int flags = 0;; flags = O_DIRECTORY) {
+		int error;
+
+		step->fd = open_path(lane, dir_fd, name, flags);
+		if (step->fd < 0)
+			return -step->fd;
+		error = hp_attr_read(lane->home, step->fd, "", &step->attr);
+		if (error == 0 && (flags != 0 || !S_ISDIR(step->attr.mode) ||
+				   hp_home_device(lane->home, step->fd, "", step->attr.dev) != HP_DEVICE_AUTOFS))
+			return 0;
+		close(step->fd);
+		step->fd = -1;
+		if (error != 0)
+			return error;
+	}
+}
+
 int hp_walk_step(hp_lane *lane, const char *name, size_t length, bool want_handle, struct hp_step *step)
 {
 	struct hp_frame *dir = hp_walk_top(&lane->walk);
@@ -97,19 +121,14 @@ int hp_walk_step(hp_lane *lane, const char *name, size_t length, bool want_handl
 	if (is_veiled(lane, dir, length))
 		return refuse_top(lane);
 	if (want_handle) {
-		fd = open_path(lane, dir->fd, name);
-		if (fd < 0)
-			return -fd;
-		step->fd = fd;
+		error = open_step(lane, dir->fd, name, step);
+		fd = step->fd;
 		name = "";
+	} else {
+		error = hp_attr_read(lane->home, fd, name, &step->attr);
 	}
-	error = hp_attr_read(lane->home, fd, name, &step->attr);
-	if (error != 0) {
-		if (step->fd >= 0)
-			close(step->fd);
-		step->fd = -1;
+	if (error != 0)
 		return error;
-	}
 	step->share = share_of(lane, dir->share, length, fd, name, &step->attr);
 	hp_attr_limit(lane->home, fd, name, step->share, &step->attr);
 	return 0;

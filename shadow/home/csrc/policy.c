@@ -8,7 +8,8 @@
 #include <sys/sysmacros.h>
 #include <time.h>
 
-#define REFRESH_MS 1000
+#define REFRESH_MS 1000 /* all rules once within this time */
+#define REFRESH_STEP_MS 8
 
 static int64_t now_ms(void)
 {
@@ -82,6 +83,7 @@ int hp_policy_init(struct hp_policy *policy, const struct hp_home_policy *given)
 		}
 	}
 	policy->refreshed_ms = INT64_MIN / 2;
+	pthread_mutex_init(&policy->refreshing, NULL);
 	return 0;
 }
 
@@ -108,25 +110,42 @@ static uint64_t learn_secret(struct hp_secret *secret, const char *path, int fla
 	return 1ull << (stx.stx_ino % 64);
 }
 
-/* Two lanes may do this at once: each field is written whole, and the mask is
- * only widened until both have ended. */
+static uint64_t learn_rule(struct hp_policy *policy, unsigned number)
+{
+	const struct hp_rule *rule = &policy->rules[number];
+	uint64_t mask;
+
+	if (rule->share != HP_SHARE_HIDE || rule->length == 0)
+		return 0;
+	mask = learn_secret(&policy->secrets[2 * number], rule->path, AT_SYMLINK_NOFOLLOW);
+	mask |= learn_secret(&policy->secrets[2 * number + 1], rule->path, 0);
+	return mask;
+}
+
+/* A few rules at a time, as many as the time since then asks for: nobody waits for
+ * hundreds of lookups. The mask only grows during a round; the next one begins with
+ * what the last one found. One lane at a time does this, the other goes on. */
 void hp_policy_refresh(struct hp_policy *policy)
 {
-	int64_t now = now_ms(), last = policy->refreshed_ms;
-	uint64_t mask = 0;
+	int64_t now = now_ms(), passed = now - policy->refreshed_ms;
+	unsigned exact = policy->count - policy->patterns, many;
 
-	if (now - last < REFRESH_MS || !atomic_compare_exchange_strong(&policy->refreshed_ms, &last, now))
+	if (passed < REFRESH_STEP_MS || exact == 0 || pthread_mutex_trylock(&policy->refreshing) != 0)
 		return;
-	for (unsigned i = 0; i < policy->count; i++) {
-		const struct hp_rule *rule = &policy->rules[i];
+	policy->refreshed_ms = now;
+	many = passed >= REFRESH_MS ? exact : (unsigned)((uint64_t)exact * (uint64_t)passed / REFRESH_MS) + 1;
+	while (many-- > 0) {
+		uint64_t mask = learn_rule(policy, policy->patterns + policy->next);
 
-		if (rule->share != HP_SHARE_HIDE || rule->pattern != NULL || rule->length == 0)
-			continue;
-		mask |= learn_secret(&policy->secrets[2 * i], rule->path, AT_SYMLINK_NOFOLLOW);
-		mask |= learn_secret(&policy->secrets[2 * i + 1], rule->path, 0);
+		policy->round_mask |= mask;
 		atomic_fetch_or(&policy->secret_mask, mask);
+		if (++policy->next == exact) {
+			policy->secret_mask = policy->round_mask;
+			policy->round_mask = 0;
+			policy->next = 0;
+		}
 	}
-	policy->secret_mask = mask;
+	pthread_mutex_unlock(&policy->refreshing);
 }
 
 bool hp_policy_is_secret(const struct hp_policy *policy, uint64_t dev, uint64_t ino)

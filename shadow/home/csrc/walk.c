@@ -215,6 +215,8 @@ static int walk_component(hp_lane *lane, struct way *way, struct hp_found *found
 
 static int walk_on(hp_lane *lane, struct way *way, struct hp_found *found)
 {
+	size_t began = lane->reply.used;
+
 	while (!way->stop) {
 		bool is_dots;
 		int error;
@@ -222,6 +224,8 @@ static int walk_on(hp_lane *lane, struct way *way, struct hp_found *found)
 		emit_frames(lane, way->flags);
 		if (lane->reply.failed)
 			return ENOMEM;
+		if (lane->reply.used - began > HP_RESOLVE_MAX)
+			return ENAMETOOLONG;
 		way->rest += strspn(way->rest, "/");
 		if (*way->rest == 0) {
 			if (way->flags & HP_WALK_PARENT)
