@@ -16,6 +16,7 @@ from typing import Final, Literal
 from hpool.interpose_c import keeper as jail
 from hpool.matchmaker.model.errors import (
     HpoolError,
+    MachineLost,
     ProgramRefused,
     ProgramVanished,
     SandboxFailed,
@@ -142,7 +143,7 @@ class JobRun:
                     case jail.Exited():
                         exited = message
         if exited is None:
-            raise SandboxFailed(self._order.machine, "the job's keeper was killed")
+            raise MachineLost(self._order.machine, "its keeper there was killed")
         wall_ns = time.monotonic_ns() - started_ns
         return self._conclude(exited, wall_ns)
 

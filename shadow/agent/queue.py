@@ -17,7 +17,7 @@ from typing import Final
 
 from hpool.matchmaker.api.values import JobAd
 from hpool.matchmaker.model.clock import Clock
-from hpool.matchmaker.model.errors import NoSuchJob, ShadowLost
+from hpool.matchmaker.model.errors import BadJobId, NoSuchJob, ShadowLost
 from hpool.matchmaker.model.ids import JobId
 from hpool.matchmaker.model.states import JobState
 from hpool.shadow import lifecycle
@@ -94,9 +94,9 @@ class Queue:
         """Checks everything again; a refusal is an ordinary answer."""
         try:
             job = self._jobs[JobId.parse(request.job_id)]
-        except (KeyError, ValueError):
+            ad = self._ads[job.job_id]
+        except (KeyError, BadJobId):
             return ClaimReply(refusal=f"there is no job {request.job_id}")
-        ad = self._ads[job.job_id]
         if (ad.arch, True, True) != (
             request.arch,
             ad.cpus <= request.cpus,

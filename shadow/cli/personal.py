@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import secrets
 import signal
 import subprocess
 import sys
@@ -133,7 +132,7 @@ class Pool:
     def _personal_token(self) -> Path:
         path = self.directory / "pool.token"
         if not path.exists():
-            write_private(path, secrets.token_hex(16))
+            write_private(path, os.urandom(16).hex())
         return path
 
     def _wait(self, started: Mapping[str, subprocess.Popen[bytes]]) -> Contact:
