@@ -1,7 +1,8 @@
 """What the jail costs: milliseconds to start and to end one, nanoseconds a system call.
 
 Plain fork and exec beside it, in the same run. Needs gcc; root or not. No shim and no
-home are involved: a stand-in for the loader executes the program as it is.
+home are involved: a stand-in for the loader executes the program as it is. Speaks the
+keeper's own protocol (interpose_c/KEEPER.md).
 
 Usage: python integration/bench/jail.py [ROUNDS]
 """
@@ -11,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import socket
 import statistics
 import subprocess
 import sys
@@ -19,10 +21,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from hpool.interpose_c.executables import KEEPER
-from hpool.interpose_c.keeper import Exited, Failed, Keeper, KeeperSpec, Started
-
 ROOT = Path(__file__).resolve().parents[2]
+KEEPER = ROOT / "interpose_c/bin/hpool-keeper"
 NOBODY = 65534
 RUNS = 4
 MOUNT_POINT = Path("/mnt")
@@ -71,17 +71,26 @@ def enter(library: ctypes.CDLL, contents: dict[str, bytes]) -> int:
 
 def run_jailed(executable: int, root: int, program: str, stdout: int) -> tuple[float, float, float]:
     """Seconds until it was started, had ended, was gone."""
-    spec = KeeperSpec(exe=f"/{program}".encode(), argv=[program.encode()], environment=[], cwd=b"/")
+    spec = os.memfd_create("spec")
+    os.write(spec, f"exe\0/{program}\0arg\0{program}\0cwd\0/\0".encode())
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    passed = [spec, theirs.fileno(), root]
     start_s = time.perf_counter()
-    started_s = ended_s = start_s
-    with Keeper.launch(spec, root, stdin=0, stdout=stdout, stderr=2, executable=executable) as keeper:
-        while (message := keeper.receive()) is not None:
-            assert not isinstance(message, Failed), message
-            if isinstance(message, Started):
-                started_s = time.perf_counter()
-            elif isinstance(message, Exited):
-                ended_s = time.perf_counter()
-    return started_s - start_s, ended_s - start_s, time.perf_counter() - start_s
+    at_s = {}
+    with subprocess.Popen(
+        [f"/proc/self/fd/{executable}", *map(str, passed)],
+        stdout=stdout,
+        pass_fds=[executable, *passed],
+        env={},
+    ):
+        theirs.close()
+        while datagram := ours.recv(4096):
+            word = datagram.decode().split()[0]
+            assert word != "failed", datagram
+            at_s[word] = time.perf_counter() - start_s
+    ours.close()
+    os.close(spec)
+    return at_s["started"], at_s["exit"], time.perf_counter() - start_s
 
 
 def measured(name: str, seconds: list[float]) -> str:

@@ -1,4 +1,7 @@
-"""Which control group a process is in, from the texts of /proc. Handing over: test_keeper.py."""
+"""Which control group a process is in, from the texts of /proc.
+
+Handing over: keeper/test_what_a_job_cannot.py.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Plays the starter for test_keeper.py: enters its namespaces, fills a mirror, runs one job.
+"""Plays the starter for the tests of the jail: enters its namespaces, fills a mirror, runs one job.
 
-Usage: driver.py CONFIG (JSON; see test_keeper.Jail). The job gets this process's
+Usage: driver.py CONFIG (JSON; see jail.Jail). The job gets this process's
 stdio; what the keeper says goes to the descriptor `report`, a JSON line each.
 """
 
