@@ -52,12 +52,13 @@ check-imports:
 	PYTHONPATH=build/types $(BIN)/lint-imports | sed '1,/^Contracts/d'; exit $${PIPESTATUS[0]}
 
 check-unit:
-	$(BIN)/pytest tests -q -m "not slow"
+	$(BIN)/pytest tests integration -q -m "not slow" -n 2 --dist loadfile
 
+# Whole pools keep two processors busy by themselves: one test at a time.
 test: .venv/tools build
 	.ci/packages
-	$(MAKE) --no-print-directory $(filter-out check-unit,$(CHECKS))
-	$(BIN)/pytest tests integration -m "slow or not slow" $(PYTEST_FLAGS)
+	$(MAKE) --no-print-directory check
+	$(BIN)/pytest tests integration -m slow $(PYTEST_FLAGS)
 
 format: .venv/tools
 	$(BIN)/ruff format
