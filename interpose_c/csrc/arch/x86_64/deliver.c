@@ -27,6 +27,11 @@ static bool within(unsigned long rip, const char *first, const char *last)
 	return rip >= (unsigned long)first && rip <= (unsigned long)last;
 }
 
+static bool between(unsigned long rip, const char *first, const char *end)
+{
+	return rip >= (unsigned long)first && rip < (unsigned long)end;
+}
+
 static bool is(unsigned long rip, const char *label)
 {
 	return rip == (unsigned long)label;
@@ -58,7 +63,7 @@ static const uint64_t *settle(struct hp_thread *thread, struct sigcontext *regs)
 	if (is(rip, hp_entry_any) || is(rip, hp_entry_native) || is(rip, hp_entry_handled)) {
 		regs->rip = hp_site_of(regs->rcx);
 	} else if (within(rip, hp_entry_any, hp_pass) || is(rip, hp_entry_unknown) || within(rip, hp_entry_native, hp_native) ||
-		   is(rip, hp_entry_int80) || within(rip, hp_entry_handled, hp_entry_on_stack - 1) ||
+		   is(rip, hp_entry_int80) || between(rip, hp_entry_handled, hp_entry_on_stack) ||
 		   is(rip, hp_pass_on_app_stack)) {
 		regs->rip = hp_site_of(thread->return_to);
 	} else if (is(rip, hp_pass_done) || is(rip, hp_unknown_done) || is(rip, hp_native_done) || is(rip, hp_int80_done) ||
@@ -96,11 +101,11 @@ static void defer(struct hp_thread *thread, int sig, const struct hp_siginfo *in
 		thread->info[thread->deferred++].signo = sig;
 	}
 	context->uc_sigmask = HP_EVERYTHING & ~(HP_SIG_BIT(SIGSEGV) | HP_SIG_BIT(SIGBUS));
-	if (within(regs->rip, hp_leave, hp_leave_jump - 1))
+	if (between(regs->rip, hp_leave, hp_leave_jump))
 		regs->rip = (unsigned long)hp_leave;
-	else if (within(regs->rip, hp_leave_pass, hp_pass_on_app_stack - 1))
+	else if (between(regs->rip, hp_leave_pass, hp_pass_on_app_stack))
 		regs->rip = (unsigned long)hp_pass_later;
-	else if (within(regs->rip, hp_leave_tail, hp_tail_on_app_stack - 1))
+	else if (between(regs->rip, hp_leave_tail, hp_tail_on_app_stack))
 		regs->rip = (unsigned long)hp_pass_later;
 	else if (within(regs->rip, hp_interruptible_begin, hp_interruptible_syscall))
 		regs->rip = (unsigned long)hp_interruptible_restart;
@@ -148,7 +153,7 @@ unsigned long hp_signal_prepare(int sig, const struct hp_siginfo *info, struct u
 	uint64_t blocked = 0;
 	unsigned long handler;
 
-	if (fault && within(regs->rip, hp_user_begin, hp_user_end - 1)) {
+	if (fault && between(regs->rip, hp_user_begin, hp_user_end)) {
 		regs->rip = (unsigned long)hp_user_fault;
 		return 0;
 	}

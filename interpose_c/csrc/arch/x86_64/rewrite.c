@@ -1,0 +1,345 @@
+/* Rewriting call sites, at their second hit, to a jump into a trampoline.
+ *
+ * A: mov $nr, %eax; syscall    The mov becomes the jump; the syscall stays, so a
+ *                              thread between the two just takes the slow way.
+ * C: syscall; harmless code    The jump covers the syscall and what follows, at
+ *                              least three bytes, which move to the trampoline's tail.
+ *
+ * What makes C right with threads: whether a site may ever become one is decided
+ * at its first hit, once, for good. From then on every slow call of it goes on
+ * in the tail, never behind the syscall, where bytes may change at any moment.
+ * A decision costs nothing when it is not used.
+ *
+ * In doubt a site stays slow: no private file mapping, a branch into the bytes
+ * to be moved, the jump across a cache line while other threads run.
+ */
+#include <linux/fcntl.h>
+#include <linux/mman.h>
+
+#include "hpool/arch.h"
+
+#define SITES 16384u /* a power of two */
+#define PLAIN 1ul    /* goes on behind the syscall, for ever */
+#define LINE 64u
+#define JUMP 5u
+#define BRANCH_REACH 2048ul
+
+static struct site {
+	unsigned long address;
+	unsigned long tail; /* 0 undecided, PLAIN, or where calls go on */
+	uint32_t hits;
+	uint32_t done; /* rewritten, or not to be tried again */
+} sites[SITES];
+static uint32_t rewriting;
+
+void hp_rewrite_after_fork(void)
+{
+	rewriting = 0;
+}
+
+static struct site *find(unsigned long address)
+{
+	unsigned index = (unsigned)((address * 0x9e3779b97f4a7c15ul) >> 50);
+
+	for (unsigned probe = 0; probe < 64; probe++) {
+		struct site *site = &sites[(index + probe) & (SITES - 1)];
+		unsigned long seen = __atomic_load_n(&site->address, __ATOMIC_RELAXED);
+
+		if (seen == 0 && __atomic_compare_exchange_n(&site->address, &seen, address, false, __ATOMIC_SEQ_CST,
+							     __ATOMIC_SEQ_CST))
+			return site;
+		if (seen == address)
+			return site;
+	}
+	return NULL;
+}
+
+/* ---- what may be moved ------------------------------------------------------ */
+
+/* Length of an instruction that means the same elsewhere, 0 if unsure; *last:
+ * nothing runs on behind it. */
+static unsigned movable(const uint8_t *code, bool *last)
+{
+	unsigned rex = (code[0] & 0xf0) == 0x40;
+
+	*last = false;
+	if (code[0] == 0xc3) { /* ret */
+		*last = true;
+		return 1;
+	}
+	if (code[0] == 0x90)
+		return 1;
+	code += rex;
+	if (code[0] == 0x3d) /* cmp $imm32, %rax */
+		return rex + 5;
+	if ((code[0] == 0x85 || code[0] == 0x89 || code[0] == 0x39 || code[0] == 0x31) && code[1] >= 0xc0) /* test, mov, cmp, xor */
+		return rex + 2;
+	if (code[0] == 0x83 && code[1] >= 0xc0) /* cmp, add, ... $imm8 */
+		return rex + 3;
+	if ((code[0] & 0xf8) == 0x58 && code[0] != 0x5c) /* pop */
+		return rex + 1;
+	return 0;
+}
+
+/* Filler behind a ret: int3, or what assemblers align with. */
+static bool is_padding(const uint8_t *code, unsigned count)
+{
+	if (code[0] == 0x66 && (code[1] == 0x66 || code[1] == 0x2e || code[1] == 0x90 || (code[1] == 0x0f && code[2] == 0x1f)))
+		return true;
+	if (code[0] == 0x0f && code[1] == 0x1f)
+		return true;
+	for (unsigned i = 0; i < count; i++)
+		if (code[i] != 0x90 && code[i] != 0xcc)
+			return false;
+	return true;
+}
+
+/* Bytes to move so that the jump fits over the syscall, 0 if that cannot be. */
+static unsigned displaced(const uint8_t *site, const uint8_t *end)
+{
+	unsigned count = 0;
+
+	while (count + 2 < JUMP) {
+		bool last;
+		unsigned length;
+
+		if (site + 2 + count + 12 > end)
+			return 0;
+		length = movable(site + 2 + count, &last);
+		if (length == 0)
+			return 0;
+		count += length;
+		if (last && count + 2 < JUMP)
+			return is_padding(site + 2 + count, JUMP - 2 - count) ? count : 0;
+	}
+	return count;
+}
+
+static bool hits_inside(unsigned long target, unsigned long site)
+{
+	return target > site && target < site + JUMP;
+}
+
+/* Could any code nearby branch into the bytes that change? Looks at every byte
+ * as if an instruction began there, so it errs to the safe side. */
+static bool is_branched_into(const struct hp_text *text, unsigned long site)
+{
+	unsigned long first = site > text->start + BRANCH_REACH ? site - BRANCH_REACH : text->start;
+	unsigned long last = text->end - 6 < site + BRANCH_REACH ? text->end - 6 : site + BRANCH_REACH;
+
+	for (unsigned long at = first; at < last; at++) {
+		const uint8_t *code = (const uint8_t *)at;
+		int32_t far;
+
+		if ((code[0] & 0xf0) == 0x70 || code[0] == 0xeb || (code[0] & 0xfc) == 0xe0) {
+			if (hits_inside(at + 2 + (unsigned long)(long)(int8_t)code[1], site))
+				return true;
+		} else if (code[0] == 0xe9 || code[0] == 0xe8) {
+			memcpy(&far, code + 1, 4);
+			if (hits_inside(at + 5 + (unsigned long)(long)far, site))
+				return true;
+		} else if (code[0] == 0x0f && (code[1] & 0xf0) == 0x80) {
+			memcpy(&far, code + 2, 4);
+			if (hits_inside(at + 6 + (unsigned long)(long)far, site))
+				return true;
+		}
+	}
+	return false;
+}
+
+/* ---- trampolines -------------------------------------------------------------- */
+
+static uint8_t *put(uint8_t *at, const void *bytes, unsigned count)
+{
+	memcpy(at, bytes, count);
+	return at + count;
+}
+
+/* An instruction that ends in a 32-bit distance to `target`. */
+static uint8_t *put_relative(uint8_t *at, const char *opcode, unsigned count, const uint8_t *target)
+{
+	int32_t distance;
+
+	at = put(at, opcode, count);
+	distance = (int32_t)(target - (at + 4));
+	return put(at, &distance, 4);
+}
+
+static uint8_t *put_entry(uint8_t *at, const uint8_t *return_to, enum hp_entry entry)
+{
+	uint8_t *pointer = hp_trampoline_entry(at, entry);
+
+	at = put_relative(at, "\x48\x8d\x0d", 3, return_to); /* lea return_to(%rip), %rcx */
+	return put_relative(at, "\xff\x25", 2, pointer);     /* jmp *pointer(%rip) */
+}
+
+/* 13 bytes of entry, padding to 16, the site, the tail, a jump back. */
+static unsigned long make_tail(const struct hp_text *text, uint8_t *site, unsigned count)
+{
+	uint8_t *trampoline = hp_trampoline_room(text, 24 + count + JUMP), *at;
+
+	if (!trampoline)
+		return PLAIN;
+	put_entry(trampoline, trampoline + 24, HP_ENTER_ANY);
+	put(trampoline + 16, &site, 8);
+	at = put(trampoline + 24, site + 2, count);
+	put_relative(at, "\xe9", 1, site + 2 + count);
+	return (unsigned long)trampoline + 24;
+}
+
+static bool has_number(const uint8_t *site, const struct hp_text *text, unsigned long nr)
+{
+	uint32_t number;
+
+	if ((unsigned long)site < text->start + 6 || site[-5] != 0xb8)
+		return false;
+	/* a prefix would make the mov another instruction */
+	if ((site[-6] & 0xf0) == 0x40 || site[-6] == 0x66 || site[-6] == 0x0f)
+		return false;
+	memcpy(&number, site - 4, 4);
+	return number == nr;
+}
+
+static bool in_one_line(const uint8_t *at)
+{
+	return (unsigned long)at % LINE <= LINE - JUMP;
+}
+
+/* ---- deciding and doing ----------------------------------------------------- */
+
+static unsigned long decide(uint8_t *site, unsigned long nr)
+{
+	struct hp_text text;
+	unsigned count;
+
+	if (!hp_text_find((unsigned long)site, &text))
+		return PLAIN;
+	if (has_number(site, &text, nr) && (in_one_line(site - JUMP) || !in_one_line(site)))
+		return PLAIN;
+	count = displaced(site, (const uint8_t *)text.end);
+	if (count == 0 || is_branched_into(&text, (unsigned long)site))
+		return PLAIN;
+	return make_tail(&text, site, count);
+}
+
+/* Five bytes at once, so that no thread ever sees a part of them. */
+static bool store_at_once(uint8_t *at, const uint8_t *bytes)
+{
+	uint8_t *window = (uint8_t *)((unsigned long)at & ~7ul), old[8], new[8];
+	uint64_t from, to;
+
+	if ((unsigned long)at % 8 + JUMP > 8) {
+		unsigned offset = (unsigned long)at % LINE;
+
+		window = at - (offset < LINE - 8 ? 0 : offset - (LINE - 8));
+	}
+	memcpy(old, window, 8);
+	memcpy(new, old, 8);
+	memcpy(new + (at - window), bytes, JUMP);
+	memcpy(&from, old, 8);
+	memcpy(&to, new, 8);
+	return __sync_bool_compare_and_swap((uint64_t *)window, from, to);
+}
+
+/* Where text may not be made writable (W^X rules), the kernel writes for us. */
+static bool store_through_kernel(uint8_t *at, const uint8_t *bytes)
+{
+	long fd = hp_syscall4(__NR_openat, AT_FDCWD, (long)"/proc/self/mem", O_RDWR | O_CLOEXEC, 0), put_bytes;
+
+	if (fd < 0)
+		return false;
+	put_bytes = hp_syscall4(__NR_pwrite64, fd, (long)bytes, JUMP, (long)at);
+	hp_syscall1(__NR_close, fd);
+	return put_bytes == JUMP;
+}
+
+static bool write_jump(uint8_t *at, const uint8_t *target, const struct hp_text *text)
+{
+	unsigned long first = (unsigned long)at & ~(HP_PAGE - 1), last = ((unsigned long)at + JUMP - 1) & ~(HP_PAGE - 1);
+	long length = (long)(last - first + HP_PAGE);
+	bool alone = hp_alone(), done = false;
+	uint8_t jump[JUMP];
+	int32_t distance;
+
+	if (!in_one_line(at) && !alone)
+		return false;
+	distance = (int32_t)(target - (at + JUMP));
+	jump[0] = 0xe9;
+	memcpy(jump + 1, &distance, 4);
+	if (hp_syscall3(__NR_mprotect, (long)first, length, PROT_READ | PROT_WRITE | PROT_EXEC))
+		return alone && store_through_kernel(at, jump);
+	if (in_one_line(at)) {
+		done = store_at_once(at, jump);
+	} else {
+		memcpy(at, jump, JUMP);
+		done = true;
+	}
+	hp_syscall3(__NR_mprotect, (long)first, length, text->protection);
+	return done;
+}
+
+static void rewrite(struct site *entry, unsigned long nr)
+{
+	uint8_t *site = (uint8_t *)entry->address, *trampoline;
+	struct hp_text text;
+
+	if (!hp_text_find(entry->address, &text) || site[0] != 0x0f || site[1] != 0x05) {
+		entry->done = 1;
+		return;
+	}
+	if (entry->tail != PLAIN) {
+		entry->done = write_jump(site, (const uint8_t *)entry->tail - 24, &text) || !in_one_line(site);
+		return;
+	}
+	if (!has_number(site, &text, nr) || (!in_one_line(site - JUMP) && !hp_alone())) {
+		entry->done = 1;
+		return;
+	}
+	entry->done = 1;
+	trampoline = hp_trampoline_room(&text, JUMP + 13);
+	if (!trampoline)
+		return;
+	put(trampoline, site - JUMP, JUMP); /* the mov itself */
+	put_entry(trampoline + JUMP, site + 2,
+		  nr >= hp_handler_count ? HP_ENTER_ANY : hp_handlers[nr] ? HP_ENTER_HANDLED : HP_ENTER_NATIVE);
+	write_jump(site - JUMP, trampoline, &text);
+}
+
+/* Is what stands behind the syscall still what the tail does? Else other code was mapped here since. */
+static bool tail_holds(const uint8_t *site, unsigned long tail)
+{
+	const uint8_t *moved = (const uint8_t *)tail;
+	unsigned count = displaced(site, site + 64);
+
+	if (site[0] != 0x0f || site[1] != 0x05)
+		return true; /* rewritten by another thread just now */
+	return count != 0 && !memcmp(site + 2, moved, count);
+}
+
+unsigned long hp_site_hit(unsigned long address, unsigned long nr)
+{
+	struct site *site = find(address);
+	unsigned long tail;
+
+	if (!site)
+		return address + 2;
+	tail = __atomic_load_n(&site->tail, __ATOMIC_ACQUIRE);
+	if (tail == 0) {
+		unsigned long decision = PLAIN;
+		bool locked = hp_lock_try(&rewriting);
+
+		if (locked)
+			decision = decide((uint8_t *)address, nr);
+		/* without the lock another thread may be deciding: the first decision stands */
+		if (__atomic_compare_exchange_n(&site->tail, &tail, decision, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+			tail = decision;
+		if (locked)
+			hp_unlock(&rewriting);
+	}
+	if (__atomic_add_fetch(&site->hits, 1, __ATOMIC_RELAXED) >= 2 && !site->done && hp_lock_try(&rewriting)) {
+		if (!site->done)
+			rewrite(site, nr);
+		hp_unlock(&rewriting);
+	}
+	return tail == PLAIN || !tail_holds((const uint8_t *)address, tail) ? address + 2 : tail;
+}

@@ -1,0 +1,38 @@
+/* Maps the memory shared with the starter, when there is one. */
+#include <linux/fcntl.h>
+#include <linux/mman.h>
+
+#include "front.h"
+
+struct hp_channel *hp_channel;
+const struct hp_attr_entry *hp_attributes;
+
+static void *map_file(const char *path, int open_flags, int protection, uint64_t size)
+{
+	long fd = hp_syscall4(__NR_openat, AT_FDCWD, (long)path, open_flags | O_CLOEXEC, 0), address;
+
+	if (fd < 0)
+		return NULL;
+	address = hp_syscall6(__NR_mmap, 0, (long)size, protection, MAP_SHARED, fd, 0);
+	hp_syscall1(__NR_close, fd);
+	if (address < 0 && address > -4096)
+		return NULL;
+	hp_shim_range_add((unsigned long)address, size);
+	return (void *)address;
+}
+
+void hp_channel_map(void)
+{
+	struct hp_channel *channel = map_file(HP_CHANNEL_PATH, O_RDWR, PROT_READ | PROT_WRITE, sizeof *channel);
+	const struct hp_attr_entry *attributes;
+
+	if (!channel)
+		return;
+	if (channel->magic != HP_SHM_MAGIC || channel->version != HP_SHM_VERSION || channel->size < sizeof *channel)
+		return;
+	attributes = map_file(HP_ATTRS_PATH, O_RDONLY, PROT_READ, HP_ATTR_COUNT * sizeof *attributes);
+	if (!attributes)
+		return;
+	hp_attributes = attributes;
+	hp_channel = channel;
+}

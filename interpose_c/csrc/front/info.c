@@ -1,0 +1,87 @@
+/* The word by which the execve handler tells the next loader what to run. */
+#include "front.h"
+
+static unsigned number(const char **text)
+{
+	unsigned value = 0;
+
+	for (; **text >= '0' && **text <= '9'; (*text)++)
+		value = value * 10 + (unsigned)(**text - '0');
+	return value;
+}
+
+static char *put_number(char *to, unsigned value)
+{
+	char digits[12];
+	unsigned count = 0;
+
+	do
+		digits[count++] = (char)('0' + value % 10);
+	while (value /= 10);
+	while (count)
+		*to++ = digits[--count];
+	return to;
+}
+
+bool hp_info_parse(char *text, struct hp_info *info)
+{
+	static const char word[] = "hpool";
+	static char path[HP_PATH_MAX];
+	const char *at = text + sizeof word - 1;
+	unsigned length = 0;
+
+	info->fd = -1;
+	for (unsigned i = 0; i < sizeof word - 1; i++)
+		if (text[i] != word[i])
+			return false;
+	while (*at == ',') {
+		char what = at[1];
+
+		at += 2;
+		if (what == 'n')
+			length = number(&at);
+		else if (what == 'f')
+			info->fd = (int)number(&at);
+		else
+			return false;
+	}
+	if (*at++ != ':' || !*at)
+		return false;
+	if (length == 0) {
+		info->name = at;
+		length = hp_text_length(at);
+	} else {
+		if (length > hp_text_length(at))
+			return false;
+		info->name = at + length;
+	}
+	if (length >= sizeof path)
+		return false;
+	memcpy(path, at, length);
+	path[length] = 0;
+	info->path = path;
+	return true;
+}
+
+unsigned hp_info_write(char *room, unsigned size, const struct hp_info *info)
+{
+	unsigned path = hp_text_length(info->path), name = hp_text_length(info->name);
+	char *at = room;
+
+	if (path + name + 64 > size)
+		return 0;
+	memcpy(at, "hpool", 5);
+	at += 5;
+	if (info->fd >= 0) {
+		*at++ = ',';
+		*at++ = 'f';
+		at = put_number(at, (unsigned)info->fd);
+	}
+	*at++ = ',';
+	*at++ = 'n';
+	at = put_number(at, path);
+	*at++ = ':';
+	memcpy(at, info->path, path);
+	memcpy(at + path, info->name, name + 1);
+	return (unsigned)(at - room) + path + name;
+}

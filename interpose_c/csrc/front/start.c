@@ -1,0 +1,154 @@
+/* The userland exec: from the loader's first instruction to the program's.
+ *
+ * Executed as loader INFO argv0 argv1 ...: maps the program INFO names and its
+ * ELF interpreter, makes stack, auxiliary vector and /proc/self look as the
+ * kernel would have made them, takes the system calls, and jumps.
+ */
+#include <asm/prctl.h>
+#include <linux/auxvec.h>
+#include <linux/elf.h>
+#include <linux/fcntl.h>
+#include <linux/personality.h>
+#include <linux/mman.h>
+#include <linux/prctl.h>
+
+#include "front.h"
+
+#define PIE_BASE 0x555555554000ul
+#define PIE_SPREAD (1ul << 28) /* pages */
+#define BRK_SPREAD (1ul << 13)
+#define NO_RANDOMIZE 0x0040000l
+#define GRND_NONBLOCK 1
+
+extern const Elf64_Dyn _DYNAMIC[] __attribute__((visibility("hidden")));
+void hp_start(uint64_t *top) __attribute__((used));
+
+static void relocate(void)
+{
+	uint64_t base = (uint64_t)hp_text_start, table = 0, bytes = 0;
+
+	for (const Elf64_Dyn *entry = _DYNAMIC; entry->d_tag != DT_NULL; entry++) {
+		if (entry->d_tag == DT_RELA)
+			table = base + entry->d_un.d_ptr;
+		if (entry->d_tag == DT_RELASZ)
+			bytes = entry->d_un.d_val;
+	}
+	for (const Elf64_Rela *at = (const Elf64_Rela *)table; (uint64_t)at < table + bytes; at++)
+		*(uint64_t *)(base + at->r_offset) = base + (uint64_t)at->r_addend; /* all are R_X86_64_RELATIVE */
+}
+
+_Noreturn static void give_up(const char *path, const char *what, long error)
+{
+	char line[512], *at = line;
+	const char *parts[] = { "hpool: ", path, ": ", what, " (errno " };
+	unsigned value = (unsigned)-error;
+
+	for (unsigned i = 0; i < sizeof parts / sizeof *parts; i++)
+		for (const char *from = parts[i]; *from && at < line + sizeof line - 16; from++)
+			*at++ = *from;
+	if (value >= 100)
+		*at++ = (char)('0' + value / 100 % 10);
+	if (value >= 10)
+		*at++ = (char)('0' + value / 10 % 10);
+	*at++ = (char)('0' + value % 10);
+	*at++ = ')';
+	*at++ = '\n';
+	hp_syscall3(__NR_write, 2, (long)line, at - line);
+	hp_syscall1(__NR_exit_group, error == -ENOENT ? 127 : 126);
+	__builtin_unreachable();
+}
+
+static uint64_t random_number(void)
+{
+	uint64_t number = 0;
+
+	if (hp_syscall1(__NR_personality, 0xffffffff) & NO_RANDOMIZE)
+		return 0;
+	if (hp_syscall3(__NR_getrandom, (long)&number, sizeof number, GRND_NONBLOCK) != sizeof number)
+		number = __builtin_ia32_rdtsc() * 0x9e3779b97f4a7c15ull;
+	return number;
+}
+
+static void load(int fd, const char *path, struct hp_elf *elf, uint64_t hint, struct hp_placed *placed)
+{
+	long failed = hp_elf_read(fd, elf);
+
+	if (failed)
+		give_up(path, "is not a program for this machine", failed);
+	failed = hp_elf_map(fd, elf, hint, placed);
+	if (failed)
+		give_up(path, "cannot be mapped", failed);
+	hp_syscall1(__NR_close, fd);
+}
+
+static int open_or_give_up(const char *path)
+{
+	long fd = hp_open_program(path);
+
+	if (fd < 0)
+		give_up(path, "cannot be opened", fd);
+	return (int)fd;
+}
+
+static void take_calls(void)
+{
+	long failed;
+
+	hp_dispatch_start();
+	failed = hp_dispatch_arm();
+	if (failed)
+		give_up(hp_self_exe(), "this kernel lacks Syscall User Dispatch (Linux 5.11)", failed);
+	hp_proc_publish();
+}
+
+static void make_thread(void)
+{
+	struct hp_thread *thread = hp_thread_create();
+
+	if (!thread)
+		give_up("loader", "no memory", -ENOMEM);
+	thread->actions = &hp_main_actions;
+	if (hp_syscall2(__NR_arch_prctl, ARCH_SET_GS, (long)thread))
+		give_up("loader", "%gs cannot be set", -EPERM);
+}
+
+void hp_start(uint64_t *top)
+{
+	static struct hp_elf program_elf, interpreter_elf;
+	struct hp_placed program, interpreter = { 0 };
+	struct hp_stack stack;
+	struct hp_info info;
+	uint64_t random, entry, brk;
+
+	relocate();
+	hp_stack_read(top, &stack);
+	if (top[0] < 2 || !hp_info_parse(stack.argv[0], &info))
+		give_up("hpool-loader", "is started by hpool only", -EINVAL);
+	hp_stack_shift(&stack);
+	hp_self_exe_set(info.path);
+	make_thread();
+	hp_channel_map();
+
+	random = random_number();
+	load(info.fd >= 0 ? info.fd : open_or_give_up(info.path), info.path, &program_elf,
+	     PIE_BASE + (random % PIE_SPREAD) * HP_PAGE, &program);
+	entry = program.entry;
+	if (program_elf.interpreter[0]) {
+		load(open_or_give_up(program_elf.interpreter), program_elf.interpreter, &interpreter_elf, 0, &interpreter);
+		entry = interpreter.entry;
+	}
+	if (program_elf.executable_stack)
+		hp_syscall3(__NR_mprotect, (long)((uint64_t)top & ~(HP_PAGE - 1)), HP_PAGE,
+			    PROT_READ | PROT_WRITE | PROT_EXEC | PROT_GROWSDOWN);
+	hp_stack_set_auxv(&stack, AT_PHDR, program.headers);
+	hp_stack_set_auxv(&stack, AT_PHNUM, program_elf.header_count);
+	hp_stack_set_auxv(&stack, AT_PHENT, sizeof(Elf64_Phdr));
+	hp_stack_set_auxv(&stack, AT_ENTRY, program.entry);
+	hp_stack_set_auxv(&stack, AT_BASE, interpreter.base);
+	hp_stack_set_auxv(&stack, AT_EXECFN, (uint64_t)info.name);
+	brk = HP_PAGE_UP(program.end) + (random >> 32) % BRK_SPREAD * HP_PAGE;
+	hp_stack_announce(&stack, &program, brk);
+	hp_syscall5(__NR_prctl, PR_SET_NAME, (long)hp_base_name(info.name), 0, 0, 0);
+	take_calls();
+	hp_enter_program(entry, stack.top);
+}
