@@ -42,16 +42,22 @@ int hp_may_read(hp_lane *lane, int fd, struct hp_text path, uint32_t share)
 	return EACCES;
 }
 
+/* Names what the flag has to name: the rule's own path, or the directory. */
+void hp_refuse_write(hp_lane *lane, struct hp_text path)
+{
+	if (!hp_policy_is_rule(&lane->home->policy, path.bytes, path.length))
+		path = directory_of(path);
+	hp_refusal_note(lane->home, "write", path.bytes, path.length);
+}
+
 int hp_may_write(hp_lane *lane, int fd, struct hp_text path, uint32_t share)
 {
 	if (share == HP_SHARE_RW)
 		return 0;
 	if (share == HP_SHARE_HIDE)
 		return hp_may_read(lane, fd, path, share);
-	if (hp_user_may(fd, "", W_OK)) {
-		path = directory_of(path);
-		hp_refusal_note(lane->home, "write", path.bytes, path.length);
-	}
+	if (hp_user_may(fd, "", W_OK))
+		hp_refuse_write(lane, path);
 	return EACCES;
 }
 

@@ -302,6 +302,7 @@ void hp_locks_released(struct hp_handle *);
 uint32_t hp_safe_mode(const hp_home *, uint32_t mode); /* no set-uid programs in root's home */
 int hp_may_change(hp_lane *, const struct hp_found *, bool plain_directory); /* 0 or EACCES, noted */
 int hp_may_write(hp_lane *, int fd, struct hp_text path, uint32_t share);
+void hp_refuse_write(hp_lane *, struct hp_text path);
 int hp_may_read(hp_lane *, int fd, struct hp_text path, uint32_t share);
 void hp_entry_of(hp_lane *, int fd, const char *name, struct hp_text path, uint32_t share);
 void hp_entry_of_handle(hp_lane *, struct hp_handle *);

@@ -55,18 +55,13 @@ static void object_entry(hp_lane *lane, struct object *object)
 /* Attributes are changed by the owner (or root): writing rights do not matter. */
 static int may_set(hp_lane *lane, const struct object *object)
 {
-	struct hp_text path = object->found.path;
 	struct stat st;
 
 	if (object->share == HP_SHARE_RW)
 		return 0;
 	if (object->handle == NULL && fstat(object->fd, &st) == 0 &&
-	    (st.st_uid == lane->home->user.uid || lane->home->user.is_root)) {
-		if (!object->directory)
-			while (path.length > 0 && path.bytes[--path.length] != '/')
-				;
-		hp_refusal_note(lane->home, "write", path.bytes, path.length);
-	}
+	    (st.st_uid == lane->home->user.uid || lane->home->user.is_root))
+		hp_refuse_write(lane, object->found.path);
 	return EACCES;
 }
 

@@ -54,6 +54,12 @@ def test_a_confined_process_writes_below_its_roots_only(make_client: MakeClient,
         own = make_client()
         assert own.error(Op.MKDIR, "new", mode=0o755) == 0
         assert own.error(Op.RENAME, "new", "sub/new") == 0
+        (client.root / "one").touch()
+        assert own.error(Op.LINK, "one", "sub/two") == 0
+        assert own.error(Op.RENAME, "one", "sub/new", arg=2) == 0
+        assert own.error(Op.TMPFILE, "sub", handle=9, mode=0o600) == 0
+        assert own.error(Op.LINKFILE, "named", handle=9) == 0
+        assert own.error(Op.UNLINK, "named") == 0
         assert own.error(Op.OPEN, "f", handle=1, arg=os.O_RDWR | os.O_CREAT, mode=0o600) == 0
         for attempt in (
             lambda: os.mkdir(tmp_path / "outside/x"),
@@ -116,6 +122,7 @@ def fuzzer(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return program
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_no_batch_harms_the_core(fuzzer: Path, tmp_path: Path, seed: int) -> None:
     directory = tmp_path / "tree"

@@ -180,6 +180,17 @@ def test_what_would_fail_anyway_says_why(client: Client, op: Op, first: str, exp
     assert client.refusals() == []
 
 
+def test_a_refusal_names_what_the_flag_has_to_name(make_client: MakeClient) -> None:
+    client = make_client(WORK, ("work/.bashrc", Share.RO))
+    (client.root / "work").mkdir()
+    for name in ("work/.bashrc", "elsewhere"):
+        (client.root / name).touch()
+        assert client.error(Op.OPEN, name, handle=1, arg=os.O_WRONLY) == errno.EACCES
+        assert client.error(Op.SETATTR, name, Attr().pack(), mode=Set.MTIME_NOW) == errno.EACCES
+        assert client.error(Op.UNLINK, name) == errno.EACCES
+    assert client.refusals() == [f"write {client.root}/work/.bashrc", f"write {client.root}"]
+
+
 def test_an_existing_file_may_be_opened_for_reading_with_creat(client: Client) -> None:
     client.open("outside", os.O_RDONLY | os.O_CREAT)
 

@@ -12,6 +12,8 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import pytest
+
 from hpool.shadow.api.wire import Flag, Op
 from hpool.shadow.home.policy import Share
 
@@ -39,6 +41,7 @@ def race(first: str, second: str, ask: Callable[[], None], seconds: float = 2.0)
         racer.wait()
 
 
+@pytest.mark.slow
 def test_an_exchange_of_directory_and_symlink_reveals_no_secret(make_client: MakeClient) -> None:
     client = make_client(("work", Share.RW), ("secret", Share.HIDE))
     for name in ("work/dir", "secret"):
@@ -61,6 +64,7 @@ def test_an_exchange_of_directory_and_symlink_reveals_no_secret(make_client: Mak
     assert (0, b"harmless") in seen and (errno.EACCES, None) in seen, "nothing was raced"
 
 
+@pytest.mark.slow
 def test_an_exchange_does_not_lead_a_write_outside(make_client: MakeClient) -> None:
     client = make_client(("work", Share.RW))
     for name in ("work/dir", "outside"):
@@ -82,6 +86,7 @@ def test_an_exchange_does_not_lead_a_write_outside(make_client: MakeClient) -> N
     assert {0, errno.EACCES} <= errors
 
 
+@pytest.mark.slow
 def test_a_file_that_becomes_a_pipe_hangs_nobody(make_client: MakeClient) -> None:
     client = make_client()
     (client.root / "file").write_bytes(b"x")
