@@ -183,6 +183,8 @@ class JobRun:
     def _conclude(self, exited: jail.Exited, wall_ns: int) -> home.Finished:
         """Success is what is at home: first every byte of output, then every write."""
         self._output.wait_until_drained()
+        if self._job.terminal is None:
+            self._link.send(stdio.InputConsumed(self._input.consumed()))
         barrier_errno = self._engine.barrier()
         for line in self._engine.reports():
             self._link.send(stdio.Remark(line))

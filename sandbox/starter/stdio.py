@@ -5,10 +5,13 @@ Owns: the descriptors, positions and windows. Leaves to others: the session, and
 
 from __future__ import annotations
 
+import array
 import contextlib
+import fcntl
 import os
 import queue
 import selectors
+import termios
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -129,9 +132,13 @@ class InputPump:
         self._is_terminal = is_terminal
         self._chunks: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._received = 0
+        self._written = 0
+        self._fd = -1
+        self._lock = threading.Lock()
 
     def start(self, fd: int) -> None:
         """The pump closes `fd`, unless it is a terminal's master."""
+        self._fd = fd
         threading.Thread(target=self._run, args=(fd,), name="input", daemon=True).start()
 
     def put(self, message: stdio.Input) -> None:
@@ -144,6 +151,14 @@ class InputPump:
     def end(self) -> None:
         self._chunks.put(None)
 
+    def consumed(self) -> int:
+        """After the job's end: how many bytes it had read of what was sent."""
+        with self._lock:
+            waiting = array.array("i", [0])
+            with contextlib.suppress(OSError):
+                fcntl.ioctl(self._fd, termios.FIONREAD, waiting)
+            return self._written - waiting[0]
+
     def _run(self, fd: int) -> None:
         position = 0
         is_open = True
@@ -151,13 +166,22 @@ class InputPump:
             rest = memoryview(chunk)
             while rest and is_open:
                 try:
-                    rest = rest[os.write(fd, rest) :]
+                    written = os.write(fd, rest)
+                    self._written += written
+                    rest = rest[written:]
                 except OSError:
                     is_open = False
             position += len(chunk)
             self._send(stdio.InputTaken(position, not is_open))
         if not self._is_terminal:
-            os.close(fd)
+            self._close(fd)
         elif is_open:
             with contextlib.suppress(OSError):
                 os.write(fd, b"\x04")
+
+    def _close(self, fd: int) -> None:
+        """The job sees the end; we keep an end to read from, to see later what it left unread."""
+        with self._lock:
+            with contextlib.suppress(OSError):
+                self._fd = os.open(f"/proc/self/fd/{fd}", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            os.close(fd)

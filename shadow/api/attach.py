@@ -35,7 +35,9 @@ FromTerminal = (
     | stdio.Resize
     | stdio.Kill
 )
-ToTerminal = Progress | stdio.Output | stdio.OutputEnd | stdio.InputTaken | stdio.Remark | Ended
+ToTerminal = (
+    Progress | stdio.Output | stdio.OutputEnd | stdio.InputTaken | stdio.InputConsumed | stdio.Remark | Ended
+)
 
 FROM_TERMINAL: Final[OneOfCodec[FromTerminal]] = OneOfCodec(
     pb.FromTerminal,
@@ -56,6 +58,7 @@ TO_TERMINAL: Final[OneOfCodec[ToTerminal]] = OneOfCodec(
         "output": stdio.OUTPUT,
         "output_end": stdio.OUTPUT_END,
         "input_taken": stdio.INPUT_TAKEN,
+        "input_consumed": stdio.INPUT_CONSUMED,
         "remark": stdio.REMARK,
         "ended": MessageCodec(pb.Ended, Ended, {"outcome": OUTCOME}),
     },

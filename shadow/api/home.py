@@ -69,6 +69,7 @@ FromStarter = (
     | stdio.Output
     | stdio.OutputEnd
     | stdio.InputTaken
+    | stdio.InputConsumed
     | stdio.Remark
     | Finished
 )
@@ -95,6 +96,7 @@ FROM_STARTER: Final[OneOfCodec[FromStarter]] = OneOfCodec(
         "output": stdio.OUTPUT,
         "output_end": stdio.OUTPUT_END,
         "input_taken": stdio.INPUT_TAKEN,
+        "input_consumed": stdio.INPUT_CONSUMED,
         "remark": stdio.REMARK,
         "finished": MessageCodec(pb.Finished, Finished, {"problem": PROBLEM, "statistics": STATISTICS}),
     },

@@ -14,7 +14,7 @@ class Batch(_message.Message):
     def __init__(self, records: _Optional[bytes] = ...) -> None: ...
 
 class FromStarter(_message.Message):
-    __slots__ = ("sequence", "hello", "clock_probe", "protections", "started", "output", "output_end", "input_taken", "remark", "finished")
+    __slots__ = ("sequence", "hello", "clock_probe", "protections", "started", "output", "output_end", "input_taken", "remark", "finished", "input_consumed")
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     HELLO_FIELD_NUMBER: _ClassVar[int]
     CLOCK_PROBE_FIELD_NUMBER: _ClassVar[int]
@@ -25,6 +25,7 @@ class FromStarter(_message.Message):
     INPUT_TAKEN_FIELD_NUMBER: _ClassVar[int]
     REMARK_FIELD_NUMBER: _ClassVar[int]
     FINISHED_FIELD_NUMBER: _ClassVar[int]
+    INPUT_CONSUMED_FIELD_NUMBER: _ClassVar[int]
     sequence: int
     hello: Hello
     clock_probe: ClockProbe
@@ -35,7 +36,8 @@ class FromStarter(_message.Message):
     input_taken: InputTaken
     remark: Remark
     finished: Finished
-    def __init__(self, sequence: _Optional[int] = ..., hello: _Optional[_Union[Hello, _Mapping[str, object]]] = ..., clock_probe: _Optional[_Union[ClockProbe, _Mapping[str, object]]] = ..., protections: _Optional[_Union[Protections, _Mapping[str, object]]] = ..., started: _Optional[_Union[Started, _Mapping[str, object]]] = ..., output: _Optional[_Union[Output, _Mapping[str, object]]] = ..., output_end: _Optional[_Union[OutputEnd, _Mapping[str, object]]] = ..., input_taken: _Optional[_Union[InputTaken, _Mapping[str, object]]] = ..., remark: _Optional[_Union[Remark, _Mapping[str, object]]] = ..., finished: _Optional[_Union[Finished, _Mapping[str, object]]] = ...) -> None: ...
+    input_consumed: InputConsumed
+    def __init__(self, sequence: _Optional[int] = ..., hello: _Optional[_Union[Hello, _Mapping[str, object]]] = ..., clock_probe: _Optional[_Union[ClockProbe, _Mapping[str, object]]] = ..., protections: _Optional[_Union[Protections, _Mapping[str, object]]] = ..., started: _Optional[_Union[Started, _Mapping[str, object]]] = ..., output: _Optional[_Union[Output, _Mapping[str, object]]] = ..., output_end: _Optional[_Union[OutputEnd, _Mapping[str, object]]] = ..., input_taken: _Optional[_Union[InputTaken, _Mapping[str, object]]] = ..., remark: _Optional[_Union[Remark, _Mapping[str, object]]] = ..., finished: _Optional[_Union[Finished, _Mapping[str, object]]] = ..., input_consumed: _Optional[_Union[InputConsumed, _Mapping[str, object]]] = ...) -> None: ...
 
 class ToStarter(_message.Message):
     __slots__ = ("sequence", "task", "clock_reading", "input", "input_end", "output_taken", "output_closed", "signal", "resize", "kill", "release")
@@ -142,6 +144,12 @@ class InputTaken(_message.Message):
     position: int
     closed: bool
     def __init__(self, position: _Optional[int] = ..., closed: _Optional[bool] = ...) -> None: ...
+
+class InputConsumed(_message.Message):
+    __slots__ = ("position",)
+    POSITION_FIELD_NUMBER: _ClassVar[int]
+    position: int
+    def __init__(self, position: _Optional[int] = ...) -> None: ...
 
 class OutputTaken(_message.Message):
     __slots__ = ("stream", "position")

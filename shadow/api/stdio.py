@@ -52,6 +52,10 @@ class InputTaken(NamedTuple):
     closed: bool
 
 
+class InputConsumed(NamedTuple):
+    position: int
+
+
 class Signal(NamedTuple):
     number: int
 
@@ -75,6 +79,7 @@ OUTPUT_CLOSED: Final = MessageCodec(pb.OutputClosed, OutputClosed)
 INPUT: Final = MessageCodec(pb.Input, Input)
 INPUT_END: Final = MessageCodec(pb.InputEnd, InputEnd)
 INPUT_TAKEN: Final = MessageCodec(pb.InputTaken, InputTaken)
+INPUT_CONSUMED: Final = MessageCodec(pb.InputConsumed, InputConsumed)
 SIGNAL: Final = MessageCodec(pb.Signal, Signal)
 RESIZE: Final = MessageCodec(pb.Resize, Resize, {"size": TERMINAL_SIZE})
 KILL: Final = MessageCodec(pb.Kill, Kill)

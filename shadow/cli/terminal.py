@@ -11,6 +11,7 @@ import os
 import queue
 import select
 import signal
+import stat
 import sys
 import threading
 import time
@@ -46,6 +47,7 @@ class Terminal:
         self._credit = threading.Condition()
         self._input_limit = 0
         self._input_is_wanted = True
+        self._input_file = InputFile(0)
         self.ended_by: int | None = None
         self.remarks: list[str] = []
 
@@ -80,6 +82,11 @@ class Terminal:
                     self._input_limit = max(self._input_limit, position + stdio.INPUT_WINDOW)
                     self._input_is_wanted = not closed
                     self._credit.notify()
+            case stdio.InputConsumed(position):
+                with self._credit:
+                    self._input_is_wanted = False
+                    self._credit.notify()
+                self._input_file.leave_at(position)
             case attach.Progress(state, _, input_window):
                 self._on_progress(state)
                 self._is_claimed = state != "waiting"
@@ -145,6 +152,21 @@ class Terminal:
 
     def _resized(self, _number: int, _frame: FrameType | None) -> None:
         self._outgoing.put(stdio.Resize(terminal_size()))
+
+
+class InputFile:
+    """stdin, if it is a file: left where the job had read to, as at home, for whoever reads on."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self._start: int | None = None
+        with contextlib.suppress(OSError):
+            if stat.S_ISREG(os.fstat(fd).st_mode):
+                self._start = os.lseek(fd, 0, os.SEEK_CUR)
+
+    def leave_at(self, position: int) -> None:
+        if self._start is not None:
+            os.lseek(self._fd, self._start + position, os.SEEK_SET)
 
 
 @contextlib.contextmanager

@@ -105,7 +105,13 @@ class Conversation:
                 self._is_started = True
                 self._report(custody.JobStarted(self._machine))
                 self._terminal.put_nowait(attach.Progress("started", self._machine, stdio.INPUT_WINDOW))
-            case stdio.Output() | stdio.OutputEnd() | stdio.InputTaken() | stdio.Remark():
+            case (
+                stdio.Output()
+                | stdio.OutputEnd()
+                | stdio.InputTaken()
+                | stdio.InputConsumed()
+                | stdio.Remark()
+            ):
                 self._terminal.put_nowait(message)
             case home.Protections(names):
                 missing = [name for name in names if "=no" in name]

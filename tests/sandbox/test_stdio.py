@@ -157,3 +157,19 @@ def test_a_pump_is_a_daemon_thread_and_holds_nobody_up(session: Session) -> None
     assert threading.active_count() == before + 1
     os.close(fd)
     pump.wait_until_drained()
+
+
+@pytest.mark.parametrize("ends_first", [False, True])
+def test_what_the_job_left_unread_is_known(session: Session, ends_first: bool) -> None:
+    pump = InputPump(session.send)
+    read_fd, write_fd = os.pipe()
+    pump.start(write_fd)
+    pump.put(stdio.Input(0, b"line one\nline two\n"))
+    session.next()
+    if ends_first:
+        pump.end()
+    assert os.read(read_fd, 9) == b"line one\n"
+    os.close(read_fd)
+    assert pump.consumed() == 9
+    if not ends_first:
+        pump.end()
