@@ -88,6 +88,10 @@ int hp_mirror_open(hp_engine *engine, struct hp_object *object, int flags)
 
 	if (object->fd >= 0)
 		return fcntl(object->fd, F_DUPFD_CLOEXEC, 3);
+	if (object->is_root) {
+		fd = openat(engine->root_fd, ".", flags | O_CLOEXEC);
+		return fd < 0 ? -errno : fd;
+	}
 	if (!object->name)
 		return -ENOENT;
 	parent = hp_mirror_dirfd(engine, object->name->parent);
