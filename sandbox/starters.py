@@ -68,7 +68,7 @@ class Starters:
             mirror_directory=mirror_place(),
             mirror_bytes=self._limits.mirror_bytes,
             mirror_inodes=self._limits.mirror_inodes,
-            cache_directory="" if self._cache is None else os.fspath(self._cache),
+            cache_directory=self._cache_of(slot),
             memory_bytes=self._limits.memory_bytes,
             max_processes=self._limits.max_processes,
             host_network=self._limits.host_network,
@@ -88,6 +88,22 @@ class Starters:
             child.link.close()
             if is_root:
                 await _sweep(order.outside_uid)
+
+    def _cache_of(self, slot: int) -> str:
+        """As root each slot has a cache of its own: what one job's user could spoil is no other's."""
+        if self._cache is None:
+            return ""
+        place = self._cache
+        try:
+            if os.geteuid() == 0:
+                uid = self._limits.first_outside_id + slot
+                place = self._cache / str(uid)
+                place.mkdir(mode=0o700, exist_ok=True)
+                os.chown(place, uid, uid)
+        except OSError as error:
+            log.warning("no cache for slot %d: %s", slot, error)
+            return ""
+        return os.fspath(place)
 
     def close(self) -> None:
         self._nursery.close()
