@@ -201,6 +201,16 @@ static long read_xattr(const struct hp_call *call, const char *path, const char 
 	return getxattr(path, name, data, room);
 }
 
+/* As with a file that must not be read: no content, and `ls -l` has nothing to complain of. */
+static int hidden_xattr(hp_lane *lane, const struct hpw_request *head, const struct object *object, const char *name)
+{
+	if (head->op == HPW_LISTXATTR)
+		return 0;
+	if (head->op == HPW_GETXATTR && strncmp(name, "user.", 5) != 0)
+		return ENODATA;
+	return hp_may_read(lane, object->fd, object->found.path, HP_SHARE_HIDE);
+}
+
 void hp_op_xattr(hp_lane *lane, const struct hp_call *call)
 {
 	const struct hpw_request *head = call->head;
@@ -218,9 +228,9 @@ void hp_op_xattr(hp_lane *lane, const struct hp_call *call)
 	error = object_get(lane, call, &object);
 	/* An O_PATH handle takes no fgetxattr; its link in /proc leads to the inode itself. */
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", object.fd);
-	if (error == 0)
-		error = hp_may_read(lane, object.fd, object.found.path, object.share);
-	if (error == 0 && reads) {
+	if (error == 0 && object.share == HP_SHARE_HIDE)
+		error = hidden_xattr(lane, head, &object, name);
+	else if (error == 0 && reads) {
 		data = hp_reply_data(lane, HPW_MAX_XATTR);
 		length = data == NULL ? 0 : read_xattr(call, path, name, data);
 		if (length < 0) {

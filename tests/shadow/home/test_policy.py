@@ -67,6 +67,13 @@ def test_a_hidden_directory_is_a_name_and_nothing_more(client: Client) -> None:
     assert client.refusals() == [f"read {client.root}/secret"]
 
 
+def test_a_hidden_file_s_extended_attributes_disturb_no_listing(client: Client) -> None:
+    assert client.ask(Op.LISTXATTR, "secret", length=99).data == b""
+    assert client.error(Op.GETXATTR, "secret", b"system.posix_acl_access", length=99) == errno.ENODATA
+    assert client.error(Op.GETXATTR, "secret", b"user.x", length=99) == errno.EACCES
+    assert client.error(Op.REMOVEXATTR, "secret", b"user.x") == errno.EACCES
+
+
 def test_what_is_shared_below_something_hidden_is_reached(client: Client) -> None:
     reply = client.ask(Op.RESOLVE, "secret/public/f", flags=Flag.CONTENT, length=99)
     assert reply.entries[-1].content == b"content of secret/public/f"
