@@ -102,6 +102,7 @@ class Sandbox:
 @click.option("--slots", type=click.IntRange(1, 512), help="Jobs at once; default: one per processor.")
 @click.option("--name", default=platform.node, help="This machine's name, for people.")
 @click.option("--mirror-size", help="Room for each job's view of its files, e.g. 4G.")
+@click.option("--cache-size", default="2G", show_default=True, help="Room for programs kept by digest.")
 @click.option("--memory", "memory_text", help="Most memory a job may use, e.g. 2G; default: no limit.")
 @click.option("--max-processes", default=4096, show_default=True, help="Most processes of a job.")
 @click.option("--allow-network", is_flag=True, help="Jobs that ask for it may use this machine's network.")
@@ -118,6 +119,7 @@ def main(
     slots: int | None,
     name: str,
     mirror_size: str | None,
+    cache_size: str,
     memory_text: str | None,
     max_processes: int,
     allow_network: bool,
@@ -137,6 +139,7 @@ def main(
             max_processes=max_processes,
             host_network=allow_network,
             first_outside_id=uid_base,
+            cache_bytes=parse_size(cache_size) // (count if os.geteuid() == 0 else 1),
         )
         directory = private_directory(directory or private_directory(places.runtime) / key)
         role = Role(directory, "sandbox")
@@ -147,10 +150,10 @@ def main(
         sys.exit(f"hpool: {error}")
 
     async def work(stop: asyncio.Event) -> None:
-        cache = places.cache / "executables"
+        kept = places.cache / "executables"
         with contextlib.suppress(OSError):
-            cache.mkdir(parents=True, exist_ok=True)
-        starters = Starters(limits, name, cache if cache.is_dir() else None)
+            kept.mkdir(parents=True, exist_ok=True)
+        starters = Starters(limits, name, kept if kept.is_dir() else None)
         starters.start()
         sandbox = Sandbox(matchmaker, token, name, count, starters)
         role.announce("", "")

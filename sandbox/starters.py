@@ -19,6 +19,7 @@ from typing import Final
 import psutil
 
 from hpool.matchmaker.hosting.nursery import Nursery
+from hpool.sandbox import cache
 from hpool.sandbox.api.order import ORDER, Order
 from hpool.shadow.api.queue import ClaimReply
 
@@ -37,6 +38,7 @@ class StarterLimits:
     memory_bytes: int
     max_processes: int
     host_network: bool
+    cache_bytes: int = cache.DEFAULT_BOUND_BYTES
     first_outside_id: int = FIRST_OUTSIDE_ID
 
 
@@ -44,11 +46,11 @@ class Starters:
     """The supply of starters. As root each slot has a user of its own, and what runs as that user
     after a job's end is killed; otherwise the keeper's PID namespace alone sees to that."""
 
-    def __init__(self, limits: StarterLimits, machine: str, cache: Path | None) -> None:
+    def __init__(self, limits: StarterLimits, machine: str, cache_directory: Path | None) -> None:
         self._limits = limits
         self._machine = machine
         self._nursery = Nursery("hpool.sandbox.starter.process")
-        self._cache = cache
+        self._cache = cache_directory
 
     def start(self) -> None:
         self._nursery.start()
@@ -88,6 +90,8 @@ class Starters:
             child.link.close()
             if is_root:
                 await _sweep(order.outside_uid)
+            if order.cache_directory:
+                cache.prune(Path(order.cache_directory), self._limits.cache_bytes)
 
     def _cache_of(self, slot: int) -> str:
         """As root each slot has a cache of its own: what one job's user could spoil is no other's."""

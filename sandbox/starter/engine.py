@@ -9,7 +9,7 @@ import os
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple, Protocol
 
-from hpool.sandbox.starter import _engine  # type: ignore[attr-defined]
+from hpool.sandbox.starter import _engine
 
 ffi: Final[Any] = _engine.ffi
 lib: Final[Any] = _engine.lib
@@ -39,6 +39,7 @@ class Engine(Protocol):
     def statistics(self) -> EngineStatistics: ...
     def reports(self) -> list[str]: ...
     def fail(self, error: int) -> None: ...
+    def uncached(self) -> tuple[bytes, int] | None: ...
 
 
 class EngineFailure(Exception):
@@ -113,6 +114,14 @@ class NativeEngine:
         buffer = ffi.new("char[]", REPORT_ROOM)
         length = lib.hp_engine_reports(self._engine, buffer, REPORT_ROOM)
         return bytes(ffi.buffer(buffer, length)).decode("utf-8", "replace").splitlines()
+
+    def uncached(self) -> tuple[bytes, int] | None:
+        """The next file worth keeping: its digest and a descriptor, which is the caller's."""
+        digest = ffi.new("uint8_t[32]")
+        fd = ffi.new("int *")
+        if lib.hp_engine_uncached(self._engine, digest, fd) != 1:
+            return None
+        return bytes(ffi.buffer(digest, 32)), int(fd[0])
 
     def fail(self, error: int) -> None:
         lib.hp_engine_fail(self._engine, error)

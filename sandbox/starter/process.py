@@ -21,9 +21,16 @@ from hpool.interpose_c.executables import KEEPER, LOADER
 from hpool.matchmaker.hosting import nursery
 from hpool.matchmaker.hosting.daemon import log_to_stderr
 from hpool.matchmaker.model.errors import SandboxFailed
+from hpool.sandbox import cache
 from hpool.sandbox.api.order import ORDER, Order
 from hpool.sandbox.machine import hpool_version
-from hpool.sandbox.starter.engine import EngineFailure, NativeEngine, enter_user_namespace, mount_mirror
+from hpool.sandbox.starter.engine import (
+    Engine,
+    EngineFailure,
+    NativeEngine,
+    enter_user_namespace,
+    mount_mirror,
+)
 from hpool.sandbox.starter.job import RELEASE_WITHIN_S, JobRun
 from hpool.sandbox.starter.link import Link, LinkLost
 from hpool.shadow.api.home import Finished
@@ -46,6 +53,20 @@ def receive_order(link: socket.socket) -> Order:
     with link.makefile("rb") as file:
         (length,) = struct.unpack("<I", file.read(4))
         return ORDER.decode(file.read(length))
+
+
+def keep_programs(engine: Engine, cache_fd: int) -> None:
+    """For the next job. The job is over and released: nobody waits for this."""
+    while (found := engine.uncached()) is not None:
+        digest, fd = found
+        try:
+            if not cache.keep(cache_fd, digest, fd):
+                log.warning("a program's content is not what home said: not kept")
+        except OSError as error:
+            log.warning("the cache takes no more: %s", error)
+            return
+        finally:
+            os.close(fd)
 
 
 def child_main(link: socket.socket) -> int:
@@ -79,6 +100,8 @@ def child_main(link: socket.socket) -> int:
             groups=task.job.groups,
         )
         JobRun(order, task, home_link, engine, root_fd, keeper_fd).run()
+        if cache_fd >= 0:
+            keep_programs(engine, cache_fd)
     except LinkLost as error:
         log.warning("job %s: %s", order.job_id, error)
         return 1
