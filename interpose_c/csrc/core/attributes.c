@@ -67,6 +67,8 @@ void hp_overlay(struct hp_stat *stat)
 
 		stat->mtime_s = stat->ctime_s = (uint64_t)(mtime / 1000000000);
 		stat->mtime_ns = stat->ctime_ns = (uint64_t)(mtime % 1000000000);
+		if (stat->mode & 06000 && hp_syscall0(__NR_geteuid) != 0) /* a write takes them, home too */
+			stat->mode &= ~(04000u | (stat->mode & 010 ? 02000u : 0));
 		return;
 	}
 	if (!is_regular(attr->mode))

@@ -23,7 +23,7 @@ static long one_name(uint16_t op, int dirfd, const char *path, int64_t arg0, int
 	struct hp_where where;
 	struct hp_ask ask = { .op = op, .arg = { arg0, arg1 } };
 
-	if (!asks(native))
+	if (!asks(native) || !*path)
 		return native;
 	hp_locate(dirfd, path, &where);
 	ask.base = where.base;
@@ -120,7 +120,7 @@ static long two_names(uint16_t op, int dirfd1, const char *path1, int dirfd2, co
 	struct hp_where where1, where2;
 	struct hp_ask ask = { .op = op, .arg = { arg0 } };
 
-	if (!asks(native))
+	if (!asks(native) || !*path1 || !*path2)
 		return native;
 	hp_locate(dirfd1, path1, &where1);
 	hp_locate(dirfd2, path2, &where2);

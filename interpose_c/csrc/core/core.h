@@ -44,7 +44,7 @@ _Static_assert(sizeof(struct hp_stat) == 144, "struct stat");
 
 /* ---- fault.c ---- */
 struct hp_ask {
-	uint16_t op;
+	uint16_t op, flags;
 	uint64_t base, base2;
 	int64_t arg[8];
 	const void *data1, *data2;
@@ -86,6 +86,9 @@ void hp_fd_forget(int fd);
 void hp_fd_set(int fd, uint32_t kind);
 /* The file's entry if the descriptor is one that needs care, else NULL. */
 struct hp_file *hp_fd_file(int fd);
+
+/* ---- data.c ---- */
+bool hp_too_large(int64_t size);
 
 /* ---- special.c ---- */
 /* /proc/.../exe: what the program should find there, or NULL. */

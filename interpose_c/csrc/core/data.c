@@ -380,6 +380,7 @@ long hp_call_lseek(struct hp_call *call)
 {
 	struct hp_file *file;
 	struct hp_stat stat;
+	long result;
 
 	if (call->arg[2] != 3 && call->arg[2] != 4)
 		return HP_PASS;
@@ -388,8 +389,21 @@ long hp_call_lseek(struct hp_call *call)
 		return HP_PASS;
 	if (call->arg[1] < 0 || call->arg[1] >= stat.size)
 		return -ENXIO;
-	/* a hole in the mirror may only be a block that has not come: all is data */
-	return hp_syscall3(__NR_lseek, call->arg[0], call->arg[2] == 3 ? call->arg[1] : stat.size, 0);
+	/* a hole may be a block that has not come; zeros that came are left as holes */
+	result = hold(file, (uint64_t)call->arg[1], (uint64_t)(stat.size - call->arg[1]));
+	if (result)
+		return result;
+	result = hp_syscall3(__NR_lseek, call->arg[0], call->arg[1], call->arg[2]);
+	release(file);
+	return result;
+}
+
+/* Beyond RLIMIT_FSIZE: the kernel's refusal comes with a signal. */
+bool hp_too_large(int64_t size)
+{
+	uint64_t limit[2];
+
+	return hp_syscall4(__NR_prlimit64, 0, 1 /* RLIMIT_FSIZE */, 0, (long)limit) == 0 && (uint64_t)size > limit[0];
 }
 
 long hp_call_ftruncate(struct hp_call *call)
@@ -398,7 +412,7 @@ long hp_call_ftruncate(struct hp_call *call)
 	struct hp_ask ask = { .op = HP_REQ_TRUNCATE, .arg = { call->arg[1] } };
 	long flags;
 
-	if (!file || call->arg[1] < 0)
+	if (!file || call->arg[1] < 0 || hp_too_large(call->arg[1]))
 		return HP_PASS;
 	flags = hp_syscall3(__NR_fcntl, call->arg[0], F_GETFL, 0);
 	if (flags < 0 || !(flags & 3) || flags & HP_O_PATH)
@@ -413,7 +427,7 @@ long hp_call_fallocate(struct hp_call *call)
 	struct hp_ask ask = { .op = HP_REQ_ALLOCATE, .arg = { call->arg[1], call->arg[2], call->arg[3] } };
 	long flags;
 
-	if (!file || call->arg[2] < 0 || call->arg[3] <= 0)
+	if (!file || call->arg[2] < 0 || call->arg[3] <= 0 || hp_too_large(call->arg[2] + call->arg[3]))
 		return HP_PASS;
 	flags = hp_syscall3(__NR_fcntl, call->arg[0], F_GETFL, 0);
 	if (flags < 0 || !(flags & 3))

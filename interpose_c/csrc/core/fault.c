@@ -39,6 +39,7 @@ static int64_t ask_once(struct hp_ask *ask, uint64_t ticket, bool *lost)
 	slot->pid = (int32_t)hp_syscall0(__NR_getpid);
 	slot->tid = (int32_t)tid;
 	slot->op = ask->op;
+	slot->flags = ask->flags;
 	slot->base = ask->base;
 	slot->base2 = ask->base2;
 	for (int i = 0; i < 8; i++)
@@ -212,7 +213,7 @@ bool hp_fault(int dirfd, const char *path, long error, enum hp_want want, bool n
 	int64_t answer;
 
 	*result = error;
-	if (!hp_channel || (error != -ENOENT && error != -EACCES))
+	if (!hp_channel || (error != -ENOENT && error != -EACCES) || !*path)
 		return false;
 	if (error == -ENOENT && hp_surely_absent(dirfd, path))
 		return false;

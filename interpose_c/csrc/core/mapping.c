@@ -25,7 +25,7 @@ long hp_call_mmap(struct hp_call *call)
 		return HP_PASS;
 	ask.base = file->inode;
 	ask.arg[0] = call->arg[5];
-	ask.arg[1] = (call->arg[1] + 4095) & ~4095l;
+	ask.arg[1] = (call->arg[1] + 4095) & ~4095l; /* the starter adds what mremap could reach */
 	ask.arg[2] = writable;
 	answer = hp_ask(&ask);
 	if (answer < 0)

@@ -1,4 +1,6 @@
 /* open and its kin, and the other calls that only need a name to be there. */
+#include <linux/openat2.h>
+
 #include "core.h"
 
 struct hp_open_how {
@@ -52,7 +54,18 @@ static long open_asking(int dirfd, const char *path, struct hp_open_how *how, bo
 
 		if (native == -ENOENT && !(how->flags & HP_O_CREAT) && hp_surely_absent(dirfd, path))
 			return native;
-		hp_locate(dirfd, path, &where);
+		if (extended && how->resolve & RESOLVE_IN_ROOT) {
+			struct hp_stat stat;
+
+			if (hp_syscall4(__NR_newfstatat, dirfd, (long)(dirfd == AT_FDCWD ? "." : ""), (long)&stat,
+					dirfd == AT_FDCWD ? 0 : HP_AT_EMPTY_PATH) ||
+			    !hp_is_home(stat.dev, stat.ino))
+				return native;
+			where = (struct hp_where){ .base = stat.ino, .path = path, .length = (uint32_t)hp_strlen(path) };
+			ask.flags = HP_SLOT_IN_ROOT;
+		} else {
+			hp_locate(dirfd, path, &where);
+		}
 		if (where.foreign)
 			return native;
 		ask.base = where.base;
@@ -70,6 +83,11 @@ static long open_asking(int dirfd, const char *path, struct hp_open_how *how, bo
 		if (!(second.flags & HP_O_TMPFILE_BIT))
 			second.mode = 0;
 		fd = native_open(dirfd, path, &second, extended);
+		if (ask.value[3]) {
+			struct hp_ask settle = { .op = HP_REQ_SETTLE, .base = ask.value[3] };
+
+			hp_ask(&settle);
+		}
 		if (fd >= 0) {
 			hp_fd_forget((int)fd);
 			if (ask.value[1])
@@ -153,7 +171,7 @@ static long open_at(int dirfd, const char *path, struct hp_open_how *how, bool e
 			return native_open(dirfd, path, how, extended);
 		return open_asking(dirfd, path, how, extended, -EACCES);
 	}
-	if (fd != -ENOENT && fd != -EACCES)
+	if ((fd != -ENOENT && fd != -EACCES) || !*path)
 		return fd;
 	return open_asking(dirfd, path, how, extended, fd);
 }

@@ -23,6 +23,8 @@ static long object_of(int dirfd, long path, int flags, uint64_t *inode)
 	result = path ? hp_stat_path(dirfd, (const char *)path, &stat, flags) : hp_syscall2(__NR_fstat, dirfd, (long)&stat);
 	if (result)
 		return result;
+	if (!path && hp_syscall3(__NR_fcntl, dirfd, F_GETFL, 0) & HP_O_PATH)
+		return 0; /* the kernel refuses */
 	*inode = stat.ino;
 	return hp_is_home(stat.dev, stat.ino);
 }
@@ -189,7 +191,7 @@ long hp_call_truncate(struct hp_call *call)
 	int64_t answer;
 	long found;
 
-	if (call->arg[1] < 0)
+	if (call->arg[1] < 0 || hp_too_large(call->arg[1]))
 		return HP_PASS;
 	found = object_of(AT_FDCWD, call->arg[0], 0, &inode);
 	if (found <= 0)

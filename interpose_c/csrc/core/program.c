@@ -35,10 +35,8 @@ static long absolute_name(int dirfd, const char *path, int flags, char *resolved
 	resolved[length] = 0;
 	if (resolved[0] == '/' && !(length > 10 && hp_equal(resolved + length - 10, " (deleted)")))
 		return 0;
-	if (itself) {
-		memcpy(resolved, name, hp_strlen(name) + 1);
-		return 0;
-	}
+	if (itself)
+		return 0; /* opening that fails, and the descriptor itself goes along */
 	length = (long)hp_strlen(path);
 	if ((unsigned long)length >= room)
 		return -ENAMETOOLONG;
@@ -78,6 +76,7 @@ long hp_exec_prepare(const char *path, int dirfd, int flags, char *resolved, uns
 			ask.base = where.base;
 			ask.data1 = where.path;
 			ask.len1 = where.length;
+			ask.arg[1] = flags & HP_AT_NOFOLLOW;
 			answer = hp_ask(&ask);
 			if (answer < 0)
 				return (long)answer;
@@ -87,7 +86,12 @@ long hp_exec_prepare(const char *path, int dirfd, int flags, char *resolved, uns
 	if (result || answer == HP_RETRY)
 		return result;
 	/* the sandbox's own: the kernel knows who may execute it */
-	if (hp_syscall2(__NR_stat, (long)resolved, (long)&stat) == 0 && (stat.mode & 0170000) != 0100000)
+	result = hp_syscall4(__NR_newfstatat, dirfd, (long)path, (long)&stat, flags & (HP_AT_NOFOLLOW | HP_AT_EMPTY_PATH));
+	if (result)
+		return result;
+	if ((stat.mode & 0170000) == 0120000)
+		return -ELOOP;
+	if ((stat.mode & 0170000) != 0100000)
 		return -EACCES;
-	return hp_syscall2(__NR_access, (long)resolved, 1);
+	return hp_syscall4(__NR_faccessat2, dirfd, (long)path, 1, flags & (HP_AT_NOFOLLOW | HP_AT_EMPTY_PATH));
 }

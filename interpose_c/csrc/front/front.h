@@ -68,6 +68,9 @@ struct hp_script {
 /* `line`: the file's first bytes, zeros behind; it is cut up. 0 or -ENOEXEC. */
 long hp_script_parse(char line[HP_SCRIPT_LINE], struct hp_script *script);
 
+/* ---- exec.c ---- */
+long hp_call_execve(struct hp_call *call);
+
 /* ---- channel.c ---- */
 void hp_channel_map(void);
 

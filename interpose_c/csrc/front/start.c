@@ -58,6 +58,16 @@ _Noreturn static void give_up(const char *path, const char *what, long error)
 	__builtin_unreachable();
 }
 
+/* The first program of a job may be a script: then as an execve of it would go. */
+static void if_script(int fd, const struct hp_info *info, const struct hp_stack *stack)
+{
+	struct hp_call call = { .nr = __NR_execve, .arg = { (long)info->path, (long)stack->argv, (long)stack->envp } };
+	char start[2] = { 0, 0 };
+
+	if (hp_syscall4(__NR_pread64, fd, (long)start, 2, 0) == 2 && start[0] == '#' && start[1] == '!')
+		give_up(info->path, "its interpreter cannot be executed", hp_call_execve(&call));
+}
+
 static uint64_t random_number(void)
 {
 	uint64_t number = 0;
@@ -119,6 +129,7 @@ void hp_start(uint64_t *top)
 	struct hp_stack stack;
 	struct hp_info info;
 	uint64_t random, entry, brk;
+	int program_fd;
 
 	relocate();
 	hp_stack_read(top, &stack);
@@ -130,7 +141,9 @@ void hp_start(uint64_t *top)
 	hp_channel_map();
 
 	random = random_number();
-	load(info.fd >= 0 ? info.fd : open_or_give_up(info.path), info.path, &program_elf,
+	program_fd = info.fd >= 0 ? info.fd : open_or_give_up(info.path);
+	if_script(program_fd, &info, &stack);
+	load(program_fd, info.path, &program_elf,
 	     PIE_BASE + (random % PIE_SPREAD) * HP_PAGE, &program);
 	entry = program.entry;
 	if (program_elf.interpreter[0]) {

@@ -166,8 +166,9 @@ static void make_sys(void)
 }
 
 /* A mount point cannot be renamed away, so home's directory stays where the
- * job's own scratch cannot replace it. */
-static void make_island(const char *path)
+ * job's own scratch cannot replace it; and names on its two sides are on two
+ * file systems for link and rename (EXDEV), as scratch and home really are. */
+static void mount_on_itself(const char *path)
 {
 	struct open_how how = { .flags = O_PATH | O_DIRECTORY | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT };
 	HP_AUTO_CLOSE int place = (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof how);
@@ -194,8 +195,10 @@ void hp_mounts_build(const struct hp_init *init)
 	make_dev(init);
 	make_sys();
 	hp_proc_mount();
+	mount_on_itself("/tmp");
+	mount_on_itself("/var/tmp");
 	for (char **island = init->spec->islands; *island != NULL; island++)
-		make_island(*island);
+		mount_on_itself(*island);
 	change_root();
 	hp_protection("mounts", true, NULL);
 }

@@ -202,7 +202,9 @@ static int sync_object(hp_engine *engine, struct hp_object *object)
 static int add_mapping(hp_engine *engine, struct hp_object *object, struct hp_slot *slot)
 {
 	uint64_t low = (uint64_t)slot->arg[0], high = low + (uint64_t)slot->arg[1];
-	int error = hp_file_fill(engine, object, low, high - low, false);
+	bool whole = object->attr.size < engine->config.mirror_bytes / 4; /* the mapping may grow */
+	int error = whole ? hp_file_fill(engine, object, 0, object->blocks << HP_BLOCK_SHIFT, false) :
+			    hp_file_fill(engine, object, low, high - low, false);
 
 	if (error)
 		return error;

@@ -41,6 +41,10 @@ static void gone(hp_engine *engine, struct hp_object *parent, const char *text, 
 		name->object->orphan = true;
 	else if (name->object)
 		name->object->attr.nlink--;
+	if (name->object && name->object->kind == HP_DIR) {
+		name->object->listed = true; /* whoever stands in it may still open "." */
+		hp_mirror_permit(engine, name->object);
+	}
 	if (name->object)
 		hp_mirror_drop(engine, name);
 }
@@ -244,14 +248,18 @@ static int64_t rename_one(hp_engine *engine, struct hp_slot *slot)
 	struct change change = { .flags = (unsigned)slot->arg[0] };
 	struct hp_pending pending = { .apply = apply_renamed, .context = &change };
 	int error = where_to(engine, slot->base, path1, slot->len1, HP_NO_FOLLOW, &from);
+	/* of a file with several names the target may be another one: then nothing happens */
+	bool alone = error || !from.object || from.object->kind == HP_DIR || from.object->attr.nlink < 2;
 	int error2 = error == 0 || error == HP_IS_LOCAL ?
-		     where_to(engine, slot->base2, path2, slot->len2, HP_NO_FOLLOW | HP_PARENT_ONLY, &to) : 0;
+		     where_to(engine, slot->base2, path2, slot->len2, HP_NO_FOLLOW | (alone ? HP_PARENT_ONLY : 0), &to) : 0;
 	char *name1, *name2;
 
 	if (error == HP_IS_LOCAL && error2 == HP_IS_LOCAL)
 		return HP_LOCAL;
 	if (error == HP_IS_LOCAL || error2 == HP_IS_LOCAL)
 		return -EXDEV;
+	if (error2 == -ENOENT && to.parent)
+		error2 = 0;
 	if (error || error2)
 		return error ? error : error2;
 	if (!from.parent || !to.parent)
@@ -292,6 +300,8 @@ static int64_t link_one(hp_engine *engine, struct hp_slot *slot)
 		return -EXDEV;
 	if (error || error2)
 		return error ? error : error2 == -EBUSY ? -EEXIST : error2;
+	if (from.object && from.object->unlinkable)
+		return -ENOENT;
 	if (!from.object || from.object->kind == HP_DIR)
 		return from.object ? -EPERM : -ENOENT;
 	if (!to.parent)

@@ -137,11 +137,36 @@ int hp_file_number(hp_engine *engine, struct hp_object *object)
 	return 0;
 }
 
+struct opened {
+	struct hp_object *object;
+	bool emptied, replaced;
+};
+
+/* What home opened is the file we know, unless it was replaced or written
+ * there since: then the name gets a new inode, and the caller looks again. */
+static void apply_opened(hp_engine *engine, struct hp_pending *pending, const struct hpw_reply *reply,
+			 const uint8_t *body, size_t length)
+{
+	struct opened *opened = pending->context;
+	const uint8_t *end = body + length, *first = body;
+	const struct hpw_entry *entry = reply->error || !body ? NULL : hp_wire_entry(&body, end);
+
+	if (entry && opened->emptied && entry->attr.ino == opened->object->attr.ino &&
+	    entry->attr.dev == opened->object->attr.dev) {
+		hp_object_rehome(engine, opened->object, &entry->attr);
+		return;
+	}
+	if (first)
+		hp_apply_entries(engine, pending, reply, first, (size_t)(end - first));
+	opened->replaced = opened->object->names == 0;
+}
+
 /* A handle at home that can read, and write if asked. `flags`: Linux O_*. */
 int hp_file_open_home(hp_engine *engine, struct hp_object *object, int flags)
 {
 	bool write = (flags & O_ACCMODE) != O_RDONLY;
-	struct hp_pending pending = { .apply = hp_apply_entries };
+	struct opened opened = { .object = object, .emptied = flags & O_TRUNC };
+	struct hp_pending pending = { .apply = apply_opened, .context = &opened };
 	uint64_t handle = ++engine->next_handle;
 	char *path;
 	int error;
@@ -161,6 +186,10 @@ int hp_file_open_home(hp_engine *engine, struct hp_object *object, int flags)
 	free(path);
 	if (error)
 		return -error;
+	if (opened.replaced) {
+		hp_wire_close_handle(engine, handle);
+		return -EAGAIN;
+	}
 	object->handle = handle; /* an older one may still have reads on the way: it is left to the end */
 	object->handle_writable = write;
 	return 0;
@@ -248,6 +277,30 @@ void hp_file_set_size(hp_engine *engine, struct hp_object *object, uint64_t size
 	}
 }
 
+/* Zeros need no memory: pages of them are left as holes, as lseek(SEEK_HOLE)
+ * would mostly find them at home. Returns 0 or an errno. */
+int hp_write_sparse(int fd, const uint8_t *bytes, uint64_t length, uint64_t offset)
+{
+	static const uint8_t zeros[4096];
+	uint64_t at = 0;
+
+	while (at < length) {
+		uint64_t end = at;
+
+		while (end < length && memcmp(bytes + end, zeros, length - end < 4096 ? length - end : 4096) != 0)
+			end += length - end < 4096 ? length - end : 4096;
+		while (at < end) {
+			ssize_t count = pwrite(fd, bytes + at, end - at, (off_t)(offset + at));
+
+			if (count <= 0)
+				return errno ? errno : EIO;
+			at += (uint64_t)count;
+		}
+		at = end < length ? end + 4096 : end;
+	}
+	return 0;
+}
+
 static void apply_fill(hp_engine *engine, struct hp_pending *pending, const struct hpw_reply *reply, const uint8_t *body,
 		       size_t length)
 {
@@ -270,11 +323,9 @@ static void apply_fill(hp_engine *engine, struct hp_pending *pending, const stru
 			continue;
 		if (count > HP_BLOCK)
 			count = HP_BLOCK;
-		while (count && pwrite(object->fd, body + start, count, (off_t)(block << HP_BLOCK_SHIFT)) != (ssize_t)count)
-			if (errno != ENOSPC || !hp_evict(engine, EVICT_STEP)) {
-				error = errno;
-				break;
-			}
+		while ((error = hp_write_sparse(object->fd, body + start, count, block << HP_BLOCK_SHIFT)) == ENOSPC &&
+		       hp_evict(engine, EVICT_STEP))
+			;
 		if (!error)
 			set_present(engine, object, block, true);
 	}

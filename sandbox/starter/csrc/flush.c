@@ -66,11 +66,30 @@ static void send_tracked(hp_engine *engine, struct hp_object *object, const stru
 	}
 }
 
+/* An extent may span blocks that never came: those hold nothing of the job's,
+ * and the zeros in their place must not travel. */
+static uint64_t present_run(const struct hp_object *object, struct hp_range *range)
+{
+	uint64_t end;
+
+	while (range->low < range->high && hp_file_missing(object, range->low >> HP_BLOCK_SHIFT))
+		range->low = ((range->low >> HP_BLOCK_SHIFT) + 1) << HP_BLOCK_SHIFT;
+	for (end = range->low; end < range->high && end - range->low < HP_WRITE_CHUNK;) {
+		if (hp_file_missing(object, end >> HP_BLOCK_SHIFT))
+			break;
+		end = ((end >> HP_BLOCK_SHIFT) + 1) << HP_BLOCK_SHIFT;
+	}
+	if (end > range->high)
+		end = range->high;
+	return end > range->low ? end - range->low : 0;
+}
+
 static void send_range(hp_engine *engine, struct hp_object *object, struct hp_range range, uint8_t *buffer)
 {
-	while (range.low < range.high) {
-		uint64_t count = range.high - range.low < HP_WRITE_CHUNK ? range.high - range.low : HP_WRITE_CHUNK;
-		ssize_t got = pread(object->fd, buffer, count, (off_t)range.low);
+	uint64_t count;
+
+	while ((count = present_run(object, &range)) > 0) {
+		ssize_t got = pread(object->fd, buffer, count < HP_WRITE_CHUNK ? count : HP_WRITE_CHUNK, (off_t)range.low);
 
 		if (got <= 0)
 			break; /* cut off meanwhile: the TRUNCATE behind us says so at home */

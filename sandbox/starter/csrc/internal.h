@@ -48,9 +48,11 @@ struct hp_object {
 	enum hp_content content;
 	bool filling; /* content on its way */
 	bool plain_seen; /* was readable before it had a number: never evict blocks from it */
+	mode_t granted;  /* to the creator of a file whose mode would refuse him, until his open is done */
 	bool opened_writable; /* the mirror's inode may be opened for writing */
 	bool written;    /* data or size changed by the job: home's mtime is to be set */
 	uint64_t nameless; /* made by O_TMPFILE and not linked yet: number of its private name */
+	bool unlinkable; /* O_TMPFILE with O_EXCL: never gets a name */
 	bool orphan;     /* no name at home either: nothing need travel there any more */
 	uint32_t file;   /* number in channel->files, 0 none */
 	int fd;          /* read-write descriptor of the mirror's inode, -1 none; kept while file != 0 */
@@ -205,6 +207,7 @@ enum {
 	HP_NO_FOLLOW = 1,
 	HP_PARENT_ONLY = 2,  /* the last name need not be known: object NULL means absent or not yet asked for */
 	HP_WITH_CONTENT = 4, /* small content may come along */
+	HP_IN_ROOT = 8,      /* `base` is the root: openat2(2), RESOLVE_IN_ROOT */
 };
 #define HP_IS_LOCAL (-10000) /* the name is the sandbox's own affair */
 int hp_resolve(hp_engine *, uint64_t base, const char *path, size_t length, int flags, struct hp_where *);
@@ -219,6 +222,7 @@ void hp_file_set_size(hp_engine *, struct hp_object *, uint64_t size);
 bool hp_file_missing(const struct hp_object *, uint64_t block);
 void hp_file_publish_map(hp_engine *, struct hp_object *);
 int hp_file_fill(hp_engine *, struct hp_object *, uint64_t offset, uint64_t length, bool ahead);
+int hp_write_sparse(int fd, const uint8_t *bytes, uint64_t length, uint64_t offset);
 void hp_file_prefetch(hp_engine *, struct hp_object *);
 void hp_file_release(hp_engine *, struct hp_object *);
 bool hp_evict(hp_engine *, uint64_t bytes);   /* clean content only; never waits for home */
@@ -236,6 +240,7 @@ int hp_flush_everything(hp_engine *);
 
 /* changes.c, opening.c, attributes.c: requests of the shim. Results: HP_RETRY, 0, -errno */
 int64_t hp_do_open(hp_engine *, struct hp_slot *);
+int64_t hp_do_settle(hp_engine *, struct hp_slot *);
 int64_t hp_do_nameless(hp_engine *, struct hp_slot *);
 int64_t hp_do_change(hp_engine *, struct hp_slot *);
 int64_t hp_do_attributes(hp_engine *, struct hp_slot *);

@@ -67,9 +67,9 @@ static mode_t bits_for(const struct hp_object *object)
 		bits |= 0400;
 	if (access & 1)
 		bits |= 0100;
-	if (object->opened_writable)
+	if (object->opened_writable && access & 2)
 		bits |= 0200;
-	return bits;
+	return bits | object->granted;
 }
 
 /* fchmodat cannot take AT_SYMLINK_NOFOLLOW before fchmodat2; /proc is not ours
@@ -241,14 +241,8 @@ int hp_mirror_fill_whole(hp_engine *engine, struct hp_object *object, const uint
 		return fd;
 	if (ftruncate(fd, (off_t)length))
 		error = -errno;
-	for (uint64_t done = 0; !error && done < length;) {
-		ssize_t count = pwrite(fd, content + done, length - done, (off_t)done);
-
-		if (count > 0)
-			done += (uint64_t)count;
-		else if (errno != ENOSPC || !hp_evict(engine, length - done))
-			error = -errno;
-	}
+	while (!error && (error = -hp_write_sparse(fd, content, length, 0)) == -ENOSPC && hp_evict(engine, length))
+		error = 0;
 	if (!error) {
 		object->content = HP_CONTENT_WHOLE;
 		object->home_size = length;

@@ -176,6 +176,7 @@ int64_t hp_do_nameless(hp_engine *engine, struct hp_slot *slot)
 	object->handle = handle;
 	object->handle_writable = object->opened_writable = object->orphan = true;
 	object->nameless = handle;
+	object->unlinkable = slot->arg[0] & O_EXCL;
 	object->fd = fd;
 	hp_mirror_set_times(engine, object, fd);
 	hp_object_index(engine, object);
@@ -183,11 +184,23 @@ int64_t hp_do_nameless(hp_engine *engine, struct hp_slot *slot)
 	close(fd);
 	if (error)
 		return error;
-	slot->value[0] = (uint64_t)(slot->arg[0] & ~O_TMPFILE);
+	slot->value[0] = (uint64_t)(slot->arg[0] & ~(O_TMPFILE | O_EXCL));
 	slot->value[1] = object->file;
 	slot->reply_len = (uint32_t)strlen(private) + 1;
 	memcpy(slot->data, private, slot->reply_len);
 	return HP_RETRY;
+}
+
+/* The creator's open is done. */
+int64_t hp_do_settle(hp_engine *engine, struct hp_slot *slot)
+{
+	struct hp_object *object = hp_object_by_inode(engine, slot->base);
+
+	if (object && object->granted) {
+		object->granted = 0;
+		hp_mirror_permit(engine, object);
+	}
+	return 0;
 }
 
 int64_t hp_do_open(hp_engine *engine, struct hp_slot *slot)
@@ -197,8 +210,11 @@ int64_t hp_do_open(hp_engine *engine, struct hp_slot *slot)
 	bool no_follow = flags & O_NOFOLLOW || exclusive;
 	struct hp_object *object = NULL;
 	struct hp_where where;
-	int how = (no_follow ? HP_NO_FOLLOW : 0) | (creating ? HP_PARENT_ONLY : 0) | HP_WITH_CONTENT;
+	int how = (no_follow ? HP_NO_FOLLOW : 0) | (creating ? HP_PARENT_ONLY : 0) | HP_WITH_CONTENT |
+		  (slot->flags & HP_SLOT_IN_ROOT ? HP_IN_ROOT : 0);
+	int tries = 0;
 
+again: /* the file was replaced at home while we opened it */
 	for (int round = 0;; round++) {
 		error = hp_resolve(engine, slot->base, (const char *)slot->data, slot->len1, how, &where);
 		if (error)
@@ -231,12 +247,15 @@ int64_t hp_do_open(hp_engine *engine, struct hp_slot *slot)
 			return error;
 		if (object->content == HP_CONTENT_NONE)
 			object->content = HP_CONTENT_WHOLE;
-		if (object->handle_writable) {
-			/* who creates a file may write it now, whatever its mode says of later opens */
-			error = make_writable(engine, object);
-		}
-		if (error)
+		if (object->handle_writable && (error = make_writable(engine, object)))
 			return error;
+		if (((flags & O_ACCMODE) != O_WRONLY && !(object->attr.access & 4)) ||
+		    ((flags & O_ACCMODE) != O_RDONLY && !(object->attr.access & 2))) {
+			/* who creates a file may use it now, whatever its mode says of later opens */
+			object->granted = 0600;
+			hp_mirror_permit(engine, object);
+			slot->value[3] = object->inode;
+		}
 		slot->value[0] = (uint64_t)(flags & ~(O_CREAT | O_EXCL | O_TRUNC));
 		slot->value[1] = object->file;
 		return HP_RETRY;
@@ -256,6 +275,8 @@ int64_t hp_do_open(hp_engine *engine, struct hp_slot *slot)
 	} else {
 		error = open_existing(engine, object, flags);
 	}
+	if (error == -EAGAIN && ++tries < 4)
+		goto again;
 	if (error)
 		return error;
 	slot->value[0] = (uint64_t)(flags & ~(O_CREAT | O_EXCL | O_TRUNC));

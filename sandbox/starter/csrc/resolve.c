@@ -18,7 +18,7 @@
 
 struct walk {
 	hp_engine *engine;
-	struct hp_object *at;
+	struct hp_object *at, *root;
 	char *rest; /* malloc: what is still to be walked */
 	size_t position;
 	unsigned links, asked;
@@ -40,7 +40,7 @@ static int push_target(struct walk *walk, const char *target, size_t after)
 	rest[length] = '/';
 	memcpy(rest + length + (left ? 1 : 0), walk->rest + after, left + 1);
 	if (target[0] == '/')
-		walk->at = walk->engine->root;
+		walk->at = walk->root;
 	free(walk->rest);
 	walk->rest = rest;
 	walk->position = 0;
@@ -122,6 +122,7 @@ static int ask(struct walk *walk)
 	hp_engine *engine = walk->engine;
 	struct hp_object *at = walk->at;
 	struct hp_pending pending = { .apply = hp_apply_entries };
+	size_t length;
 	char *path;
 
 	if (engine->failed)
@@ -132,14 +133,16 @@ static int ask(struct walk *walk)
 		return -EIO;
 	if (++at->misses >= HP_LIST_AFTER && at->attr.access & 4 && at->attr.ino && hp_list(engine, at) == 0)
 		return 0;
-	path = hp_name_path(at, walk->rest + walk->position, strlen(walk->rest + walk->position));
+	/* home knows nothing of another root: then step by step */
+	length = walk->root->is_root ? strlen(walk->rest + walk->position) : strcspn(walk->rest + walk->position, "/");
+	path = hp_name_path(at, walk->rest + walk->position, length);
 	if (strlen(path) > HPW_MAX_PATH) {
 		free(path);
 		return -ENAMETOOLONG;
 	}
 	hp_wire_call(engine, HP_LANE_WAIT, &pending,
 		     &(struct hp_request){ .head = { .op = HPW_RESOLVE,
-						     .flags = (uint16_t)((walk->flags & HP_NO_FOLLOW ? HPW_NOFOLLOW : 0) |
+						     .flags = (uint16_t)((walk->flags & HP_NO_FOLLOW || !walk->root->is_root ? HPW_NOFOLLOW : 0) |
 									 (walk->flags & HP_WITH_CONTENT ? HPW_CONTENT : 0)),
 						     .length = HP_INLINE_LIMIT,
 						     .len1 = (uint32_t)strlen(path) },
@@ -174,7 +177,7 @@ static int step(struct walk *walk, struct hp_where *where)
 		return 0;
 	}
 	if (length == 2 && text[0] == '.' && text[1] == '.') {
-		walk->at = at->is_root ? at : at->name->parent;
+		walk->at = at->is_root || at == walk->root ? at : at->name->parent;
 		walk->position += length;
 		return 0;
 	}
@@ -226,8 +229,11 @@ int hp_resolve(hp_engine *engine, uint64_t base, const char *path, size_t length
 	walk.rest[length] = 0;
 	walk.slash = length > 0 && path[length - 1] == '/';
 	where->must_be_directory = walk.slash;
-	if (base && !(length && path[0] == '/'))
+	walk.root = engine->root;
+	if (base && (flags & HP_IN_ROOT || !(length && path[0] == '/')))
 		walk.at = hp_object_by_inode(engine, base);
+	if (flags & HP_IN_ROOT && walk.at)
+		walk.root = walk.at;
 	if (!walk.at)
 		result = HP_IS_LOCAL;
 	while (result == 0) {

@@ -17,11 +17,14 @@
 static int64_t have_program(hp_engine *engine, struct hp_slot *slot)
 {
 	struct hp_where where;
-	int error = hp_resolve(engine, slot->base, (const char *)slot->data, slot->len1, HP_FOLLOW, &where);
+	int error = hp_resolve(engine, slot->base, (const char *)slot->data, slot->len1,
+			       slot->arg[1] ? HP_NO_FOLLOW : HP_FOLLOW, &where);
 	struct hp_object *object = where.object;
 
 	if (error)
 		return error == HP_IS_LOCAL ? HP_LOCAL : error;
+	if (object->kind == HP_SYMLINK)
+		return -ELOOP;
 	if (object->kind != HP_FILE_KIND || !(object->attr.access & 1))
 		return -EACCES;
 	if (!(object->attr.access & 4))
@@ -91,6 +94,8 @@ int64_t hp_engine_answer(hp_engine *engine, struct hp_slot *slot)
 		return make_usable(engine, slot);
 	case HP_REQ_OPEN:
 		return hp_do_open(engine, slot);
+	case HP_REQ_SETTLE:
+		return hp_do_settle(engine, slot);
 	case HP_REQ_TMPFILE:
 		return hp_do_nameless(engine, slot);
 	case HP_REQ_EXEC:

@@ -59,9 +59,11 @@ static int may_set(hp_lane *lane, const struct object *object)
 
 	if (object->share == HP_SHARE_RW)
 		return 0;
-	if (object->handle == NULL && fstat(object->fd, &st) == 0 &&
-	    (st.st_uid == lane->home->user.uid || lane->home->user.is_root))
-		hp_refuse_write(lane, object->found.path);
+	if (object->handle != NULL || fstat(object->fd, &st) != 0)
+		return EACCES;
+	if (st.st_uid != lane->home->user.uid && !lane->home->user.is_root)
+		return EPERM; /* what the user himself would be told */
+	hp_refuse_write(lane, object->found.path);
 	return EACCES;
 }
 

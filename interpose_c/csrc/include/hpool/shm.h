@@ -39,7 +39,8 @@ enum hp_slot_state { HP_SLOT_FREE, HP_SLOT_CLAIMED, HP_SLOT_REQUEST, HP_SLOT_TAK
 enum hp_request_op {
 	HP_REQ_NAME = 1,  /* make the name usable; arg[0] = enum hp_want, arg[1] = nofollow. HP_RETRY or -errno */
 	HP_REQ_OPEN,      /* arg[0] = O_* flags, arg[1] = mode (umask applied). HP_RETRY: value[0] = flags for the
-	                   * native open of the same name, value[1] = file number or 0, value[2] = created */
+	                   * native open of the same name, value[1] = file number or 0, value[2] = created, value[3] = inode to SETTLE
+	                   * after the native open, or 0. flags: HP_SLOT_IN_ROOT */
 	HP_REQ_FILL,      /* base = inode, arg[0] = offset, arg[1] = length: have these blocks. 0 or -errno */
 	HP_REQ_MAP,       /* as FILL, and keep them for the job's life; arg[2] = 1 if shared and writable */
 	HP_REQ_ROOM,      /* the mirror is full: arg[0] = bytes wanted. HP_RETRY or -ENOSPC */
@@ -69,8 +70,11 @@ enum hp_request_op {
 	HP_REQ_LOCK,      /* base = inode, arg[0] = cmd, arg[1] = type, arg[2] = start, arg[3] = len,
 	                   * arg[4] = owner, arg[5] = pid of the caller */
 	HP_REQ_BIND,      /* (base, path) new name; path2 = a socket bound in a place of the sandbox's own: moved there */
+	HP_REQ_SETTLE,    /* base = inode: the creator's native open is done */
 	HP_REQ_REPORT,    /* a call that was refused or degraded: arg[0] = call number, arg[1] = errno, path = program */
 };
+
+#define HP_SLOT_IN_ROOT 1 /* `base` is the root of the walk, also for absolute paths and symlinks */
 
 enum hp_want { HP_WANT_STAT, HP_WANT_READ, HP_WANT_LIST, HP_WANT_DIR };
 
