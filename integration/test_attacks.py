@@ -7,6 +7,7 @@ is a line with BROKE.
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -131,7 +132,20 @@ def test_no_token_is_in_reach(target: StrictPool) -> None:
 
 def test_a_job_that_ruins_the_shim_ruins_only_itself(target: StrictPool) -> None:
     note = Note.of(target)
-    attack(target, "shim_memory", "/home/grid/pool.token", timeout_s=120)
+    env = target.home.env | {"HPOOL_ATTACK": "1"}
+    work = target.home.fresh_work()
+    fixture.lay_out(work)
+    target.home.own(target.home.work)
+    command = target.home.hpool([f"{target.home.directory}/attacks/shim_memory", "/home/grid/pool.token"])
+    process = target.home.popen(command, target.home.work, env=env)
+    try:
+        out, err = process.communicate(timeout=25)
+    except subprocess.TimeoutExpired:  # it hangs over what it did to itself; its owner ends it
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=15)
+    assert b"HELD the shim's text" in out, (out, err)
+    assert b"BROKE" not in out
+    assert b"Traceback" not in err
     note.wait()
     assert target.home.job("/bin/echo", "well").stdout == b"well\n"
 

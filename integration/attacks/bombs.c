@@ -96,7 +96,7 @@ int main(int argc, char **argv)
 	else if (strcmp(argv[1], "memory") == 0)
 		memory(limit);
 	else if (strcmp(argv[1], "inodes") == 0)
-		inodes(limit >> 20);
+		inodes(2000000);
 	else
 		disk(argv[1], limit);
 	return 0;

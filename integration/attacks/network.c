@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <ifaddrs.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include "attack.h"
@@ -13,8 +14,16 @@ static void must_not_connect(const char *address, int port, int type)
 	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(port) };
 	int fd = socket(AF_INET, type | SOCK_NONBLOCK, 0);
 	inet_pton(AF_INET, address, &to.sin_addr);
-	if (fd < 0 || (connect(fd, (struct sockaddr *)&to, sizeof(to)) < 0 && errno != EINPROGRESS))
-		HELD("%s:%d: %s", address, port, strerrorname_np(errno));
+	int error = fd < 0 || connect(fd, (struct sockaddr *)&to, sizeof(to)) < 0 ? errno : 0;
+	if (error == EINPROGRESS) {
+		struct pollfd answer = { .fd = fd, .events = POLLOUT };
+		socklen_t length = sizeof(error);
+		error = poll(&answer, 1, 1000) == 1 ? 0 : ETIMEDOUT;
+		if (error == 0)
+			getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length);
+	}
+	if (error)
+		HELD("%s:%d: %s", address, port, strerrorname_np(error));
 	else
 		BROKE("%s:%d can be talked to", address, port);
 }

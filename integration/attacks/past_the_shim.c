@@ -22,11 +22,13 @@ static void machine_files(uintptr_t gate, int count, char **paths)
 					      "/dev/vda",        "/dev/fuse",
 					      "/dev/kvm",        "/sys/kernel/debug" };
 	for (unsigned i = 0; i < sizeof(always) / sizeof(*always); i++) {
-		long fd = bypass(gate, SYS_open, (long)always[i], O_RDONLY, 0, 0);
-		if (fd < 0)
-			HELD("open %s: %s", always[i], strerrorname_np(-fd));
+		static char bytes[16];
+		long fd = bypass(gate, SYS_open, (long)always[i], O_RDONLY | O_NONBLOCK, 0, 0);
+		long got = fd < 0 ? fd : bypass(gate, SYS_read, fd, (long)bytes, sizeof(bytes), 0);
+		if (got > 0 || got == -EISDIR)
+			BROKE("opened %s: %ld", always[i], got);
 		else
-			BROKE("opened %s", always[i]);
+			HELD("open %s: %s", always[i], got ? strerrorname_np(-got) : "empty");
 	}
 }
 
@@ -87,9 +89,6 @@ int main(int argc, char **argv)
 		HELD("no way past the shim was found");
 		return 0;
 	}
-	long pid = bypass(gates[0], SYS_getpid, 0, 0, 0, 0);
-	if (pid != getpid())
-		HELD("the way found does not lead out: %ld", pid);
 	machine_files(gates[0], argc - 1, argv + 1);
 	silent_zeros(gates[0]);
 	write_names(gates[0]);

@@ -42,18 +42,24 @@ int main(int argc, char **argv)
 			HELD("map over: %s", got == MAP_FAILED ? strerrorname_np(errno) : "done");
 			open(argv[1], O_RDONLY);
 		});
-		/* Scribble over the channel: the starter has to survive whatever it reads there. */
-		IN_CHILD("scribble", {
-			int mem = open("/proc/self/mem", O_RDWR);
-			static unsigned char junk[1 << 16];
-			for (unsigned k = 0; k < sizeof(junk); k++)
-				junk[k] = k * 2654435761u >> 13;
-			for (uintptr_t at = low; at < high && at < low + (64 << 20); at += sizeof(junk))
-				if (pwrite(mem, junk, high - at < sizeof(junk) ? high - at : sizeof(junk), at) < 0)
-					break;
-			for (int k = 0; k < 100; k++)
-				open("big.bin", O_RDONLY);
-		});
+	}
+	HELD("the shim's text");
+	fflush(stdout);
+	/* Scribble over everything of it, the channel too: the starter has to survive whatever it reads there. This job may
+	 * hang over it, and be ended from outside. */
+	alarm(10);
+	static unsigned char junk[1 << 16];
+	for (unsigned k = 0; k < sizeof(junk); k++)
+		junk[k] = k * 2654435761u >> 13;
+	int mem = open("/proc/self/mem", O_RDWR);
+	for (int i = count - 1; i >= 0; i--) {
+		for (uintptr_t at = ranges[i][0]; at < ranges[i][1] && at < ranges[i][0] + (64 << 20);
+		     at += sizeof(junk))
+			if (pwrite(mem, junk, ranges[i][1] - at < sizeof(junk) ? ranges[i][1] - at : sizeof(junk), at) <
+			    0)
+				break;
+		for (int k = 0; k < 100; k++)
+			open("big.bin", O_RDONLY);
 	}
 	HELD("the end was reached");
 	return 0;
