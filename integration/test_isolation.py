@@ -135,9 +135,9 @@ def test_a_job_of_root_runs_as_an_unprivileged_user(root_pool: PersonalPool) -> 
         assert owners, "no process of the job was found"
         assert 0 not in owners
         (work / "go").unlink()
-        out, _ = process.communicate(timeout=20)
+        out, err = process.communicate(timeout=20)
     finally:
         process.kill()
         process.wait()
-    assert (process.returncode, out) == (0, b"0\n")
+    assert (process.returncode, out, err) == (0, b"0\n", b"")
     assert (work / "file").stat().st_uid == 0

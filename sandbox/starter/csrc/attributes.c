@@ -28,6 +28,20 @@ static void sync_times(hp_engine *engine, struct hp_object *object)
 	hp_mirror_publish(engine, object);
 }
 
+/* Home has what the job wrote: from here on its attributes are the whole truth. */
+static void adopt_times(hp_engine *engine, struct hp_object *object)
+{
+	int64_t home = object->attr.mtime_s * 1000000000 + object->attr.mtime_ns - engine->config.clock_offset_ns;
+	int fd = hp_mirror_open(engine, object, O_PATH);
+	struct stat status;
+
+	if (fd < 0)
+		return;
+	if (fstat(fd, &status) == 0 && status.st_mtim.tv_sec * 1000000000 + status.st_mtim.tv_nsec == home)
+		object->local_mtime = status.st_mtim;
+	close(fd);
+}
+
 /* The attributes after a change are home's; sizes change natively too. */
 static void apply_effect(hp_engine *engine, struct hp_pending *pending, const struct hpw_reply *reply, const uint8_t *body,
 			 size_t length)
@@ -53,6 +67,8 @@ static void apply_effect(hp_engine *engine, struct hp_pending *pending, const st
 	if (object->kind == HP_FILE_KIND && (pending->op != HPW_SETATTR ||
 					     effect->set & (HPW_SET_MTIME | HPW_SET_MTIME_NOW | HPW_SET_ATIME | HPW_SET_ATIME_NOW)))
 		sync_times(engine, object);
+	else if (object->kind == HP_FILE_KIND)
+		adopt_times(engine, object);
 	hp_mirror_publish(engine, object);
 }
 
@@ -154,8 +170,9 @@ static int64_t extended(hp_engine *engine, struct hp_object *object, struct hp_s
 {
 	static const uint16_t ops[] = { [HP_REQ_GETXATTR] = HPW_GETXATTR, [HP_REQ_SETXATTR] = HPW_SETXATTR,
 					[HP_REQ_LISTXATTR] = HPW_LISTXATTR, [HP_REQ_REMOVEXATTR] = HPW_REMOVEXATTR };
-	struct hp_pending pending = { .apply = hp_apply_data };
 	bool reads = slot->op == HP_REQ_GETXATTR || slot->op == HP_REQ_LISTXATTR;
+	struct effect effect = { .object = object };
+	struct hp_pending pending = { .apply = reads ? hp_apply_data : apply_effect, .context = &effect };
 	uint64_t room = (uint64_t)slot->arg[1];
 	int error = call_for(engine, object, &pending,
 			     (struct hp_request){ .head = { .op = ops[slot->op], .arg = reads ? 0 : (uint32_t)slot->arg[1],
@@ -163,11 +180,7 @@ static int64_t extended(hp_engine *engine, struct hp_object *object, struct hp_s
 							    .len2 = slot->len2 },
 						  .string2 = slot->data + slot->len1 });
 
-	if (!error && reads && room == 0) { /* only the size was asked for */
-		free(pending.data);
-		return (int64_t)pending.value;
-	}
-	return reply_data(slot, &pending, error);
+	return reads ? reply_data(slot, &pending, error) : error;
 }
 
 static int64_t statistics(hp_engine *engine, struct hp_object *object, struct hp_slot *slot)
