@@ -17,6 +17,8 @@ import struct
 import sys
 from typing import Final
 
+import grpc._channel  # noqa: F401 - grpc itself imports it with the first channel: too late here
+
 from hpool.interpose_c.executables import KEEPER, LOADER
 from hpool.matchmaker.hosting import nursery
 from hpool.matchmaker.hosting.daemon import log_to_stderr
