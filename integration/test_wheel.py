@@ -10,7 +10,6 @@ import os
 import shutil
 import subprocess
 import sys
-import sysconfig
 import tempfile
 import zipfile
 from collections.abc import Iterator
@@ -60,21 +59,13 @@ def wheel(place: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def installed(place: Path, wheel: Path) -> Path:
-    """The bin directory of a new environment. Dependencies come from this one's: they are not on trial."""
+    """The bin directory of a new environment, with nothing in it but the wheel and what it depends on."""
     environment = place / "venv"
     base = Path(sys.executable).resolve()
     python = base if readable_by_others(base) else Path("/usr/bin/python3")
     subprocess.run([python, "-m", "venv", "--without-pip", environment], check=True)
     pip = [sys.executable, "-m", "pip", "--python", str(environment / "bin" / "python")]
-    subprocess.run([*pip, "install", "-q", "--no-deps", wheel], check=True)
-    own = Path(sysconfig.get_paths()["purelib"])
-    if not readable_by_others(own / "grpc" / "__init__.py"):
-        copied = place / "dependencies"
-        shutil.copytree(own, copied, ignore=shutil.ignore_patterns("__editable__*", "__pycache__"))
-        own = copied
-    # Not a directory of .pth files for this environment: the checkout's own import hook stays out.
-    site = next((environment / "lib").glob("python*/site-packages"))
-    (site / "dependencies.pth").write_text(f"{own}\n")
+    subprocess.run([*pip, "install", "-q", wheel], check=True)
     return environment / "bin"
 
 
@@ -104,38 +95,47 @@ def test_nothing_of_the_checkout_is_imported(installed: Path, place: Path) -> No
     assert all(word.startswith(str(place / "venv")) for word in printed.split())
 
 
-def test_another_user_runs_a_program_with_it(installed: Path, place: Path) -> None:
-    home = place / "home"
+def first_run(installed: Path, home: Path, uid: int) -> None:
+    """`hpool run` as that user, with a pool of his own that is gone afterwards."""
     work = home / "work"
     work.mkdir(parents=True)
     (work / "input").write_text("b\na\n")
-    as_user: dict[str, int | list[int]] = {}
-    if os.getuid() == 0:
-        as_user = {"user": NOBODY, "group": NOBODY, "extra_groups": []}
-        for path in (home, work, work / "input"):
-            os.chown(path, NOBODY, NOBODY)
+    for path in (home, work, work / "input"):
+        os.chown(path, uid, uid)
     environment = {"PATH": f"{installed}:/usr/bin:/bin", "HOME": str(home), "LANG": "C.UTF-8"}
-    try:
-        done = subprocess.run(
-            [installed / "hpool", "run", "sh", "-c", "sort input > output; cat output; exit 7"],
+    environment |= {f"HPOOL_{kind}_DIR": f"{home}/{kind}" for kind in ("STATE", "CACHE", "RUNTIME")}
+
+    def hpool(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [installed / "hpool", *words],
             cwd=work,
             env=environment,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             timeout=60,
-            check=False,
-            **as_user,  # type: ignore[call-overload]
+            user=uid,
+            group=uid,
+            extra_groups=[] if os.getuid() == 0 else None,
         )
+
+    try:
+        done = hpool("run", "sh", "-c", "sort input > output; cat output; exit 7")
         assert (done.returncode, done.stdout, done.stderr) == (7, "a\nb\n", "")
         assert (work / "output").read_text() == "a\nb\n"
-        if os.getuid() == 0:
-            assert (work / "output").stat().st_uid == NOBODY
+        assert (work / "output").stat().st_uid == uid
     finally:
-        subprocess.run(
-            [installed / "hpool", "pool", "stop"],
-            env=environment,
-            check=False,
-            capture_output=True,
-            **as_user,  # type: ignore[call-overload]
-        )
+        hpool("pool", "stop")
+
+
+def test_an_ordinary_user_runs_a_program_with_it(installed: Path, place: Path) -> None:
+    first_run(installed, place / "ordinary", os.getuid() or NOBODY)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="needs root")
+def test_root_runs_a_program_from_where_nobody_else_may_look(installed: Path, place: Path) -> None:
+    place.chmod(0o700)
+    try:
+        first_run(installed, place / "roots", 0)
+    finally:
+        place.chmod(0o755)
