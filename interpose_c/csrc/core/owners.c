@@ -80,9 +80,14 @@ static long change_owner(struct hp_call *call, int dirfd, long path, long uid, l
 	int64_t set = ((uint32_t)uid == ~0u ? 0 : HPW_SET_UID) | ((uint32_t)gid == ~0u ? 0 : HPW_SET_GID);
 	struct hp_ask ask = { .arg = { set, 0, 0, (int64_t)((uint64_t)(uint32_t)uid << 32 | (uint32_t)gid) } };
 
-	if (flags & ~(HP_AT_NOFOLLOW | HP_AT_EMPTY_PATH))
-		return HP_PASS;
-	return set_attributes(call, dirfd, path, flags, &ask);
+	long result = flags & ~(HP_AT_NOFOLLOW | HP_AT_EMPTY_PATH) ? HP_PASS :
+								      set_attributes(call, dirfd, path, flags, &ask);
+
+	if (result != HP_PASS || !hp_channel)
+		return result;
+	result = hp_syscall5(call->nr, call->arg[0], call->arg[1], call->arg[2], call->arg[3], call->arg[4]);
+	/* an id that the job's user namespace does not have: at home it would not be ours to give */
+	return result == -EINVAL && !flags ? -EPERM : result;
 }
 
 long hp_call_chown(struct hp_call *call)

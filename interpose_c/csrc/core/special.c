@@ -1,4 +1,4 @@
-/* What the program finds of itself and its user, and small helpers. */
+/* What the program finds of itself, and what it is told it cannot have. */
 #include "core.h"
 
 /* Follows the process's umask, which no call can read without changing it. */
@@ -57,22 +57,6 @@ const char *hp_exe_alias(const char *path, char *room, unsigned size)
 		}
 	}
 	return NULL;
-}
-
-long hp_call_getgroups(struct hp_call *call)
-{
-	long room = (int)call->arg[0], count;
-
-	if (!hp_channel)
-		return HP_PASS;
-	count = hp_channel->ngroups < 63 ? hp_channel->ngroups : 63;
-	if (room < 0)
-		return -EINVAL;
-	if (room == 0)
-		return count;
-	if (room < count)
-		return -EINVAL;
-	return hp_user_write((void *)call->arg[1], hp_channel->groups, (unsigned long)count * 4) ? -EFAULT : count;
 }
 
 /* Told once per process and call: the starter tells the submitter. */

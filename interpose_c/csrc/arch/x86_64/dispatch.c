@@ -55,6 +55,8 @@ void hp_dispatch_start(void)
 {
 	static const int taken[] = { SIGSYS, SIGSEGV, SIGBUS };
 
-	for (unsigned i = 0; i < sizeof taken / sizeof *taken; i++)
+	for (unsigned i = 0; i < sizeof taken / sizeof *taken; i++) {
 		hp_signal_take(taken[i], SA_ONSTACK, &hp_main_actions.of[taken[i] - 1]);
+		hp_main_actions.known |= HP_SIG_BIT(taken[i]);
+	}
 }

@@ -2,11 +2,6 @@
  * in struct hp_actions and sees nothing else. */
 #include "signals.h"
 
-static bool is_ours(const struct hp_sigaction *action)
-{
-	return action->handler == (unsigned long)hp_signal_entry || action->handler == (unsigned long)hp_sigsys_entry;
-}
-
 static long tell_kernel(int sig, const struct hp_sigaction *new, struct hp_sigaction *old)
 {
 	struct hp_sigaction plain = *new;
@@ -30,11 +25,10 @@ static long change(struct hp_actions *actions, int sig, const struct hp_sigactio
 		actions->of[sig - 1] = *new;
 	}
 	failed = tell_kernel(sig, new, &kernel);
-	if (failed)
-		actions->of[sig - 1] = before;
-	else
-		actions->of[sig - 1] = *new;
-	*old = is_ours(&kernel) ? before : kernel;
+	actions->of[sig - 1] = failed ? before : *new;
+	*old = actions->known & HP_SIG_BIT(sig) ? before : kernel;
+	if (!failed)
+		actions->known |= HP_SIG_BIT(sig);
 	return failed;
 }
 
@@ -55,7 +49,7 @@ long hp_call_rt_sigaction(struct hp_call *call)
 		result = change(actions, sig, &new, &old);
 	} else {
 		result = hp_syscall4(__NR_rt_sigaction, sig, 0, (long)&old, 8);
-		if (is_ours(&old))
+		if (actions->known & HP_SIG_BIT(sig))
 			old = actions->of[sig - 1];
 	}
 	hp_unlock(&actions->lock);

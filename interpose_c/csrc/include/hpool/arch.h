@@ -41,6 +41,7 @@ struct hp_sigaction {
 struct hp_actions {
 	uint32_t lock;
 	uint32_t pad;
+	uint64_t known; /* bits: set by the program, so the kernel's answer does not count */
 	struct hp_sigaction of[HP_SIGNALS];
 	unsigned long last_handler[HP_SIGNALS]; /* survives SIG_DFL: a signal may be on its way */
 };

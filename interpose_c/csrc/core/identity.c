@@ -1,0 +1,56 @@
+/* Users and groups. The job's user namespace holds one of each: any other is
+ * EINVAL to the kernel there, where home would say EPERM. */
+#include "core.h"
+
+static long own_only(const struct hp_call *call)
+{
+	long result = hp_syscall3(call->nr, call->arg[0], call->arg[1], call->arg[2]);
+
+	return result == -EINVAL && hp_channel ? -EPERM : result;
+}
+
+long hp_call_setuid(struct hp_call *call)
+{
+	return own_only(call);
+}
+
+long hp_call_setgid(struct hp_call *call)
+{
+	return own_only(call);
+}
+
+long hp_call_setreuid(struct hp_call *call)
+{
+	return own_only(call);
+}
+
+long hp_call_setregid(struct hp_call *call)
+{
+	return own_only(call);
+}
+
+long hp_call_setresuid(struct hp_call *call)
+{
+	return own_only(call);
+}
+
+long hp_call_setresgid(struct hp_call *call)
+{
+	return own_only(call);
+}
+
+long hp_call_getgroups(struct hp_call *call)
+{
+	long room = (int)call->arg[0], count;
+
+	if (!hp_channel)
+		return HP_PASS;
+	count = hp_channel->ngroups < 63 ? hp_channel->ngroups : 63;
+	if (room < 0)
+		return -EINVAL;
+	if (room == 0)
+		return count;
+	if (room < count)
+		return -EINVAL;
+	return hp_user_write((void *)call->arg[1], hp_channel->groups, (unsigned long)count * 4) ? -EFAULT : count;
+}
