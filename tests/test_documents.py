@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections import Counter
 from pathlib import Path
 from typing import Final
 
@@ -15,11 +14,6 @@ ROOT: Final = Path(__file__).resolve().parents[1]
 
 def text(name: str) -> str:
     return (ROOT / name).read_text(encoding="utf-8")
-
-
-def test_the_routes_are_counted_as_the_table_has_them() -> None:
-    told = re.findall(r"^\| (\w+) \| .* \| (\d+) \|$", text("interpose_c/README.md"), re.M)
-    assert {route: int(count) for route, count in told} == Counter(call.route.value for call in table.load())
 
 
 def test_the_number_of_system_calls_is_told_right() -> None:

@@ -152,9 +152,9 @@ def test_a_terminals_end_of_input_is_a_key(session: Session) -> None:
 
 
 def test_a_pump_is_a_daemon_thread_and_holds_nobody_up(session: Session) -> None:
-    before = threading.active_count()
+    before = set(threading.enumerate())
     pump, fd = output(session)
-    assert threading.active_count() == before + 1
+    assert [thread.daemon for thread in set(threading.enumerate()) - before] == [True]
     os.close(fd)
     pump.wait_until_drained()
 
