@@ -213,7 +213,9 @@ class Keeper:
                 file.write(spec.encode())
                 file.flush()
                 process = subprocess.Popen(
-                    [program, *map(str, passed)],
+                    # Its name in ps, whatever path leads to it.
+                    ["hpool-keeper", *map(str, passed)],
+                    executable=program,
                     stdin=stdin,
                     stdout=stdout,
                     stderr=stderr,

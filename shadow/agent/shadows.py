@@ -27,24 +27,27 @@ class Shadow:
     def __init__(self, child: Child, link: FramedLink, address: str) -> None:
         self.pid = child.pid
         self.address = address
+        self.is_gone = False
         self._link = link
-        self._listening: asyncio.Task[None] | None = None
+        self._on_report: Callable[[Report], None] = lambda report: None
+        self._on_gone: Callable[[], None] = lambda: None
+        self._listening = asyncio.create_task(self._listen())
 
     def tell(self, message: custody.ToShadow) -> None:
         self._link.send(message)
 
     def follow(self, on_report: Callable[[Report], None], on_gone: Callable[[], None]) -> None:
         """From now on reports go to `on_report`; after the last, `on_gone` is called once."""
-
-        async def listen() -> None:
-            while (message := await self._link.receive()) is not None:
-                on_report(message)
-            on_gone()
-
-        self._listening = asyncio.create_task(listen())
+        self._on_report, self._on_gone = on_report, on_gone
 
     def close(self) -> None:
         self._link.close()
+
+    async def _listen(self) -> None:
+        while (message := await self._link.receive()) is not None:
+            self._on_report(message)
+        self.is_gone = True
+        self._on_gone()
 
 
 class Shadows:
@@ -63,15 +66,15 @@ class Shadows:
 
     async def take(self) -> Shadow:
         """A shadow that listens. Raises ConnectionError or TimeoutError if none can be had."""
-        if self._spare is None:
-            self._prepare()
-        assert self._spare is not None
-        spare, self._spare = self._spare, None
-        try:
-            return await spare
-        except ConnectionError:
-            # The nursery died, perhaps long ago: a new one, once.
-            return await self._raise_one()
+        if self._spare is not None:
+            spare, self._spare = self._spare, None
+            try:
+                if not (shadow := await spare).is_gone:
+                    return shadow
+                shadow.close()
+            except ConnectionError:
+                log.warning("the nursery died; another one is started")
+        return await self._raise_one()
 
     def prepare_next(self) -> None:
         """Called when a job is on its way and there is time again."""
