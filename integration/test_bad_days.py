@@ -283,15 +283,14 @@ def test_a_process_of_ours_is_killed(own_pool: StrictPool, role: str) -> None:
 
 def test_the_matchmaker_dies_and_running_jobs_never_notice(own_pool: StrictPool) -> None:
     own_pool.home.fresh_work()
-    script = "echo started; while [ ! -e go ]; do sleep 0.02; done; echo done"
-    process = own_pool.home.popen(own_pool.home.hpool(["/bin/sh", "-c", script]), own_pool.home.work)
+    command = own_pool.home.hpool(["/bin/sh", "-c", "echo started; read word; echo $word"])
+    process = own_pool.home.popen(command, own_pool.home.work, stdin=subprocess.PIPE)
     assert process.stdout is not None
     assert process.stdout.readline() == b"started\n"
     own_pool.roles["matchmaker"].kill()
     own_pool.roles["matchmaker"].wait()
-    (own_pool.home.outside(own_pool.home.work) / "go").touch()
-    out, _ = process.communicate(timeout=30)
-    assert (process.returncode, out) == (0, b"done\n")
+    out, err = process.communicate(b"done\n", timeout=30)
+    assert (process.returncode, out, err) == (0, b"done\n", b"")
     own_pool.start("matchmaker")
     assert own_pool.home.job("/bin/echo", "well", timeout_s=30).stdout == b"well\n"
 

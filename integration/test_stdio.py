@@ -141,41 +141,39 @@ def test_closed_input_is_the_end_of_file(pool: StrictPool) -> None:
 
 
 def test_output_comes_while_the_job_runs(pool: StrictPool) -> None:
-    script = "echo first; while [ ! -e go ]; do sleep 0.02; done; echo second"
-    process = pool.home.popen(job(pool, "/bin/sh", "-c", script), pool.home.work)
+    script = "echo first; read word; echo second $word"
+    process = pool.home.popen(job(pool, "/bin/sh", "-c", script), pool.home.work, stdin=subprocess.PIPE)
     assert process.stdout is not None
     assert process.stdout.readline() == b"first\n"
     assert process.poll() is None
-    (pool.home.outside(pool.home.work) / "go").touch()
-    assert process.stdout.readline() == b"second\n"
-    assert process.wait(10) == 0
+    out, _ = process.communicate(b"go\n", timeout=10)
+    assert (process.returncode, out) == (0, b"second go\n")
 
 
 def test_files_appear_at_home_while_the_job_runs(pool: StrictPool) -> None:
-    script = "echo text > file; while [ ! -e go ]; do sleep 0.02; done; echo more >> file"
-    process = pool.home.popen(job(pool, "/bin/sh", "-c", script), pool.home.work)
+    script = "echo text > file; read word; echo more >> file"
+    process = pool.home.popen(job(pool, "/bin/sh", "-c", script), pool.home.work, stdin=subprocess.PIPE)
     work = pool.home.outside(pool.home.work)
     wait_until(
         lambda: (work / "file").exists() and (work / "file").read_bytes() == b"text\n", "the file at home"
     )
-    (work / "go").touch()
-    assert process.wait(10) == 0
+    process.communicate(b"go\n", timeout=10)
+    assert process.returncode == 0
     assert (work / "file").read_bytes() == b"text\nmore\n"
 
 
 def test_a_change_made_at_home_is_seen_by_the_job(pool: StrictPool) -> None:
-    script = "cat lines | tail -1; echo ready; while [ ! -e go ]; do sleep 0.02; done; cat lines go"
-    process = pool.home.popen(job(pool, "/bin/sh", "-c", script), pool.home.work)
+    script = "tail -1 lines; test -e new || echo not yet; read word; cat lines new"
+    process = pool.home.popen(job(pool, "/bin/sh", "-c", script), pool.home.work, stdin=subprocess.PIPE)
     assert process.stdout is not None
     assert process.stdout.readline() == b"49999\n"
-    assert process.stdout.readline() == b"ready\n"
+    assert process.stdout.readline() == b"not yet\n"
     work = pool.home.outside(pool.home.work)
-    (work / "lines.new").write_bytes(b"changed\n")
-    (work / "lines.new").rename(work / "lines")
-    (work / "go.new").write_bytes(b"went\n")
-    (work / "go.new").rename(work / "go")
-    out, _ = process.communicate(timeout=20)
-    assert (process.returncode, out) == (0, b"changed\nwent\n")
+    for name, content in (("lines", b"changed\n"), ("new", b"came\n")):
+        (work / "aside").write_bytes(content)
+        (work / "aside").rename(work / name)
+    out, err = process.communicate(b"go\n", timeout=20)
+    assert (process.returncode, out, err) == (0, b"changed\ncame\n", b"")
 
 
 def test_much_output_on_both_streams(pool: StrictPool) -> None:
@@ -266,13 +264,13 @@ def test_a_terminal_for_the_job(pool: StrictPool) -> None:
 
 
 def test_a_terminal_is_resized_while_the_job_runs(pool: StrictPool) -> None:
-    script = "trap 'stty size' WINCH; stty size; while [ ! -e go ]; do sleep 0.02; done"
+    script = "trap 'stty size' WINCH; stty size; while :; do sleep 0.02; done"
     with Screen(pool, job(pool, "/bin/sh", "-c", script, options=("-t",))) as screen:
         screen.expect(b"24 80")
         screen.resize(50, 132)
         screen.expect(b"50 132")
-        (pool.home.outside(pool.home.work) / "go").touch()
-        assert screen.ends() == 0
+        screen.type(b"\x03")
+        assert screen.ends() == 130
 
 
 def test_an_interactive_shell_with_job_control(pool: StrictPool) -> None:
