@@ -19,6 +19,7 @@ struct plan {
 	const char *front[2 * LEVELS + 4]; /* arguments before the caller's, last first */
 	unsigned fronts;
 	int fd; /* the program when it has no name left, else -1 */
+	bool closing; /* named by a descriptor that an exec closes */
 	char info[HP_INFO_MAX];
 };
 
@@ -75,6 +76,10 @@ static long examine(struct plan *plan, int fd, unsigned level, const char *named
 		return check_elf(plan, fd);
 	if (hp_script_parse(line, &script))
 		return -ENOEXEC;
+	if (plan->closing)
+		return -ENOENT; /* the interpreter could not open it */
+	if (!script.interpreter[0])
+		return -EACCES;
 	plan->fronts--; /* argv[0] */
 	plan->front[plan->fronts++] = named;
 	if (script.argument)
@@ -98,13 +103,14 @@ static long follow(struct plan *plan, const char *path, int dirfd, int flags)
 			return -ELOOP;
 		}
 		verdict = examine(plan, (int)fd, level, named, &at);
-		if (verdict == 1 && plan->fd >= 0)
-			verdict = -ENOENT; /* the interpreter could not open a script without a name */
-		if (plan->fd < 0 || verdict)
+		if (plan->fd < 0 || verdict) {
 			hp_syscall1(__NR_close, fd);
+			plan->fd = -1;
+		}
 		if (verdict <= 0)
 			return verdict;
 		named = at;
+		plan->closing = false;
 		dirfd = AT_FDCWD;
 		flags = 0;
 	}
@@ -150,6 +156,7 @@ static long name_it(struct plan *plan, const char *path, int dirfd)
 		copy_text(plan->name, path);
 		return 0;
 	}
+	plan->closing = hp_syscall3(__NR_fcntl, dirfd, F_GETFD, 0) == FD_CLOEXEC;
 	at = copy_text(plan->name, "/dev/fd/");
 	{
 		char digits[12];
@@ -229,6 +236,8 @@ static long execute(int dirfd, const char *user_path, unsigned long argv, unsign
 		return failed;
 	if (!path[0] && !(flags & AT_EMPTY_PATH))
 		return -ENOENT;
+	if (flags & ~(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW))
+		return -EINVAL;
 	count = count_words(argv);
 	if (count < 0)
 		return count;
@@ -260,10 +269,6 @@ long hp_call_execve(struct hp_call *call)
 
 long hp_call_execveat(struct hp_call *call)
 {
-	int flags = (int)call->arg[4];
-
-	if (flags & ~(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW))
-		return -EINVAL;
 	return execute((int)call->arg[0], (const char *)call->arg[1], (unsigned long)call->arg[2],
-		       (unsigned long)call->arg[3], flags);
+		       (unsigned long)call->arg[3], (int)call->arg[4]);
 }
