@@ -179,7 +179,7 @@ def raw_mode(wanted: bool) -> Iterator[None]:
     import tty
 
     before = termios.tcgetattr(0)
-    tty.setraw(0)
+    tty.setraw(0, termios.TCSADRAIN)  # the default throws away what was typed ahead
     try:
         yield
     finally:
