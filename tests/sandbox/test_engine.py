@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from hpool.sandbox.starter._engine import ffi as engine_ffi
 from hpool.sandbox.starter._engine import lib as engine_lib
 from hpool.shadow.home._home import ffi as home_ffi
