@@ -76,11 +76,11 @@ def test_pool_stop_ends_everything(fresh: PersonalPool) -> None:
 
 def test_a_role_that_died_is_started_again(fresh: PersonalPool) -> None:
     assert fresh.home.job("/bin/true").code == 0
-    for pids in roles(fresh).values():
+    for line, pids in roles(fresh).items():
         for pid in pids:
             os.kill(pid, 9)
         ended = fresh.home.job("/bin/echo", "well", timeout_s=60)
-        assert (ended.code, ended.stdout) == (0, b"well\n")
+        assert (ended.code, ended.stdout) == (0, b"well\n"), (line, ended)
 
 
 def test_many_jobs_at_once(personal: PersonalPool) -> None:

@@ -275,6 +275,7 @@ def test_a_terminal_is_resized_while_the_job_runs(pool: StrictPool) -> None:
 
 def test_an_interactive_shell_with_job_control(pool: StrictPool) -> None:
     with Screen(pool, job(pool, BASH, "--norc", "--noediting", "-i", options=("-t",))) as screen:
+        screen.expect(rb"\$ ")
         screen.type(b"PS1='$((40+2))> '\n")
         screen.expect(b"42> ")
         screen.type(b"sleep 60\n")
@@ -285,8 +286,10 @@ def test_an_interactive_shell_with_job_control(pool: StrictPool) -> None:
         screen.expect(b"still 2")
         screen.type(b"cat\n")
         time.sleep(0.3)
-        screen.type(b"typed line\n\x03")
+        screen.type(b"typed line\n")
         screen.expect(b"typed line\r\n(?s:.*)typed line")
+        screen.type(b"\x03")
+        screen.expect(b"42> ")
         screen.type(b"exit 7\n")
         assert screen.ends() == 7
 
