@@ -128,7 +128,7 @@ class JobRun:
                 match message:
                     case jail.Protections(by_name):
                         names = (f"{name}={_granted(each)}" for name, each in by_name.items())
-                        self._link.send(home.Protections(tuple(names)))
+                        self._link.send(stdio.Protections(tuple(names)))
                     case jail.TerminalReady(master_fd):
                         self._output.add(stdio.STDOUT, master_fd)
                         self._output.start()

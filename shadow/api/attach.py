@@ -36,7 +36,14 @@ FromTerminal = (
     | stdio.Kill
 )
 ToTerminal = (
-    Progress | stdio.Output | stdio.OutputEnd | stdio.InputTaken | stdio.InputConsumed | stdio.Remark | Ended
+    Progress
+    | stdio.Output
+    | stdio.OutputEnd
+    | stdio.InputTaken
+    | stdio.InputConsumed
+    | stdio.Protections
+    | stdio.Remark
+    | Ended
 )
 
 FROM_TERMINAL: Final[OneOfCodec[FromTerminal]] = OneOfCodec(
@@ -59,6 +66,7 @@ TO_TERMINAL: Final[OneOfCodec[ToTerminal]] = OneOfCodec(
         "output_end": stdio.OUTPUT_END,
         "input_taken": stdio.INPUT_TAKEN,
         "input_consumed": stdio.INPUT_CONSUMED,
+        "protections": stdio.PROTECTIONS,
         "remark": stdio.REMARK,
         "ended": MessageCodec(pb.Ended, Ended, {"outcome": OUTCOME}),
     },

@@ -28,7 +28,7 @@ class FromTerminal(_message.Message):
     def __init__(self, sequence: _Optional[int] = ..., input: _Optional[_Union[_home_pb2.Input, _Mapping[str, object]]] = ..., input_end: _Optional[_Union[_home_pb2.InputEnd, _Mapping[str, object]]] = ..., output_taken: _Optional[_Union[_home_pb2.OutputTaken, _Mapping[str, object]]] = ..., output_closed: _Optional[_Union[_home_pb2.OutputClosed, _Mapping[str, object]]] = ..., signal: _Optional[_Union[_home_pb2.Signal, _Mapping[str, object]]] = ..., resize: _Optional[_Union[_home_pb2.Resize, _Mapping[str, object]]] = ..., kill: _Optional[_Union[_home_pb2.Kill, _Mapping[str, object]]] = ...) -> None: ...
 
 class ToTerminal(_message.Message):
-    __slots__ = ("sequence", "progress", "output", "output_end", "input_taken", "remark", "ended", "input_consumed")
+    __slots__ = ("sequence", "progress", "output", "output_end", "input_taken", "remark", "ended", "input_consumed", "protections")
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     PROGRESS_FIELD_NUMBER: _ClassVar[int]
     OUTPUT_FIELD_NUMBER: _ClassVar[int]
@@ -37,6 +37,7 @@ class ToTerminal(_message.Message):
     REMARK_FIELD_NUMBER: _ClassVar[int]
     ENDED_FIELD_NUMBER: _ClassVar[int]
     INPUT_CONSUMED_FIELD_NUMBER: _ClassVar[int]
+    PROTECTIONS_FIELD_NUMBER: _ClassVar[int]
     sequence: int
     progress: Progress
     output: _home_pb2.Output
@@ -45,7 +46,8 @@ class ToTerminal(_message.Message):
     remark: _home_pb2.Remark
     ended: Ended
     input_consumed: _home_pb2.InputConsumed
-    def __init__(self, sequence: _Optional[int] = ..., progress: _Optional[_Union[Progress, _Mapping[str, object]]] = ..., output: _Optional[_Union[_home_pb2.Output, _Mapping[str, object]]] = ..., output_end: _Optional[_Union[_home_pb2.OutputEnd, _Mapping[str, object]]] = ..., input_taken: _Optional[_Union[_home_pb2.InputTaken, _Mapping[str, object]]] = ..., remark: _Optional[_Union[_home_pb2.Remark, _Mapping[str, object]]] = ..., ended: _Optional[_Union[Ended, _Mapping[str, object]]] = ..., input_consumed: _Optional[_Union[_home_pb2.InputConsumed, _Mapping[str, object]]] = ...) -> None: ...
+    protections: _home_pb2.Protections
+    def __init__(self, sequence: _Optional[int] = ..., progress: _Optional[_Union[Progress, _Mapping[str, object]]] = ..., output: _Optional[_Union[_home_pb2.Output, _Mapping[str, object]]] = ..., output_end: _Optional[_Union[_home_pb2.OutputEnd, _Mapping[str, object]]] = ..., input_taken: _Optional[_Union[_home_pb2.InputTaken, _Mapping[str, object]]] = ..., remark: _Optional[_Union[_home_pb2.Remark, _Mapping[str, object]]] = ..., ended: _Optional[_Union[Ended, _Mapping[str, object]]] = ..., input_consumed: _Optional[_Union[_home_pb2.InputConsumed, _Mapping[str, object]]] = ..., protections: _Optional[_Union[_home_pb2.Protections, _Mapping[str, object]]] = ...) -> None: ...
 
 class Progress(_message.Message):
     __slots__ = ("state", "machine", "input_window")

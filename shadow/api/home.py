@@ -40,10 +40,6 @@ class Task(NamedTuple):
     output_window: int
 
 
-class Protections(NamedTuple):
-    names: tuple[str, ...]
-
-
 class Started(NamedTuple):
     pass
 
@@ -64,7 +60,7 @@ class Release(NamedTuple):
 FromStarter = (
     Hello
     | ClockProbe
-    | Protections
+    | stdio.Protections
     | Started
     | stdio.Output
     | stdio.OutputEnd
@@ -91,7 +87,7 @@ FROM_STARTER: Final[OneOfCodec[FromStarter]] = OneOfCodec(
     {
         "hello": MessageCodec(pb.Hello, Hello),
         "clock_probe": MessageCodec(pb.ClockProbe, ClockProbe),
-        "protections": MessageCodec(pb.Protections, Protections),
+        "protections": stdio.PROTECTIONS,
         "started": MessageCodec(pb.Started, Started),
         "output": stdio.OUTPUT,
         "output_end": stdio.OUTPUT_END,

@@ -14,7 +14,7 @@ from hpool.shadow.api.job import TERMINAL_SIZE, TerminalSize
 
 STDOUT: Final = 1
 STDERR: Final = 2
-INPUT_WINDOW: Final = 64 << 10
+INPUT_WINDOW: Final = 256 << 10
 OUTPUT_WINDOW: Final = 1 << 20
 CHUNK: Final = 64 << 10
 
@@ -68,6 +68,10 @@ class Kill(NamedTuple):
     pass
 
 
+class Protections(NamedTuple):
+    names: tuple[str, ...]  # each "name=yes" or "name=no:reason"
+
+
 class Remark(NamedTuple):
     text: str
 
@@ -83,4 +87,5 @@ INPUT_CONSUMED: Final = MessageCodec(pb.InputConsumed, InputConsumed)
 SIGNAL: Final = MessageCodec(pb.Signal, Signal)
 RESIZE: Final = MessageCodec(pb.Resize, Resize, {"size": TERMINAL_SIZE})
 KILL: Final = MessageCodec(pb.Kill, Kill)
+PROTECTIONS: Final = MessageCodec(pb.Protections, Protections)
 REMARK: Final = MessageCodec(pb.Remark, Remark)

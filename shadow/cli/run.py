@@ -21,7 +21,7 @@ from hpool.matchmaker.model.settings import load_settings, parse_size
 
 if TYPE_CHECKING:
     from hpool.matchmaker.hosting.role import Contact
-    from hpool.shadow.api.job import JobDescription, Outcome, Statistics
+    from hpool.shadow.api.job import JobDescription, Statistics
     from hpool.shadow.api.queue import SubmitReply
     from hpool.shadow.cli.personal import Pool
 
@@ -108,7 +108,11 @@ def _run(pool: Pool, description: JobDescription, *, raw: bool, stats: bool, qui
     if terminal.ended_by is not None:
         say(f"the job was ended by {signal.Signals(terminal.ended_by).name}")
         return 128 + terminal.ended_by
-    _say_outcome(outcome, stats)
+    if outcome.problem is not None:
+        say(f"{outcome.problem.error()} [{outcome.problem.code}]")
+    if stats and outcome.statistics is not None:
+        say(summary(outcome.statistics, outcome.machine))
+        say(protection_line(terminal.protections))
     return outcome.shell_status
 
 
@@ -186,16 +190,20 @@ class _Patience:
 
 
 def say(text: str) -> None:
-    """A line of hpool's own, on stderr, never in the middle of a raw terminal's."""
-    sys.stderr.write(f"hpool: {text}\n")
+    """A line of hpool's own, on stderr. What came from another machine may hold anything: only
+    what can be printed is."""
+    line = "".join(sign if sign.isprintable() else "?" for sign in text)
+    sys.stderr.write(f"hpool: {line}\n")
     sys.stderr.flush()
 
 
-def _say_outcome(outcome: Outcome, stats: bool) -> None:
-    if outcome.problem is not None:
-        say(f"{outcome.problem.error()} [{outcome.problem.code}]")
-    if stats and outcome.statistics is not None:
-        say(summary(outcome.statistics, outcome.machine))
+def protection_line(names: tuple[str, ...]) -> str:
+    """What the job was held by there."""
+    held = [name.partition("=")[0] for name in names if name.endswith("=yes")]
+    lacking = [
+        name.replace("=no:", ": ", 1) for name in names if not name.endswith(("=yes", "=no:not-asked"))
+    ]
+    return f"held by {', '.join(held) or 'nothing'}" + (f"; without {', '.join(lacking)}" if lacking else "")
 
 
 def summary(counted: Statistics, machine: str) -> str:

@@ -50,6 +50,7 @@ class Terminal:
         self._input_file = InputFile(0)
         self.ended_by: int | None = None
         self.remarks: list[str] = []
+        self.protections: tuple[str, ...] = ()
 
     def run(self) -> Outcome:
         """Until the job's end. Raises ShadowLost."""
@@ -94,6 +95,8 @@ class Terminal:
                     self._is_started = True
                     self._input_limit = input_window
                     threading.Thread(target=self._read_input, name="input", daemon=True).start()
+            case stdio.Protections(names):
+                self.protections = names
             case stdio.Remark(text):
                 self.remarks.append(text)
 

@@ -29,6 +29,32 @@ log = logging.getLogger("job")
 STARTER_MUST_DIAL_WITHIN_S: Final = 15.0
 REMOVAL_GRACE_S: Final = 5.0
 FRUITLESS_CLAIMS: Final = 3
+MOST_REMARKS: Final = 200
+
+
+class OutputWindows:
+    """Holds the starter to its word: no gap, no repetition, nothing beyond the window.
+
+    Without it a machine that lies could fill this process's memory.
+    """
+
+    def __init__(self) -> None:
+        self._sent = {stdio.STDOUT: 0, stdio.STDERR: 0}
+        self._taken = {stdio.STDOUT: 0, stdio.STDERR: 0}
+
+    def check(self, output: stdio.Output) -> None:
+        """Raises BadMessage."""
+        sent = self._sent.get(output.stream)
+        if sent is None or output.position != sent:
+            raise BadMessage("the starter", f"output {output.stream} at {output.position}")
+        sent += len(output.content)
+        if sent - self._taken[output.stream] > stdio.OUTPUT_WINDOW:
+            raise BadMessage("the starter", "more output than the window allows")
+        self._sent[output.stream] = sent
+
+    def taken(self, credit: stdio.OutputTaken) -> None:
+        if credit.stream in self._taken:
+            self._taken[credit.stream] = max(self._taken[credit.stream], credit.position)
 
 
 class Conversation:
@@ -52,6 +78,8 @@ class Conversation:
         self._ending: asyncio.Task[None] | None = None
         self._removing: str | None = None
         self._timers: set[asyncio.TimerHandle] = set()
+        self._outputs = OutputWindows()
+        self._remarks = 0
         self._starter: asyncio.Queue[home.ToStarter] | None = None
         self._terminal: asyncio.Queue[attach.ToTerminal] = asyncio.Queue()
         self._terminal.put_nowait(attach.Progress("waiting", "", 0))
@@ -105,20 +133,21 @@ class Conversation:
                 self._is_started = True
                 self._report(custody.JobStarted(self._machine))
                 self._terminal.put_nowait(attach.Progress("started", self._machine, stdio.INPUT_WINDOW))
-            case (
-                stdio.Output()
-                | stdio.OutputEnd()
-                | stdio.InputTaken()
-                | stdio.InputConsumed()
-                | stdio.Remark()
-            ):
+            case stdio.Output():
+                self._outputs.check(message)
                 self._terminal.put_nowait(message)
-            case home.Protections(names):
-                missing = [name for name in names if "=no" in name]
+            case stdio.Remark():
+                self._remarks += 1
+                if self._remarks <= MOST_REMARKS:
+                    self._terminal.put_nowait(message)
+            case stdio.OutputEnd() | stdio.InputTaken() | stdio.InputConsumed():
+                self._terminal.put_nowait(message)
+            case stdio.Protections(names):
                 log.info("protections: %s", " ".join(names))
-                if missing:
-                    log.warning("the job runs without: %s", " ".join(missing))
-            case home.Finished():
+                self._terminal.put_nowait(message)
+            case home.Finished(_, exit_code, signal):
+                if exit_code > 255 or signal > 64:
+                    raise BadMessage("the starter", f"an end with {exit_code}, {signal}")
                 self._end(self._outcome_of(message))
             case home.Hello():
                 raise BadMessage("the starter", "a second hello")
@@ -153,6 +182,8 @@ class Conversation:
         self._terminal.put_nowait(stdio.Remark(text))
 
     def terminal_said(self, message: attach.FromTerminal) -> None:
+        if isinstance(message, stdio.OutputTaken):
+            self._outputs.taken(message)
         if isinstance(message, stdio.Kill):
             self.remove("you asked for it")
         elif self._starter is not None:

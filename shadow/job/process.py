@@ -33,6 +33,7 @@ log = logging.getLogger("shadow")
 
 RECORD_WITHIN_S: Final = 2.0
 DETACH_WITHIN_S: Final = 10.0
+ATTACH_WITHIN_S: Final = 20.0
 # A busy Python thread must not hold up what a job waits for; measured: 5 ms is the default's price.
 SWITCH_INTERVAL_S: Final = 0.0005
 
@@ -69,6 +70,7 @@ class ShadowProcess:
         conversation = Conversation(assignment.job, link.send, self._settle)
         self._conversation = conversation
         listening = asyncio.create_task(self._obey(conversation, link))
+        asyncio.get_running_loop().call_later(ATTACH_WITHIN_S, self._expect_terminal, conversation)
         async with contextlib.AsyncExitStack() as keeping:
             try:
                 files = await keeping.enter_async_context(open_home(assignment.job, spool))
@@ -84,6 +86,12 @@ class ShadowProcess:
                     await conversation.released.wait()
                     await self._service.detached.wait()
         listening.cancel()
+
+    def _expect_terminal(self, conversation: Conversation) -> None:
+        """A command that was killed between submitting and attaching never comes."""
+        if not self._service.is_attached:
+            conversation.terminal_gone()
+            self._service.detached.set()
 
     async def _obey(self, conversation: Conversation, link: FramedLink) -> None:
         while (message := await link.receive()) is not None:

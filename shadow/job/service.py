@@ -33,7 +33,7 @@ class ShadowService:
         self._conversation: Conversation | None = None
         self._serve_lane: ServeLane | None = None
         self._attach_secret = ""
-        self._is_attached = False
+        self.is_attached = False
         self.detached = asyncio.Event()
 
     def take(self, conversation: Conversation, attach_secret: str, serve_lane: ServeLane | None) -> None:
@@ -93,9 +93,9 @@ class ShadowService:
     async def attach(self, messages: AsyncIterator[attach.FromTerminal], context: Any) -> None:
         await rpc.admit(context, attach.ATTACH_KEY, self._attach_secret)
         conversation = self._conversation
-        if conversation is None or self._is_attached:
+        if conversation is None or self.is_attached:
             await rpc.refuse(context, grpc.StatusCode.FAILED_PRECONDITION, "somebody is attached already")
-        self._is_attached = True
+        self.is_attached = True
 
         async def listen() -> None:
             async for message in messages:

@@ -193,3 +193,43 @@ def test_a_second_session_or_hello_is_refused() -> None:
             stage.talk.starter_said(home.Hello(1, "m", "v"))
 
     play(scene)
+
+
+@pytest.mark.parametrize(
+    "outputs",
+    [
+        [stdio.Output(1, 1, b"x")],
+        [stdio.Output(1, 0, b"x"), stdio.Output(1, 0, b"x")],
+        [stdio.Output(3, 0, b"x")],
+        [stdio.Output(1, 0, bytes(stdio.OUTPUT_WINDOW)), stdio.Output(1, stdio.OUTPUT_WINDOW, b"x")],
+    ],
+)
+def test_a_starter_is_held_to_positions_and_window(outputs: list[stdio.Output]) -> None:
+    async def scene(stage: Stage) -> None:
+        stage.claim_and_start()
+        for output in outputs[:-1]:
+            stage.talk.starter_said(output)
+        with pytest.raises(BadMessage):
+            stage.talk.starter_said(outputs[-1])
+
+    play(scene)
+
+
+def test_credit_makes_room_again() -> None:
+    async def scene(stage: Stage) -> None:
+        stage.claim_and_start()
+        stage.talk.starter_said(stdio.Output(1, 0, bytes(stdio.OUTPUT_WINDOW)))
+        stage.talk.terminal_said(stdio.OutputTaken(1, 10))
+        stage.talk.starter_said(stdio.Output(1, stdio.OUTPUT_WINDOW, bytes(10)))
+
+    play(scene)
+
+
+def test_an_impossible_end_is_not_believed() -> None:
+    async def scene(stage: Stage) -> None:
+        stage.claim_and_start()
+        for finished in (home.Finished(True, 256, 0, 0), home.Finished(True, 0, 65, 0)):
+            with pytest.raises(BadMessage):
+                stage.talk.starter_said(finished)
+
+    play(scene)
