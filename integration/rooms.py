@@ -68,6 +68,7 @@ def runtime_paths() -> list[str]:
         paths += [os.path.realpath(sys.executable), sysconfig.get_path("stdlib")]
     else:
         paths.append(sys.base_prefix)
+    paths += [path for path in sys.path if "-packages" in path]
     return [path for path in paths if not any(path.startswith(other + "/") for other in paths)]
 
 
