@@ -12,6 +12,7 @@ LOADER_LDFLAGS := -static-pie -nostdlib -Wl,-z,noexecstack -Wl,-z,norelro -Wl,-z
 
 ifdef PASSTHROUGH
 NAME := hpool-loader-bare
+BIN := $(abspath $(CSRC)../../build/bare)
 LOADER_SOURCES := $(wildcard $(CSRC)arch/x86_64/*.[cS] $(CSRC)front/*.c)
 else
 NAME := hpool-loader
@@ -28,10 +29,8 @@ loader: $(BIN)/$(NAME)
 # The symbols stay beside it, for whoever looks at a crash: gdb -s hpool-loader.debug
 $(BIN)/$(NAME): $(LOADER_OBJECTS)
 	@mkdir -p $(BIN)
-	$(CC) $(LOADER_LDFLAGS) -o $@.new $^
-	objcopy --only-keep-debug $@.new $(OBJECTS_DIR)/$(NAME).debug
-	strip $@.new
-	mv $@.new $@
+	new=$@.$$$$ && $(CC) $(LOADER_LDFLAGS) -o $$new $^ && objcopy --only-keep-debug $$new $(OBJECTS_DIR)/$(NAME).debug && \
+	strip $$new && mv $$new $@
 
 $(OBJECTS_DIR)/%.o: $(CSRC)% $(LOADER_HEADERS)
 	@mkdir -p $(dir $@)

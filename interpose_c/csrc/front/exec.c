@@ -26,9 +26,11 @@ struct plan {
 static long open_checked(struct plan *plan, const char *path, int dirfd, int flags)
 {
 	bool given = flags & AT_EMPTY_PATH && !path[0];
-	long failed = hp_exec_prepare(path, dirfd, flags, plan->path, sizeof plan->path);
-	long fd;
+	long failed, fd;
 
+	if (given && hp_syscall3(__NR_fcntl, dirfd, F_GETFD, 0) < 0)
+		return -EBADF;
+	failed = hp_exec_prepare(path, dirfd, flags, plan->path, sizeof plan->path);
 	if (failed)
 		return failed;
 	fd = hp_open_program(plan->path);
@@ -202,7 +204,8 @@ static long run(struct plan *plan, unsigned long argv, long count, unsigned long
 	if (!hp_info_write(plan->info, sizeof plan->info, &info))
 		return -ENAMETOOLONG;
 	if (bytes > sizeof small) {
-		result = hp_syscall6(__NR_mmap, 0, (long)bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		result = hp_syscall6(__NR_mmap, 0, (long)bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+				     0);
 		if (result < 0 && result > -4096)
 			return -ENOMEM;
 		words = (const char **)result;
@@ -264,7 +267,8 @@ static long execute(int dirfd, const char *user_path, unsigned long argv, unsign
 
 long hp_call_execve(struct hp_call *call)
 {
-	return execute(AT_FDCWD, (const char *)call->arg[0], (unsigned long)call->arg[1], (unsigned long)call->arg[2], 0);
+	return execute(AT_FDCWD, (const char *)call->arg[0], (unsigned long)call->arg[1], (unsigned long)call->arg[2],
+		       0);
 }
 
 long hp_call_execveat(struct hp_call *call)

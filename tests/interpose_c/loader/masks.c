@@ -45,7 +45,9 @@ static void set_action(int signal, void (*with)(int), int flags, const char *mas
 		printf("sigaction %d: %s\n", signal, strerrorname_np(errno));
 	else
 		printf("sigaction %d: was %s flags %x\n", signal,
-		       old.sa_handler == SIG_DFL ? "default" : old.sa_handler == SIG_IGN ? "ignore" : "mine",
+		       old.sa_handler == SIG_DFL ? "default" :
+		       old.sa_handler == SIG_IGN ? "ignore" :
+						   "mine",
 		       (unsigned)old.sa_flags & ~0x04000000u);
 }
 
@@ -57,7 +59,9 @@ static void query(int signal)
 		printf("query %d: %s\n", signal, strerrorname_np(errno));
 	else
 		printf("query %d: %s flags %x mask %lx\n", signal,
-		       old.sa_handler == SIG_DFL ? "default" : old.sa_handler == SIG_IGN ? "ignore" : "mine",
+		       old.sa_handler == SIG_DFL ? "default" :
+		       old.sa_handler == SIG_IGN ? "ignore" :
+						   "mine",
 		       (unsigned)old.sa_flags & ~0x04000000u, *(unsigned long *)&old.sa_mask);
 }
 

@@ -8,10 +8,11 @@ static long old_way(long nr, long a)
 {
 	long result, kept = 0x1122334455667788;
 
-	__asm__ volatile("mov %[kept], %%r12; mov $77, %%r8; int $0x80; sub $77, %%r8; xor %[kept], %%r12; or %%r8, %%r12"
-			 : "=a"(result)
-			 : "a"(nr), "b"(a), "c"(1234l), "d"(5l), [kept] "r"(kept)
-			 : "r8", "r12", "memory");
+	__asm__ volatile(
+		"mov %[kept], %%r12; mov $77, %%r8; int $0x80; sub $77, %%r8; xor %[kept], %%r12; or %%r8, %%r12"
+		: "=a"(result)
+		: "a"(nr), "b"(a), "c"(1234l), "d"(5l), [kept] "r"(kept)
+		: "r8", "r12", "memory");
 	return result;
 }
 

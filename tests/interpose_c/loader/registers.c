@@ -47,8 +47,9 @@ static void try(const char *what, void (*call)(struct state *, struct state *, l
 		call(&in, &out, nr);
 		for (int i = 0; i < 12; i++)
 			wrong += in.gpr[i] != out.gpr[i];
-		printf("%s round %d: %d wrong, carry %lu, red zone %lx %lx, %s\n", what, round, wrong, out.gpr[12], out.gpr[14],
-		       out.gpr[15], nr == SYS_getppid ? (out.gpr[13] == (unsigned long)getppid() ? "right" : "WRONG") : "");
+		printf("%s round %d: %d wrong, carry %lu, red zone %lx %lx, %s\n", what, round, wrong, out.gpr[12],
+		       out.gpr[14], out.gpr[15],
+		       nr == SYS_getppid ? (out.gpr[13] == (unsigned long)getppid() ? "right" : "WRONG") : "");
 	}
 }
 

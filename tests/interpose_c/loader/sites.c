@@ -16,7 +16,8 @@ SITES(with_compare, "xor %eax, %eax; mov $110, %al; syscall; cmp $-4095, %rax; j
 SITES(with_test, "mov %rdi, %rax; syscall; test %rax, %rax; js 1f; ret; 1: mov $-1, %rax; ret");
 SITES(with_pop, "push %rbp; mov %rdi, %rax; syscall; pop %rbp; ret; .skip 8, 0xcc");
 /* a branch into the bytes behind the syscall: such a site must stay as it is */
-SITES(branched_into, "mov %rdi, %rax; cmp $0, %rdi; je 2f; syscall; 2: cmp $-4095, %rax; jae 1f; ret; 1: mov $-1, %rax; ret");
+SITES(branched_into,
+      "mov %rdi, %rax; cmp $0, %rdi; je 2f; syscall; 2: cmp $-4095, %rax; jae 1f; ret; 1: mov $-1, %rax; ret");
 SITES(last_thing, "mov %rdi, %rax; syscall; ret; .skip 8, 0x90");
 SITES(unfit, "mov %rdi, %rax; syscall; lea 1(%rax), %rax; lea -1(%rax), %rax; ret");
 

@@ -62,12 +62,12 @@ static const uint64_t *settle(struct hp_thread *thread, struct sigcontext *regs)
 
 	if (is(rip, hp_entry_any) || is(rip, hp_entry_native) || is(rip, hp_entry_handled)) {
 		regs->rip = hp_site_of(regs->rcx);
-	} else if (within(rip, hp_entry_any, hp_pass) || is(rip, hp_entry_unknown) || within(rip, hp_entry_native, hp_native) ||
-		   is(rip, hp_entry_int80) || between(rip, hp_entry_handled, hp_entry_on_stack) ||
-		   is(rip, hp_pass_on_app_stack)) {
+	} else if (within(rip, hp_entry_any, hp_pass) || is(rip, hp_entry_unknown) ||
+		   within(rip, hp_entry_native, hp_native) || is(rip, hp_entry_int80) ||
+		   between(rip, hp_entry_handled, hp_entry_on_stack) || is(rip, hp_pass_on_app_stack)) {
 		regs->rip = hp_site_of(thread->return_to);
-	} else if (is(rip, hp_pass_done) || is(rip, hp_unknown_done) || is(rip, hp_native_done) || is(rip, hp_int80_done) ||
-		   is(rip, hp_pass_on_app_stack_done)) {
+	} else if (is(rip, hp_pass_done) || is(rip, hp_unknown_done) || is(rip, hp_native_done) ||
+		   is(rip, hp_int80_done) || is(rip, hp_pass_on_app_stack_done)) {
 		regs->rip = thread->return_to;
 	} else if (is(rip, hp_leave_jump)) {
 		regs->rip = regs->rcx;
@@ -118,7 +118,8 @@ static void die_of(int sig, const struct hp_siginfo *info)
 
 	hp_syscall4(__NR_rt_sigaction, sig, (long)&fatal, 0, 8);
 	if (info->code <= 0 || sig == SIGSYS) /* a fault comes again by itself */
-		hp_syscall4(__NR_rt_tgsigqueueinfo, hp_syscall0(__NR_getpid), hp_syscall0(__NR_gettid), sig, (long)info);
+		hp_syscall4(__NR_rt_tgsigqueueinfo, hp_syscall0(__NR_getpid), hp_syscall0(__NR_gettid), sig,
+			    (long)info);
 }
 
 static unsigned long handler_of(struct hp_thread *thread, int sig, const struct hp_siginfo *info, uint64_t *blocked)

@@ -18,8 +18,8 @@ long hp_call_rt_sigprocmask(struct hp_call *call)
 	if (!(asked & BIT) && !before)
 		return HP_PASS;
 	new = asked & ~BIT;
-	result = hp_syscall_interruptible(__NR_rt_sigprocmask, call->arg[0], call->arg[1] ? (long)&new : 0, (long)&old, 8,
-					  0, 0);
+	result = hp_syscall_interruptible(__NR_rt_sigprocmask, call->arg[0], call->arg[1] ? (long)&new : 0, (long)&old,
+					  8, 0, 0);
 	if (result)
 		return result == HP_RESTART ? HP_AGAIN : result;
 	if (call->arg[1]) {

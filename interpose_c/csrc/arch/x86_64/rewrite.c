@@ -72,7 +72,8 @@ static unsigned movable(const uint8_t *code, bool *last)
 	code += rex;
 	if (code[0] == 0x3d) /* cmp $imm32, %rax */
 		return rex + 5;
-	if ((code[0] == 0x85 || code[0] == 0x89 || code[0] == 0x39 || code[0] == 0x31) && code[1] >= 0xc0) /* test, mov, cmp, xor */
+	if ((code[0] == 0x85 || code[0] == 0x89 || code[0] == 0x39 || code[0] == 0x31) &&
+	    code[1] >= 0xc0) /* test, mov, cmp, xor */
 		return rex + 2;
 	if (code[0] == 0x83 && code[1] >= 0xc0) /* cmp, add, ... $imm8 */
 		return rex + 3;
@@ -84,7 +85,8 @@ static unsigned movable(const uint8_t *code, bool *last)
 /* Filler behind a ret: int3, or what assemblers align with. */
 static bool is_padding(const uint8_t *code, unsigned count)
 {
-	if (code[0] == 0x66 && (code[1] == 0x66 || code[1] == 0x2e || code[1] == 0x90 || (code[1] == 0x0f && code[2] == 0x1f)))
+	if (code[0] == 0x66 &&
+	    (code[1] == 0x66 || code[1] == 0x2e || code[1] == 0x90 || (code[1] == 0x0f && code[2] == 0x1f)))
 		return true;
 	if (code[0] == 0x0f && code[1] == 0x1f)
 		return true;
@@ -255,7 +257,8 @@ static bool store_through_kernel(uint8_t *at, const uint8_t *bytes)
 
 static bool write_jump(uint8_t *at, const uint8_t *target, const struct hp_text *text)
 {
-	unsigned long first = (unsigned long)at & ~(HP_PAGE - 1), last = ((unsigned long)at + JUMP - 1) & ~(HP_PAGE - 1);
+	unsigned long first = (unsigned long)at & ~(HP_PAGE - 1),
+		      last = ((unsigned long)at + JUMP - 1) & ~(HP_PAGE - 1);
 	long length = (long)(last - first + HP_PAGE);
 	bool alone = hp_alone(), done = false;
 	uint8_t jump[JUMP];
@@ -301,7 +304,9 @@ static void rewrite(struct site *entry, unsigned long nr)
 		return;
 	put(trampoline, site - JUMP, JUMP); /* the mov itself */
 	put_entry(trampoline + JUMP, site + 2,
-		  nr >= hp_handler_count ? HP_ENTER_ANY : hp_handlers[nr] ? HP_ENTER_HANDLED : HP_ENTER_NATIVE);
+		  nr >= hp_handler_count ? HP_ENTER_ANY :
+		  hp_handlers[nr]        ? HP_ENTER_HANDLED :
+					   HP_ENTER_NATIVE);
 	write_jump(site - JUMP, trampoline, &text);
 }
 
@@ -331,7 +336,8 @@ unsigned long hp_site_hit(unsigned long address, unsigned long nr)
 		if (locked)
 			decision = decide((uint8_t *)address, nr);
 		/* without the lock another thread may be deciding: the first decision stands */
-		if (__atomic_compare_exchange_n(&site->tail, &tail, decision, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+		if (__atomic_compare_exchange_n(&site->tail, &tail, decision, false, __ATOMIC_SEQ_CST,
+						__ATOMIC_SEQ_CST))
 			tail = decision;
 		if (locked)
 			hp_unlock(&rewriting);

@@ -58,7 +58,8 @@ static bool map_near(struct area *area, const struct hp_text *text)
 	unsigned long low = text->start & ~0xfffful, high = HP_PAGE_UP(text->end);
 
 	for (unsigned long step = 0x10000; step < 0x70000000; step += step < 0x200000 ? 0x10000 : step / 4) {
-		if (low >= step + LOWEST && map_at(area, low - (step & ~0xffful)) && reaches((unsigned long)area->base, text))
+		if (low >= step + LOWEST && map_at(area, low - (step & ~0xffful)) &&
+		    reaches((unsigned long)area->base, text))
 			return true;
 	}
 	for (unsigned long step = 0x10000000; step < 0x70000000; step += 0x1000000)
@@ -121,7 +122,8 @@ unsigned long hp_tail_site(unsigned long address)
 bool hp_is_trampoline_range(unsigned long address, unsigned long length)
 {
 	for (unsigned i = 0; i < __atomic_load_n(&area_count, __ATOMIC_ACQUIRE); i++)
-		if (address < (unsigned long)areas[i].base + AREA_BYTES && address + length > (unsigned long)areas[i].base)
+		if (address < (unsigned long)areas[i].base + AREA_BYTES &&
+		    address + length > (unsigned long)areas[i].base)
 			return true;
 	return false;
 }
