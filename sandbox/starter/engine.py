@@ -40,6 +40,8 @@ class Engine(Protocol):
     def reports(self) -> list[str]: ...
     def fail(self, error: int) -> None: ...
     def uncached(self) -> tuple[bytes, int] | None: ...
+    def recall(self, text: bytes) -> None: ...
+    def remembered(self) -> bytes: ...
 
 
 class EngineFailure(Exception):
@@ -114,6 +116,17 @@ class NativeEngine:
         buffer = ffi.new("char[]", REPORT_ROOM)
         length = lib.hp_engine_reports(self._engine, buffer, REPORT_ROOM)
         return bytes(ffi.buffer(buffer, length)).decode("utf-8", "replace").splitlines()
+
+    def recall(self, text: bytes) -> None:
+        """Asks home for all that a former run asked for; returns when it has come."""
+        lib.hp_engine_recall(self._engine, text, len(text))
+
+    def remembered(self) -> bytes:
+        """What this run asked home for."""
+        room = max(1, int(lib.hp_engine_remembered(self._engine, ffi.NULL, 0)))
+        buffer = ffi.new("char[]", room)
+        length = min(room, int(lib.hp_engine_remembered(self._engine, buffer, room)))
+        return bytes(ffi.buffer(buffer, length))
 
     def uncached(self) -> tuple[bytes, int] | None:
         """The next file worth keeping: its digest and a descriptor, which is the caller's."""

@@ -39,7 +39,14 @@ class JobRun:
     """The job's life on this machine."""
 
     def __init__(
-        self, order: Order, task: home.Task, link: Link, engine: Engine, root_fd: int, keeper_fd: int
+        self,
+        order: Order,
+        task: home.Task,
+        link: Link,
+        engine: Engine,
+        root_fd: int,
+        keeper_fd: int,
+        memory: bytes = b"",
     ) -> None:
         self._order = order
         self._task = task
@@ -48,6 +55,7 @@ class JobRun:
         self._engine = engine
         self._root_fd = root_fd
         self._keeper_fd = keeper_fd
+        self._memory = memory
         self._output = OutputPump(link.send, task.output_window)
         self._input = InputPump(link.send, is_terminal=self._job.terminal is not None)
         self._keeper: jail.Keeper | None = None
@@ -83,6 +91,7 @@ class JobRun:
             raise WorkingDirectoryGone(os.strerror(number))
         for path in islands(job):
             self._engine.prepare(path, WANT_DIRECTORY)
+        self._engine.recall(self._memory)
         number = self._engine.prepare(job.program, WANT_PROGRAM)
         program = os.fsdecode(job.program)
         if number in {errno.ENOENT, errno.ENOTDIR}:

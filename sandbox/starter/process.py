@@ -23,7 +23,7 @@ from hpool.interpose_c.executables import KEEPER, LOADER
 from hpool.matchmaker.hosting import nursery
 from hpool.matchmaker.hosting.daemon import log_to_stderr
 from hpool.matchmaker.model.errors import SandboxFailed
-from hpool.sandbox import cache
+from hpool.sandbox import cache, memory
 from hpool.sandbox.api.order import ORDER, Order
 from hpool.sandbox.machine import hpool_version
 from hpool.sandbox.starter.engine import (
@@ -71,6 +71,17 @@ def keep_programs(engine: Engine, cache_fd: int) -> None:
             os.close(fd)
 
 
+def keep_memory(engine: Engine, cache_fd: int, name: str, old: bytes) -> None:
+    """What this run asked for beyond what the last one knew."""
+    joined = memory.join(old, engine.remembered())
+    if joined == old:
+        return
+    try:
+        memory.save(cache_fd, name, joined)
+    except OSError as error:
+        log.warning("the cache takes no memory of this run: %s", error)
+
+
 def child_main(link: socket.socket) -> int:
     die_with_parent()
     order = receive_order(link)
@@ -101,8 +112,11 @@ def child_main(link: socket.socket) -> int:
             clock_offset_ns=offset_ns,
             groups=task.job.groups,
         )
-        JobRun(order, task, home_link, engine, root_fd, keeper_fd).run()
+        name = memory.name_for(task.job.program, task.job.arguments)
+        old = memory.load(cache_fd, name) if cache_fd >= 0 else b""
+        JobRun(order, task, home_link, engine, root_fd, keeper_fd, old).run()
         if cache_fd >= 0:
+            keep_memory(engine, cache_fd, name, old)
             keep_programs(engine, cache_fd)
     except LinkLost as error:
         log.warning("job %s: %s", order.job_id, error)

@@ -133,24 +133,28 @@ enum hpw_op {
 
 	/* Name changes: canonical paths, last component never followed. Each reply holds the
 	 * entries of what changed and (PARENT) of each parent directory touched. */
-	HPW_MKDIR = 30,   /* string1; mode */
-	HPW_RMDIR = 31,   /* string1 */
-	HPW_UNLINK = 32,  /* string1. Entry of the file if other names are left */
-	HPW_RENAME = 33,  /* string1 -> string2; arg = RENAME_* flags */
-	HPW_LINK = 34,    /* string1 existing -> string2 new */
+	HPW_MKDIR = 30, /* string1; mode */
+	HPW_RMDIR = 31, /* string1 */
+	HPW_UNLINK = 32, /* string1. Entry of the file if other names are left */
+	HPW_RENAME = 33, /* string1 -> string2; arg = RENAME_* flags */
+	HPW_LINK = 34, /* string1 existing -> string2 new */
 	HPW_SYMLINK = 35, /* string1 new name; string2 = text */
-	HPW_MKNOD = 36,   /* string1; mode with type (S_IFREG, S_IFIFO, S_IFSOCK; devices: EPERM) */
+	HPW_MKNOD = 36, /* string1; mode with type (S_IFREG, S_IFIFO, S_IFSOCK; devices: EPERM) */
 
 	/* Locks, held by the handle's open file at home; owner = offset. */
-	HPW_FLOCK = 40,   /* handle; arg = LOCK_SH|LOCK_EX|LOCK_UN [|LOCK_NB]; without NB the reply waits */
+	HPW_FLOCK = 40, /* handle; arg = LOCK_SH|LOCK_EX|LOCK_UN [|LOCK_NB]; without NB the reply waits */
 	HPW_FCNTL_LOCK = 41, /* handle; mode = F_RDLCK|F_WRLCK|F_UNLCK; arg = F_OFD_SETLK|F_OFD_SETLKW|F_OFD_GETLK;
 	                      * offset, length (0: to the end). GETLK: reply data = struct flock */
 };
 
 enum hpw_setattr {
-	HPW_SET_MODE = 1, HPW_SET_UID = 2, HPW_SET_GID = 4,
-	HPW_SET_ATIME = 8, HPW_SET_MTIME = 16,
-	HPW_SET_ATIME_NOW = 32, HPW_SET_MTIME_NOW = 64,
+	HPW_SET_MODE = 1,
+	HPW_SET_UID = 2,
+	HPW_SET_GID = 4,
+	HPW_SET_ATIME = 8,
+	HPW_SET_MTIME = 16,
+	HPW_SET_ATIME_NOW = 32,
+	HPW_SET_MTIME_NOW = 64,
 	HPW_SET_SIZE = 128,
 };
 

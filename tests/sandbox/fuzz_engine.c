@@ -23,7 +23,9 @@ static uint32_t roll(uint32_t below)
 
 static void *asker(void *argument)
 {
-	static const char *const paths[] = { "/home/a/b", "/home/a", "/usr/bin/x", "/tmp/island/d", "/home/link/c", "/" };
+	static const char *const paths[] = {
+		"/home/a/b", "/home/a", "/usr/bin/x", "/tmp/island/d", "/home/link/c", "/"
+	};
 	long rounds = *(long *)argument;
 
 	for (long i = 0; i < rounds; i++)
@@ -34,11 +36,18 @@ static void *asker(void *argument)
 static size_t put_entry(uint8_t *at, const char *path)
 {
 	static const uint32_t modes[] = { 0040755, 0100644, 0120777, 0010600, 0140755, 0 };
-	struct hpw_entry entry = { .flags = roll(32), .path_len = (uint32_t)strlen(path), .target_len = roll(8),
-				   .content_len = roll(64), .digest_len = roll(2) * 32 };
+	struct hpw_entry entry = { .flags = roll(32),
+				   .path_len = (uint32_t)strlen(path),
+				   .target_len = roll(8),
+				   .content_len = roll(64),
+				   .digest_len = roll(2) * 32 };
 	size_t strings = entry.path_len + entry.target_len + entry.content_len + entry.digest_len;
 
-	entry.attr = (struct hpw_attr){ .dev = 1, .ino = roll(8), .nlink = roll(3), .mode = modes[roll(6)], .access = roll(8),
+	entry.attr = (struct hpw_attr){ .dev = 1,
+					.ino = roll(8),
+					.nlink = roll(3),
+					.mode = modes[roll(6)],
+					.access = roll(8),
 					.size = roll(3) ? entry.content_len : roll(1u << 20) };
 	entry.size = (uint32_t)HPW_ALIGN(sizeof entry + strings);
 	memcpy(at, &entry, sizeof entry);
@@ -49,10 +58,15 @@ static size_t put_entry(uint8_t *at, const char *path)
 
 static size_t put_reply(uint8_t *at, const struct hpw_request *request)
 {
-	static const char *const paths[] = { "/",      "/home",      "/home/a", "/home/a/b", "/usr",  "/usr/bin", "/usr/bin/x",
-					     "/../etc", "/home/a/..", "//",      "relative",  "/tmp/island", "/home/link", "" };
-	struct hpw_reply reply = { .op = request->op, .id = request->id, .error = roll(3) ? 0 : (int32_t)roll(140),
-				   .flags = roll(4) == 0, .count = roll(100000) };
+	static const char *const paths[] = { "/",          "/home",    "/home/a",    "/home/a/b",
+					     "/usr",       "/usr/bin", "/usr/bin/x", "/../etc",
+					     "/home/a/..", "//",       "relative",   "/tmp/island",
+					     "/home/link", "" };
+	struct hpw_reply reply = { .op = request->op,
+				   .id = request->id,
+				   .error = roll(3) ? 0 : (int32_t)roll(140),
+				   .flags = roll(4) == 0,
+				   .count = roll(100000) };
 	size_t length = sizeof reply;
 
 	for (uint32_t i = roll(12); i > 0; i--)
@@ -98,10 +112,13 @@ int main(int argc, char **argv)
 		for (size_t at = 0; at < (size_t)length;) {
 			const struct hpw_request *request = (const void *)(batch + at);
 			size_t size = put_reply(answer, request);
-			struct hpw_reply last = { .size = sizeof last, .op = request->op, .id = request->id, .error = 5 };
+			struct hpw_reply last = {
+				.size = sizeof last, .op = request->op, .id = request->id, .error = 5
+			};
 
 			hp_engine_feed(engine, lane - 1, answer, size);
-			hp_engine_feed(engine, lane - 1, (const uint8_t *)&last, sizeof last); /* or it would wait for ever */
+			hp_engine_feed(engine, lane - 1, (const uint8_t *)&last,
+				       sizeof last); /* or it would wait for ever */
 			at += request->size;
 		}
 	}

@@ -18,7 +18,8 @@ static long settle(struct hp_ask *ask, const struct hp_where *where, long native
 	return answer == HP_LOCAL ? native : (long)answer;
 }
 
-static long one_name(uint16_t op, int dirfd, const char *path, int64_t arg0, int64_t arg1, const char *text, long native)
+static long one_name(uint16_t op, int dirfd, const char *path, int64_t arg0, int64_t arg1, const char *text,
+		     long native)
 {
 	struct hp_where where;
 	struct hp_ask ask = { .op = op, .arg = { arg0, arg1 } };
@@ -60,8 +61,9 @@ static long make_node(int dirfd, long path, long mode, long device)
 
 	if (native == -EPERM && type && type != 0100000 && type != 010000 && type != 0140000)
 		return native;
-	return one_name(HP_REQ_MKNOD, dirfd, (const char *)path, (mode & 0170000 ? mode & 0170000 : 0100000) |
-			((mode & 07777) & ~hp_umask()), device, NULL, native);
+	return one_name(HP_REQ_MKNOD, dirfd, (const char *)path,
+			(mode & 0170000 ? mode & 0170000 : 0100000) | ((mode & 07777) & ~hp_umask()), device, NULL,
+			native);
 }
 
 long hp_call_mknod(struct hp_call *call)
@@ -95,7 +97,8 @@ static long remove_name(int dirfd, long path, int flags)
 {
 	long native = hp_syscall3(__NR_unlinkat, dirfd, path, flags);
 
-	return one_name(flags & AT_REMOVEDIR ? HP_REQ_RMDIR : HP_REQ_UNLINK, dirfd, (const char *)path, 0, 0, NULL, native);
+	return one_name(flags & AT_REMOVEDIR ? HP_REQ_RMDIR : HP_REQ_UNLINK, dirfd, (const char *)path, 0, 0, NULL,
+			native);
 }
 
 long hp_call_unlink(struct hp_call *call)
@@ -115,7 +118,8 @@ long hp_call_unlinkat(struct hp_call *call)
 
 /* Two names. Built in turn, so that only one of them needs the large buffer
  * twice: the shim's stack is small. */
-static long two_names(uint16_t op, int dirfd1, const char *path1, int dirfd2, const char *path2, int64_t arg0, long native)
+static long two_names(uint16_t op, int dirfd1, const char *path1, int dirfd2, const char *path2, int64_t arg0,
+		      long native)
 {
 	struct hp_where where1, where2;
 	struct hp_ask ask = { .op = op, .arg = { arg0 } };
@@ -175,8 +179,8 @@ static long link_name(int dirfd1, long path1, int dirfd2, long path2, int flags)
 		ask.len2 = where.length;
 		return settle(&ask, &where, native);
 	}
-	return two_names(HP_REQ_LINK, dirfd1, (const char *)path1, dirfd2, (const char *)path2, flags & AT_SYMLINK_FOLLOW,
-			 native);
+	return two_names(HP_REQ_LINK, dirfd1, (const char *)path1, dirfd2, (const char *)path2,
+			 flags & AT_SYMLINK_FOLLOW, native);
 }
 
 long hp_call_link(struct hp_call *call)

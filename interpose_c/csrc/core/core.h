@@ -87,7 +87,24 @@ void hp_fd_set(int fd, uint32_t kind);
 /* The file's entry if the descriptor is one that needs care, else NULL. */
 struct hp_file *hp_fd_file(int fd);
 
-/* ---- data.c ---- */
+/* ---- reading.c ---- */
+#define HP_PIECE (4l << 20) /* fetched at once: a file larger than the mirror streams through */
+/* The file's entry if some of its blocks may be missing, else NULL. */
+struct hp_file *hp_fd_blocks(int fd);
+/* Until hp_release the blocks of [offset, offset + length) stay present. 0 or -errno. */
+long hp_hold(struct hp_file *file, uint64_t offset, uint64_t length);
+void hp_release(struct hp_file *file);
+/* Bytes that an iovec array names, at most 0x7ffff000; -1: the kernel will refuse it. */
+long hp_vector_length(long user, long count);
+
+/* ---- writing.c ---- */
+/* Makes the call, which writes at most `length` bytes to `output` at `at` (< 0: at its
+ * position), with the blocks it touches present, and notes what it wrote. */
+long hp_write_noted(struct hp_call *call, struct hp_file *file, int output, long length, int64_t at);
+/* errno of a write that failed at home, told once. */
+int hp_lost_write(struct hp_file *file);
+
+/* ---- sizes.c ---- */
 bool hp_too_large(int64_t size);
 
 /* ---- special.c ---- */

@@ -12,8 +12,8 @@ static struct hp_slot *claim(uint32_t tid, uint64_t ticket)
 			uint32_t expected = HP_SLOT_FREE;
 
 			if (__atomic_load_n(&slot->state, __ATOMIC_RELAXED) == HP_SLOT_FREE &&
-			    __atomic_compare_exchange_n(&slot->state, &expected, HP_SLOT_CLAIMED, false, __ATOMIC_SEQ_CST,
-							__ATOMIC_SEQ_CST)) {
+			    __atomic_compare_exchange_n(&slot->state, &expected, HP_SLOT_CLAIMED, false,
+							__ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
 				__atomic_store_n(&slot->ticket, ticket, __ATOMIC_SEQ_CST);
 				return slot;
 			}
@@ -81,7 +81,8 @@ int64_t hp_ask(struct hp_ask *ask)
 	if (ask->len1 > HP_SLOT_DATA || ask->len2 > HP_SLOT_DATA - ask->len1)
 		return -ENAMETOOLONG;
 	do {
-		uint64_t ticket = (uint64_t)hp_syscall0(__NR_gettid) << 32 | __atomic_add_fetch(&counter, 1, __ATOMIC_RELAXED);
+		uint64_t ticket =
+			(uint64_t)hp_syscall0(__NR_gettid) << 32 | __atomic_add_fetch(&counter, 1, __ATOMIC_RELAXED);
 
 		lost = false;
 		result = ask_once(ask, ticket, &lost);
@@ -138,7 +139,8 @@ static bool locate_magic(int dirfd, const char *path, struct hp_where *where)
 	if (cut == 0)
 		return false;
 	where->text[cut] = 0;
-	if (hp_syscall4(__NR_newfstatat, dirfd, (long)where->text, (long)&stat, 0) || stat.dev != hp_channel->mirror_dev)
+	if (hp_syscall4(__NR_newfstatat, dirfd, (long)where->text, (long)&stat, 0) ||
+	    stat.dev != hp_channel->mirror_dev)
 		return false;
 	point(where, stat.ino, where->text + cut + 1);
 	return true;

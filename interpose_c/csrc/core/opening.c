@@ -61,7 +61,9 @@ static long open_asking(int dirfd, const char *path, struct hp_open_how *how, bo
 					dirfd == AT_FDCWD ? 0 : HP_AT_EMPTY_PATH) ||
 			    !hp_is_home(stat.dev, stat.ino))
 				return native;
-			where = (struct hp_where){ .base = stat.ino, .path = path, .length = (uint32_t)hp_strlen(path) };
+			where = (struct hp_where){ .base = stat.ino,
+						   .path = path,
+						   .length = (uint32_t)hp_strlen(path) };
 			ask.flags = HP_SLOT_IN_ROOT;
 		} else {
 			hp_locate(dirfd, path, &where);
@@ -96,7 +98,8 @@ static long open_asking(int dirfd, const char *path, struct hp_open_how *how, bo
 		}
 		if (fd != -ENOENT && fd != -EACCES)
 			return fd;
-		native = fd; /* removed or taken back meanwhile: once more, though what was created is not created twice */
+		native =
+			fd; /* removed or taken back meanwhile: once more, though what was created is not created twice */
 		if (ask.value[2])
 			how->flags &= ~(uint64_t)HP_O_EXCL;
 	}
@@ -203,7 +206,8 @@ long hp_call_openat2(struct hp_call *call)
 {
 	struct hp_open_how how;
 
-	if (!hp_channel || call->arg[3] != (long)sizeof how || hp_user_read(&how, (const void *)call->arg[2], sizeof how))
+	if (!hp_channel || call->arg[3] != (long)sizeof how ||
+	    hp_user_read(&how, (const void *)call->arg[2], sizeof how))
 		return HP_PASS; /* the kernel says what is wrong with it */
 	return open_at((int)call->arg[0], (const char *)call->arg[1], &how, true);
 }

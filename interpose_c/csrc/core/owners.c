@@ -20,7 +20,8 @@ static long object_of(int dirfd, long path, int flags, uint64_t *inode)
 
 	if (!hp_channel || (!path && dirfd == AT_FDCWD))
 		return 0;
-	result = path ? hp_stat_path(dirfd, (const char *)path, &stat, flags) : hp_syscall2(__NR_fstat, dirfd, (long)&stat);
+	result = path ? hp_stat_path(dirfd, (const char *)path, &stat, flags) :
+			hp_syscall2(__NR_fstat, dirfd, (long)&stat);
 	if (result)
 		return result;
 	if (!path && hp_syscall3(__NR_fcntl, dirfd, F_GETFL, 0) & HP_O_PATH)
@@ -80,8 +81,8 @@ static long change_owner(struct hp_call *call, int dirfd, long path, long uid, l
 	int64_t set = ((uint32_t)uid == ~0u ? 0 : HPW_SET_UID) | ((uint32_t)gid == ~0u ? 0 : HPW_SET_GID);
 	struct hp_ask ask = { .arg = { set, 0, 0, (int64_t)((uint64_t)(uint32_t)uid << 32 | (uint32_t)gid) } };
 
-	long result = flags & ~(HP_AT_NOFOLLOW | HP_AT_EMPTY_PATH) ? HP_PASS :
-								      set_attributes(call, dirfd, path, flags, &ask);
+	long result =
+		flags & ~(HP_AT_NOFOLLOW | HP_AT_EMPTY_PATH) ? HP_PASS : set_attributes(call, dirfd, path, flags, &ask);
 
 	if (result != HP_PASS || !hp_channel)
 		return result;
@@ -160,7 +161,9 @@ static long utimes_at(struct hp_call *call, int dirfd, long path, long user)
 			return -EFAULT;
 		if (pair[1] < 0 || pair[1] > 999999 || pair[3] < 0 || pair[3] > 999999)
 			return -EINVAL;
-		times = (struct times){ { pair[0], pair[2] }, { pair[1] * 1000, pair[3] * 1000 }, HPW_SET_ATIME | HPW_SET_MTIME };
+		times = (struct times){ { pair[0], pair[2] },
+					{ pair[1] * 1000, pair[3] * 1000 },
+					HPW_SET_ATIME | HPW_SET_MTIME };
 	}
 	return change_times(call, dirfd, path, &times, 0);
 }
@@ -267,13 +270,23 @@ static long extended_at(struct hp_call *call, uint16_t op, bool descriptor, int 
 		return found ? found : HP_PASS;
 	if (lists)
 		return extended(op, inode, 0, call->arg[1], call->arg[2], 0);
-	return extended(op, inode, call->arg[1], call->arg[2], reads || op == HP_REQ_SETXATTR ? call->arg[3] : 0, call->arg[4]);
+	return extended(op, inode, call->arg[1], call->arg[2], reads || op == HP_REQ_SETXATTR ? call->arg[3] : 0,
+			call->arg[4]);
 }
 
 #define EXTENDED(name, op) \
-	long hp_call_##name(struct hp_call *call) { return extended_at(call, op, false, 0); } \
-	long hp_call_l##name(struct hp_call *call) { return extended_at(call, op, false, HP_AT_NOFOLLOW); } \
-	long hp_call_f##name(struct hp_call *call) { return extended_at(call, op, true, 0); }
+	long hp_call_##name(struct hp_call *call) \
+	{ \
+		return extended_at(call, op, false, 0); \
+	} \
+	long hp_call_l##name(struct hp_call *call) \
+	{ \
+		return extended_at(call, op, false, HP_AT_NOFOLLOW); \
+	} \
+	long hp_call_f##name(struct hp_call *call) \
+	{ \
+		return extended_at(call, op, true, 0); \
+	}
 EXTENDED(getxattr, HP_REQ_GETXATTR)
 EXTENDED(setxattr, HP_REQ_SETXATTR)
 EXTENDED(listxattr, HP_REQ_LISTXATTR)

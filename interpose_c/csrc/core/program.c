@@ -86,7 +86,8 @@ long hp_exec_prepare(const char *path, int dirfd, int flags, char *resolved, uns
 	if (result || answer == HP_RETRY)
 		return result;
 	/* the sandbox's own: the kernel knows who may execute it */
-	result = hp_syscall4(__NR_newfstatat, dirfd, (long)path, (long)&stat, flags & (HP_AT_NOFOLLOW | HP_AT_EMPTY_PATH));
+	result = hp_syscall4(__NR_newfstatat, dirfd, (long)path, (long)&stat,
+			     flags & (HP_AT_NOFOLLOW | HP_AT_EMPTY_PATH));
 	if (result)
 		return result;
 	if ((stat.mode & 0170000) == 0120000)

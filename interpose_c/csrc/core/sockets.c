@@ -13,7 +13,8 @@ struct hp_sockaddr_un {
 /* The path of a named unix address, or NULL. */
 static const char *path_in(long user, long length, struct hp_sockaddr_un *address)
 {
-	if (!hp_channel || length <= 3 || length > 2 + PATH_ROOM || hp_user_read(address, (const void *)user, (unsigned long)length))
+	if (!hp_channel || length <= 3 || length > 2 + PATH_ROOM ||
+	    hp_user_read(address, (const void *)user, (unsigned long)length))
 		return NULL;
 	((char *)address)[length] = 0;
 	return address->family == FAMILY_UNIX && address->path[0] ? address->path : NULL;

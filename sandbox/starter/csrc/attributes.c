@@ -43,8 +43,8 @@ static void adopt_times(hp_engine *engine, struct hp_object *object)
 }
 
 /* The attributes after a change are home's; sizes change natively too. */
-static void apply_effect(hp_engine *engine, struct hp_pending *pending, const struct hpw_reply *reply, const uint8_t *body,
-			 size_t length)
+static void apply_effect(hp_engine *engine, struct hp_pending *pending, const struct hpw_reply *reply,
+			 const uint8_t *body, size_t length)
 {
 	struct effect *effect = pending->context;
 	struct hp_object *object = effect->object;
@@ -64,8 +64,9 @@ static void apply_effect(hp_engine *engine, struct hp_pending *pending, const st
 	hp_object_rehome(engine, object, &entry->attr);
 	if (effect->set & HPW_SET_MODE && object->names)
 		hp_mirror_permit(engine, object);
-	if (object->kind == HP_FILE_KIND && (pending->op != HPW_SETATTR ||
-					     effect->set & (HPW_SET_MTIME | HPW_SET_MTIME_NOW | HPW_SET_ATIME | HPW_SET_ATIME_NOW)))
+	if (object->kind == HP_FILE_KIND &&
+	    (pending->op != HPW_SETATTR ||
+	     effect->set & (HPW_SET_MTIME | HPW_SET_MTIME_NOW | HPW_SET_ATIME | HPW_SET_ATIME_NOW)))
 		sync_times(engine, object);
 	else if (object->kind == HP_FILE_KIND)
 		adopt_times(engine, object);
@@ -102,9 +103,13 @@ static int set_attributes(hp_engine *engine, struct hp_object *object, struct hp
 	struct effect effect = { .object = object, .set = (uint32_t)slot->arg[0] };
 	struct hp_pending pending = { .apply = apply_effect, .context = &effect };
 	struct hpw_attr attr = {
-		.mode = (uint32_t)slot->arg[2], .uid = (uint32_t)((uint64_t)slot->arg[3] >> 32), .gid = (uint32_t)slot->arg[3],
-		.atime_s = slot->arg[4], .atime_ns = (uint32_t)slot->arg[5],
-		.mtime_s = slot->arg[6], .mtime_ns = (uint32_t)slot->arg[7],
+		.mode = (uint32_t)slot->arg[2],
+		.uid = (uint32_t)((uint64_t)slot->arg[3] >> 32),
+		.gid = (uint32_t)slot->arg[3],
+		.atime_s = slot->arg[4],
+		.atime_ns = (uint32_t)slot->arg[5],
+		.mtime_s = slot->arg[6],
+		.mtime_ns = (uint32_t)slot->arg[7],
 	};
 
 	return call_for(engine, object, &pending,
@@ -140,7 +145,9 @@ static int set_size(hp_engine *engine, struct hp_object *object, uint64_t size, 
 
 static int allocate(hp_engine *engine, struct hp_object *object, struct hp_slot *slot)
 {
-	struct effect effect = { .object = object, .mode = (int)slot->arg[0], .offset = (uint64_t)slot->arg[1],
+	struct effect effect = { .object = object,
+				 .mode = (int)slot->arg[0],
+				 .offset = (uint64_t)slot->arg[1],
 				 .length = (uint64_t)slot->arg[2] };
 	struct hp_pending pending = { .apply = apply_effect, .context = &effect };
 	int error;
@@ -150,8 +157,10 @@ static int allocate(hp_engine *engine, struct hp_object *object, struct hp_slot 
 	if (!object->handle_writable)
 		return -EBADF;
 	error = call_for(engine, object, &pending,
-			 (struct hp_request){ .head = { .op = HPW_ALLOCATE, .arg = (uint32_t)effect.mode,
-							.offset = effect.offset, .length = effect.length } });
+			 (struct hp_request){ .head = { .op = HPW_ALLOCATE,
+							.arg = (uint32_t)effect.mode,
+							.offset = effect.offset,
+							.length = effect.length } });
 	return error ? error : effect.error;
 }
 
@@ -168,17 +177,21 @@ static int64_t reply_data(struct hp_slot *slot, struct hp_pending *pending, int 
 
 static int64_t extended(hp_engine *engine, struct hp_object *object, struct hp_slot *slot)
 {
-	static const uint16_t ops[] = { [HP_REQ_GETXATTR] = HPW_GETXATTR, [HP_REQ_SETXATTR] = HPW_SETXATTR,
-					[HP_REQ_LISTXATTR] = HPW_LISTXATTR, [HP_REQ_REMOVEXATTR] = HPW_REMOVEXATTR };
+	static const uint16_t ops[] = { [HP_REQ_GETXATTR] = HPW_GETXATTR,
+					[HP_REQ_SETXATTR] = HPW_SETXATTR,
+					[HP_REQ_LISTXATTR] = HPW_LISTXATTR,
+					[HP_REQ_REMOVEXATTR] = HPW_REMOVEXATTR };
 	bool reads = slot->op == HP_REQ_GETXATTR || slot->op == HP_REQ_LISTXATTR;
 	struct effect effect = { .object = object };
 	struct hp_pending pending = { .apply = reads ? hp_apply_data : apply_effect, .context = &effect };
 	uint64_t room = (uint64_t)slot->arg[1];
-	int error = call_for(engine, object, &pending,
-			     (struct hp_request){ .head = { .op = ops[slot->op], .arg = reads ? 0 : (uint32_t)slot->arg[1],
-							    .length = reads ? (room < HP_SLOT_DATA ? room : HP_SLOT_DATA) : 0,
-							    .len2 = slot->len2 },
-						  .string2 = slot->data + slot->len1 });
+	int error = call_for(
+		engine, object, &pending,
+		(struct hp_request){ .head = { .op = ops[slot->op],
+					       .arg = reads ? 0 : (uint32_t)slot->arg[1],
+					       .length = reads ? (room < HP_SLOT_DATA ? room : HP_SLOT_DATA) : 0,
+					       .len2 = slot->len2 },
+				     .string2 = slot->data + slot->len1 });
 
 	return reads ? reply_data(slot, &pending, error) : error;
 }
@@ -191,9 +204,9 @@ static int64_t statistics(hp_engine *engine, struct hp_object *object, struct hp
 
 	if (!path)
 		path = strdup("/");
-	error = hp_wire_call(engine, HP_LANE_WAIT, &pending,
-			     &(struct hp_request){ .head = { .op = HPW_STATFS, .len1 = (uint32_t)strlen(path) },
-						   .string1 = path });
+	error = hp_wire_call(
+		engine, HP_LANE_WAIT, &pending,
+		&(struct hp_request){ .head = { .op = HPW_STATFS, .len1 = (uint32_t)strlen(path) }, .string1 = path });
 	free(path);
 	return reply_data(slot, &pending, -error);
 }

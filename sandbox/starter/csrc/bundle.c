@@ -33,7 +33,9 @@ static bool copy_from_cache(hp_engine *engine, struct hp_object *object, const u
 	from = openat(engine->config.cache_fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	if (from < 0)
 		return false;
-	to = fstat(from, &status) || (uint64_t)status.st_size != object->attr.size ? -1 : hp_mirror_open(engine, object, O_RDWR);
+	to = fstat(from, &status) || (uint64_t)status.st_size != object->attr.size ?
+		     -1 :
+		     hp_mirror_open(engine, object, O_RDWR);
 	while (to >= 0 && done < status.st_size)
 		if (sendfile(to, from, &done, (size_t)(status.st_size - done)) <= 0)
 			break;
@@ -52,8 +54,8 @@ static bool copy_from_cache(hp_engine *engine, struct hp_object *object, const u
 	return object->content == HP_CONTENT_WHOLE;
 }
 
-static void apply_bundle(hp_engine *engine, struct hp_pending *pending, const struct hpw_reply *reply, const uint8_t *body,
-			 size_t length)
+void hp_apply_bundle(hp_engine *engine, struct hp_pending *pending, const struct hpw_reply *reply, const uint8_t *body,
+		     size_t length)
 {
 	const uint8_t *end = body + length;
 	const struct hpw_entry *entry;
@@ -62,10 +64,12 @@ static void apply_bundle(hp_engine *engine, struct hp_pending *pending, const st
 	(void)reply;
 	while (body && (entry = hp_wire_entry(&body, end))) {
 		struct hp_object *object = hp_apply_entry(engine, entry);
-		const uint8_t *digest = (const uint8_t *)(entry + 1) + entry->path_len + entry->target_len + entry->content_len;
+		const uint8_t *digest =
+			(const uint8_t *)(entry + 1) + entry->path_len + entry->target_len + entry->content_len;
 
 		if (!object || object->kind != HP_FILE_KIND || entry->digest_len != 32 || object->digest)
 			continue;
+		object->bundled = true; /* what it needs came along */
 		object->digest = malloc(32);
 		memcpy(object->digest, digest, 32);
 		object->next_with_digest = engine->with_digest;
@@ -77,18 +81,21 @@ static void apply_bundle(hp_engine *engine, struct hp_pending *pending, const st
 /* Asks once per program. Any failure is left to the ordinary faults. */
 void hp_bundle(hp_engine *engine, struct hp_object *program)
 {
-	struct hp_pending pending = { .apply = apply_bundle };
+	struct hp_pending pending = { .apply = hp_apply_bundle };
 	struct hp_object *object, *last = engine->with_digest;
 	char *path;
 
 	if (program->bundled || !(path = hp_object_path(program)))
 		return;
 	program->bundled = true;
-	hp_wire_call(engine, HP_LANE_WAIT, &pending,
-		     &(struct hp_request){ .head = { .op = HPW_BUNDLE, .len1 = (uint32_t)strlen(path) }, .string1 = path });
+	hp_remember(engine, 'B', path, strlen(path));
+	hp_wire_call(
+		engine, HP_LANE_WAIT, &pending,
+		&(struct hp_request){ .head = { .op = HPW_BUNDLE, .len1 = (uint32_t)strlen(path) }, .string1 = path });
 	free(path);
 	for (object = engine->with_digest; object && object != last; object = object->next_with_digest) {
-		if (object->content != HP_CONTENT_NONE || object->filling || !(object->attr.access & 4) || !object->names)
+		if (object->content != HP_CONTENT_NONE || object->filling || !(object->attr.access & 4) ||
+		    !object->names)
 			continue;
 		object->filling = true;
 		if (object->attr.size > HP_INLINE_LIMIT && hp_file_as_blocks(engine, object) == 0)

@@ -131,8 +131,8 @@ static void apply_renamed(hp_engine *engine, struct hp_pending *pending, const s
 	apply_parents(engine, body, length, to->object);
 }
 
-static void apply_made(hp_engine *engine, struct hp_pending *pending, const struct hpw_reply *reply, const uint8_t *body,
-		       size_t length)
+static void apply_made(hp_engine *engine, struct hp_pending *pending, const struct hpw_reply *reply,
+		       const uint8_t *body, size_t length)
 {
 	struct change *change = pending->context;
 	struct hp_name *name;
@@ -150,8 +150,8 @@ static void apply_made(hp_engine *engine, struct hp_pending *pending, const stru
 }
 
 /* A nameless file got a name: its inode moves there. */
-static void apply_named(hp_engine *engine, struct hp_pending *pending, const struct hpw_reply *reply, const uint8_t *body,
-			size_t length)
+static void apply_named(hp_engine *engine, struct hp_pending *pending, const struct hpw_reply *reply,
+			const uint8_t *body, size_t length)
 {
 	struct change *change = pending->context;
 	struct hp_object *object = change->object;
@@ -181,13 +181,14 @@ static int where_to(hp_engine *engine, uint64_t base, const char *path, size_t l
 	return error;
 }
 
-static int64_t make_one(hp_engine *engine, struct hp_slot *slot, uint16_t op)
+int64_t hp_make_one(hp_engine *engine, struct hp_slot *slot, uint16_t op)
 {
 	const char *text = (const char *)slot->data + slot->len1;
 	struct hp_where where;
 	struct change change = { 0 };
 	struct hp_pending pending = { .apply = apply_made, .context = &change };
-	int error = where_to(engine, slot->base, (const char *)slot->data, slot->len1, HP_NO_FOLLOW | HP_PARENT_ONLY, &where);
+	int error = where_to(engine, slot->base, (const char *)slot->data, slot->len1, HP_NO_FOLLOW | HP_PARENT_ONLY,
+			     &where);
 	char *path;
 
 	if (error)
@@ -201,10 +202,13 @@ static int64_t make_one(hp_engine *engine, struct hp_slot *slot, uint16_t op)
 	change.length = where.last_length;
 	path = hp_name_path(where.parent, where.last, where.last_length);
 	error = hp_wire_call(engine, HP_LANE_WAIT, &pending,
-			     &(struct hp_request){ .head = { .op = op, .mode = (uint32_t)slot->arg[0],
-							     .arg = (uint32_t)slot->arg[1], .len1 = (uint32_t)strlen(path),
+			     &(struct hp_request){ .head = { .op = op,
+							     .mode = (uint32_t)slot->arg[0],
+							     .arg = (uint32_t)slot->arg[1],
+							     .len1 = (uint32_t)strlen(path),
 							     .len2 = op == HPW_SYMLINK ? slot->len2 : 0 },
-						   .string1 = path, .string2 = text });
+						   .string1 = path,
+						   .string2 = text });
 	free(path);
 	return -error;
 }
@@ -214,7 +218,8 @@ static int64_t remove_one(hp_engine *engine, struct hp_slot *slot, uint16_t op)
 	struct hp_where where;
 	struct change change = { 0 };
 	struct hp_pending pending = { .apply = apply_removed, .context = &change };
-	int error = where_to(engine, slot->base, (const char *)slot->data, slot->len1, HP_NO_FOLLOW | HP_PARENT_ONLY, &where);
+	int error = where_to(engine, slot->base, (const char *)slot->data, slot->len1, HP_NO_FOLLOW | HP_PARENT_ONLY,
+			     &where);
 	const char *end = (const char *)slot->data + slot->len1;
 	char *path;
 
@@ -223,8 +228,9 @@ static int64_t remove_one(hp_engine *engine, struct hp_slot *slot, uint16_t op)
 	while (end > (const char *)slot->data && end[-1] == '/')
 		end--;
 	if (op == HPW_RMDIR && end > (const char *)slot->data && end[-1] == '.')
-		return end - 1 == (const char *)slot->data || end[-2] == '/' ? -EINVAL :
-		       end[-2] == '.' && (end - 2 == (const char *)slot->data || end[-3] == '/') ? -ENOTEMPTY : -EBUSY;
+		return end - 1 == (const char *)slot->data || end[-2] == '/'                     ? -EINVAL :
+		       end[-2] == '.' && (end - 2 == (const char *)slot->data || end[-3] == '/') ? -ENOTEMPTY :
+												   -EBUSY;
 	if (!where.parent)
 		return op == HPW_RMDIR ? -EBUSY : -EISDIR;
 	if (op == HPW_UNLINK && where.must_be_directory)
@@ -235,8 +241,9 @@ static int64_t remove_one(hp_engine *engine, struct hp_slot *slot, uint16_t op)
 	change.last = where.last;
 	change.length = where.last_length;
 	path = hp_name_path(where.parent, where.last, where.last_length);
-	error = hp_wire_call(engine, HP_LANE_WAIT, &pending,
-			     &(struct hp_request){ .head = { .op = op, .len1 = (uint32_t)strlen(path) }, .string1 = path });
+	error = hp_wire_call(
+		engine, HP_LANE_WAIT, &pending,
+		&(struct hp_request){ .head = { .op = op, .len1 = (uint32_t)strlen(path) }, .string1 = path });
 	free(path);
 	return -error;
 }
@@ -250,8 +257,9 @@ static int64_t rename_one(hp_engine *engine, struct hp_slot *slot)
 	int error = where_to(engine, slot->base, path1, slot->len1, HP_NO_FOLLOW, &from);
 	/* of a file with several names the target may be another one: then nothing happens */
 	bool alone = error || !from.object || from.object->kind == HP_DIR || from.object->attr.nlink < 2;
-	int error2 = error == 0 || error == HP_IS_LOCAL ?
-		     where_to(engine, slot->base2, path2, slot->len2, HP_NO_FOLLOW | (alone ? HP_PARENT_ONLY : 0), &to) : 0;
+	int error2 = error == 0 || error == HP_IS_LOCAL ? where_to(engine, slot->base2, path2, slot->len2,
+								   HP_NO_FOLLOW | (alone ? HP_PARENT_ONLY : 0), &to) :
+							  0;
 	char *name1, *name2;
 
 	if (error == HP_IS_LOCAL && error2 == HP_IS_LOCAL)
@@ -275,9 +283,12 @@ static int64_t rename_one(hp_engine *engine, struct hp_slot *slot)
 	name1 = hp_name_path(from.parent, from.last, from.last_length);
 	name2 = hp_name_path(to.parent, to.last, to.last_length);
 	error = hp_wire_call(engine, HP_LANE_WAIT, &pending,
-			     &(struct hp_request){ .head = { .op = HPW_RENAME, .arg = change.flags,
-							     .len1 = (uint32_t)strlen(name1), .len2 = (uint32_t)strlen(name2) },
-						   .string1 = name1, .string2 = name2 });
+			     &(struct hp_request){ .head = { .op = HPW_RENAME,
+							     .arg = change.flags,
+							     .len1 = (uint32_t)strlen(name1),
+							     .len2 = (uint32_t)strlen(name2) },
+						   .string1 = name1,
+						   .string2 = name2 });
 	free(name1);
 	free(name2);
 	return -error;
@@ -289,9 +300,11 @@ static int64_t link_one(hp_engine *engine, struct hp_slot *slot)
 	struct hp_where from, to;
 	struct change change = { 0 };
 	struct hp_pending pending = { .apply = apply_made, .context = &change };
-	int error = hp_resolve(engine, slot->base, path1, slot->len1, slot->arg[0] & AT_SYMLINK_FOLLOW ? 0 : HP_NO_FOLLOW, &from);
+	int error = hp_resolve(engine, slot->base, path1, slot->len1,
+			       slot->arg[0] & AT_SYMLINK_FOLLOW ? 0 : HP_NO_FOLLOW, &from);
 	int error2 = error == 0 || error == HP_IS_LOCAL ?
-		     where_to(engine, slot->base2, path2, slot->len2, HP_NO_FOLLOW | HP_PARENT_ONLY, &to) : 0;
+			     where_to(engine, slot->base2, path2, slot->len2, HP_NO_FOLLOW | HP_PARENT_ONLY, &to) :
+			     0;
 	char *name1, *name2;
 
 	if (error == HP_IS_LOCAL && error2 == HP_IS_LOCAL)
@@ -317,7 +330,8 @@ static int64_t link_one(hp_engine *engine, struct hp_slot *slot)
 		pending.apply = apply_named;
 		change.object = from.object;
 		error = hp_wire_call(engine, HP_LANE_WAIT, &pending,
-				     &(struct hp_request){ .head = { .op = HPW_LINKFILE, .handle = from.object->handle,
+				     &(struct hp_request){ .head = { .op = HPW_LINKFILE,
+								     .handle = from.object->handle,
 								     .len1 = (uint32_t)strlen(name2) },
 							   .string1 = name2 });
 		if (!error)
@@ -326,56 +340,27 @@ static int64_t link_one(hp_engine *engine, struct hp_slot *slot)
 		error = ENOENT;
 	else
 		error = hp_wire_call(engine, HP_LANE_WAIT, &pending,
-				     &(struct hp_request){ .head = { .op = HPW_LINK, .len1 = (uint32_t)strlen(name1),
+				     &(struct hp_request){ .head = { .op = HPW_LINK,
+								     .len1 = (uint32_t)strlen(name1),
 								     .len2 = (uint32_t)strlen(name2) },
-							   .string1 = name1, .string2 = name2 });
+							   .string1 = name1,
+							   .string2 = name2 });
 	free(name1);
 	free(name2);
 	return -error;
-}
-
-/* The job bound a socket in /tmp: it becomes the inode behind home's new name. */
-static int64_t bind_one(hp_engine *engine, struct hp_slot *slot)
-{
-	static const char prefix[] = "/tmp/.socket";
-	const char *text = (const char *)slot->data + slot->len1;
-	char temporary[64];
-	struct hp_where where;
-	struct stat status;
-	int64_t result;
-	int directory;
-
-	if (slot->len2 >= sizeof temporary || slot->len2 < sizeof prefix || memcmp(text, prefix, sizeof prefix - 1) ||
-	    memchr(text + 5, '/', slot->len2 - 5))
-		return -EINVAL;
-	memcpy(temporary, text + 1, slot->len2 - 1);
-	temporary[slot->len2 - 1] = 0;
-	result = make_one(engine, slot, HPW_MKNOD);
-	if (result)
-		return result == -EEXIST ? -EADDRINUSE : result;
-	result = hp_resolve(engine, slot->base, (const char *)slot->data, slot->len1, HP_NO_FOLLOW | HP_PARENT_ONLY, &where);
-	if (result || !where.object || !where.parent)
-		return -EIO;
-	directory = hp_mirror_dirfd(engine, where.parent);
-	if (directory < 0 || fstatat(engine->root_fd, temporary, &status, AT_SYMLINK_NOFOLLOW) || !S_ISSOCK(status.st_mode) ||
-	    renameat(engine->root_fd, temporary, directory, where.last))
-		return -EIO;
-	hp_object_move_inode(engine, where.object, status.st_ino);
-	hp_mirror_publish(engine, where.object);
-	return 0;
 }
 
 int64_t hp_do_change(hp_engine *engine, struct hp_slot *slot)
 {
 	switch (slot->op) {
 	case HP_REQ_MKDIR:
-		return make_one(engine, slot, HPW_MKDIR);
+		return hp_make_one(engine, slot, HPW_MKDIR);
 	case HP_REQ_SYMLINK:
-		return make_one(engine, slot, HPW_SYMLINK);
+		return hp_make_one(engine, slot, HPW_SYMLINK);
 	case HP_REQ_MKNOD:
-		return make_one(engine, slot, HPW_MKNOD);
+		return hp_make_one(engine, slot, HPW_MKNOD);
 	case HP_REQ_BIND:
-		return bind_one(engine, slot);
+		return hp_do_bind(engine, slot);
 	case HP_REQ_RMDIR:
 		return remove_one(engine, slot, HPW_RMDIR);
 	case HP_REQ_UNLINK:

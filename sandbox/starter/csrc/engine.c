@@ -81,9 +81,9 @@ int hp_engine_prepare(hp_engine *engine, const char *path, int want)
 	int64_t result;
 
 	pthread_mutex_lock(&engine->lock);
-	result = -hp_wire_call(engine, HP_LANE_WAIT, &pending,
-			       &(struct hp_request){ .head = { .op = HPW_RESOLVE, .len1 = (uint32_t)strlen(path) },
-						     .string1 = path });
+	result = -hp_wire_call(
+		engine, HP_LANE_WAIT, &pending,
+		&(struct hp_request){ .head = { .op = HPW_RESOLVE, .len1 = (uint32_t)strlen(path) }, .string1 = path });
 	pthread_mutex_unlock(&engine->lock);
 	if (result == 0 && strlen(path) < HP_SLOT_DATA) {
 		slot->op = want ? HP_REQ_EXEC : HP_REQ_NAME;
@@ -163,6 +163,7 @@ void hp_engine_stop(hp_engine *engine)
 		free(engine->out[lane].bytes);
 	munmap(engine->channel, sizeof *engine->channel);
 	munmap(engine->attrs, sizeof *engine->attrs * HP_ATTR_COUNT);
+	free(engine->memory.text);
 	free(engine->reports);
 	free(engine);
 }

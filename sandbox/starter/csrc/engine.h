@@ -43,6 +43,8 @@ int hp_engine_prepare(hp_engine *, const char *path, int want);
 int hp_engine_barrier(hp_engine *);
 void hp_engine_stats(hp_engine *, struct hp_engine_stats *);
 long hp_engine_reports(hp_engine *, char *buffer, size_t room);
+long hp_engine_remembered(hp_engine *, char *buffer, size_t room); /* bytes of it, also when there is less room */
+void hp_engine_recall(hp_engine *, const char *text, size_t length);
 int hp_engine_uncached(hp_engine *, uint8_t digest[32], int *fd);
 void hp_engine_fail(hp_engine *, int error);
 void hp_engine_close(hp_engine *); /* hp_engine_next returns -1 from now on; nothing is freed */

@@ -30,8 +30,8 @@ static bool take_extent(struct hp_extent *extent, struct hp_range *range)
 	return range->low < range->high;
 }
 
-static void apply_written(hp_engine *engine, struct hp_pending *pending, const struct hpw_reply *reply, const uint8_t *body,
-			  size_t length)
+static void apply_written(hp_engine *engine, struct hp_pending *pending, const struct hpw_reply *reply,
+			  const uint8_t *body, size_t length)
 {
 	struct hp_object *object = pending->context;
 
@@ -53,8 +53,9 @@ static void send_tracked(hp_engine *engine, struct hp_object *object, const stru
 {
 	struct hp_pending *pending = calloc(1, sizeof *pending);
 
-	*pending = (struct hp_pending){ .apply = apply_written, .context = object, .detached = true,
-					.length = request->head.len1 };
+	*pending = (struct hp_pending){
+		.apply = apply_written, .context = object, .detached = true, .length = request->head.len1
+	};
 	object->in_flight++;
 	engine->bytes_in_flight += pending->length;
 	hp_wire_send(engine, HP_LANE_BULK, pending, request);
@@ -89,15 +90,19 @@ static void send_range(hp_engine *engine, struct hp_object *object, struct hp_ra
 	uint64_t count;
 
 	while ((count = present_run(object, &range)) > 0) {
-		ssize_t got = pread(object->fd, buffer, count < HP_WRITE_CHUNK ? count : HP_WRITE_CHUNK, (off_t)range.low);
+		ssize_t got =
+			pread(object->fd, buffer, count < HP_WRITE_CHUNK ? count : HP_WRITE_CHUNK, (off_t)range.low);
 
 		if (got <= 0)
 			break; /* cut off meanwhile: the TRUNCATE behind us says so at home */
 		while (engine->bytes_in_flight > HP_IN_FLIGHT && !engine->failed)
 			pthread_cond_wait(&engine->changed, &engine->lock);
 		send_tracked(engine, object,
-			     &(struct hp_request){ .head = { .op = HPW_WRITE, .handle = object->handle, .offset = range.low,
-							     .length = (uint64_t)got, .len1 = (uint32_t)got },
+			     &(struct hp_request){ .head = { .op = HPW_WRITE,
+							     .handle = object->handle,
+							     .offset = range.low,
+							     .length = (uint64_t)got,
+							     .len1 = (uint32_t)got },
 						   .string1 = buffer });
 		engine->stats.bytes_written += (uint64_t)got;
 		range.low += (uint64_t)got;
@@ -111,7 +116,9 @@ static void send_mtime(hp_engine *engine, struct hp_object *object, struct times
 	struct hpw_attr attr = { .mtime_s = total / 1000000000LL, .mtime_ns = (uint32_t)(total % 1000000000LL) };
 
 	send_tracked(engine, object,
-		     &(struct hp_request){ .head = { .op = HPW_SETATTR, .handle = object->handle, .mode = HPW_SET_MTIME,
+		     &(struct hp_request){ .head = { .op = HPW_SETATTR,
+						     .handle = object->handle,
+						     .mode = HPW_SET_MTIME,
 						     .len2 = sizeof attr },
 					   .string2 = &attr });
 }

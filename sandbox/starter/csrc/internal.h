@@ -87,8 +87,14 @@ struct hp_name {
 	char text[];
 };
 
+struct hp_memory {
+	char *text;
+	size_t length, room;
+};
+
 struct hp_pending;
-typedef void (*hp_apply)(hp_engine *, struct hp_pending *, const struct hpw_reply *, const uint8_t *body, size_t length);
+typedef void (*hp_apply)(hp_engine *, struct hp_pending *, const struct hpw_reply *, const uint8_t *body,
+			 size_t length);
 
 /* A request on its way. Lives on the stack of who waits for it, or, detached,
  * on the heap until its last reply. */
@@ -131,7 +137,10 @@ struct hp_engine {
 	struct hp_object *by_home[HP_BUCKETS];
 	struct hp_pending *pending[1024];
 	struct hp_queue out[HP_LANES];
-	struct { struct hp_object *object; int fd; } dirfds[HP_DIRFDS];
+	struct {
+		struct hp_object *object;
+		int fd;
+	} dirfds[HP_DIRFDS];
 	struct hp_object *files[HP_FILES];
 	struct hp_object *with_digest;
 	uint32_t next_file;
@@ -142,6 +151,7 @@ struct hp_engine {
 	pthread_cond_t worker_left;
 	bool flusher_running;
 	int first_error; /* of any write at home */
+	struct hp_memory memory;
 	char *reports;
 	size_t reports_length;
 	struct hp_engine_stats stats;
@@ -211,12 +221,28 @@ enum {
 };
 #define HP_IS_LOCAL (-10000) /* the name is the sandbox's own affair */
 int hp_resolve(hp_engine *, uint64_t base, const char *path, size_t length, int flags, struct hp_where *);
+bool hp_resolve_known(hp_engine *, const char *path, struct hp_where *); /* from memory alone */
+void hp_apply_listing(hp_engine *, struct hp_object *directory, const struct hpw_reply *, const uint8_t *, size_t);
 int hp_list(hp_engine *, struct hp_object *directory);
 int hp_have_content(hp_engine *, struct hp_object *); /* readable natively afterwards */
 
-/* files.c: numbers, handles, presence */
+/* files.c: numbers and handles */
+bool hp_file_has_dirty(const hp_engine *, const struct hp_object *);
 int hp_file_number(hp_engine *, struct hp_object *);
 int hp_file_open_home(hp_engine *, struct hp_object *, int flags);
+
+/* blocks.c: presence */
+#define HP_EVICT_STEP (8u << 20)
+static inline bool hp_bit(const uint8_t *map, uint64_t n)
+{
+	return map[n / 8] >> (n % 8) & 1;
+}
+static inline uint64_t hp_blocks_of(uint64_t size)
+{
+	return (size + HP_BLOCK - 1) >> HP_BLOCK_SHIFT;
+}
+void hp_set_present(hp_engine *, struct hp_object *, uint64_t block, bool present);
+int hp_start_blocks(hp_engine *, struct hp_object *, uint64_t size, bool whole);
 int hp_file_as_blocks(hp_engine *, struct hp_object *);
 void hp_file_set_size(hp_engine *, struct hp_object *, uint64_t size);
 bool hp_file_missing(const struct hp_object *, uint64_t block);
@@ -225,11 +251,17 @@ int hp_file_fill(hp_engine *, struct hp_object *, uint64_t offset, uint64_t leng
 int hp_write_sparse(int fd, const uint8_t *bytes, uint64_t length, uint64_t offset);
 void hp_file_prefetch(hp_engine *, struct hp_object *);
 void hp_file_release(hp_engine *, struct hp_object *);
+
+/* evict.c */
 bool hp_evict(hp_engine *, uint64_t bytes);   /* clean content only; never waits for home */
 int hp_make_room(hp_engine *, uint64_t bytes); /* writes back first; for threads that may wait */
 
+/* memory.c */
+void hp_remember(hp_engine *, char kind, const char *path, size_t length);
+
 /* bundle.c */
 void hp_bundle(hp_engine *, struct hp_object *program);
+void hp_apply_bundle(hp_engine *, struct hp_pending *, const struct hpw_reply *, const uint8_t *, size_t);
 
 /* flush.c */
 void *hp_flusher_main(void *);
@@ -242,6 +274,8 @@ int hp_flush_everything(hp_engine *);
 int64_t hp_do_open(hp_engine *, struct hp_slot *);
 int64_t hp_do_settle(hp_engine *, struct hp_slot *);
 int64_t hp_do_nameless(hp_engine *, struct hp_slot *);
+int64_t hp_make_one(hp_engine *, struct hp_slot *, uint16_t op);
+int64_t hp_do_bind(hp_engine *, struct hp_slot *);
 int64_t hp_do_change(hp_engine *, struct hp_slot *);
 int64_t hp_do_attributes(hp_engine *, struct hp_slot *);
 

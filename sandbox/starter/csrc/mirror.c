@@ -338,7 +338,10 @@ static int make_local(hp_engine *engine, const char *path, mode_t mode)
 
 int hp_mirror_prepare(hp_engine *engine)
 {
-	static const struct { const char *path; mode_t mode; } local[] = {
+	static const struct {
+		const char *path;
+		mode_t mode;
+	} local[] = {
 		{ "/proc", 0555 }, { "/dev", 0755 }, { "/sys", 0555 }, { "/tmp", 01777 }, { "/var/tmp", 01777 },
 	};
 	struct hp_attr_entry *hidden;

@@ -91,9 +91,12 @@ static int create(hp_engine *engine, struct hp_where *where, int flags, uint32_t
 		struct hp_name *name;
 
 		error = hp_wire_call(engine, HP_LANE_WAIT, &pending,
-				     &(struct hp_request){ .head = { .op = HPW_OPEN, .handle = handle,
-								     .arg = (uint32_t)(wanted | access[i]), .mode = mode,
-								     .flags = HPW_CONTENT, .length = HP_INLINE_LIMIT,
+				     &(struct hp_request){ .head = { .op = HPW_OPEN,
+								     .handle = handle,
+								     .arg = (uint32_t)(wanted | access[i]),
+								     .mode = mode,
+								     .flags = HPW_CONTENT,
+								     .length = HP_INLINE_LIMIT,
 								     .len1 = (uint32_t)strlen(path) },
 							   .string1 = path });
 		if (error == EACCES && access[1] != O_RDWR && !(flags & O_EXCL))
@@ -159,7 +162,9 @@ int64_t hp_do_nameless(hp_engine *engine, struct hp_slot *slot)
 	if (!path)
 		return -ENOENT;
 	error = hp_wire_call(engine, HP_LANE_WAIT, &pending,
-			     &(struct hp_request){ .head = { .op = HPW_TMPFILE, .handle = handle, .mode = (uint32_t)slot->arg[1],
+			     &(struct hp_request){ .head = { .op = HPW_TMPFILE,
+							     .handle = handle,
+							     .mode = (uint32_t)slot->arg[1],
 							     .len1 = (uint32_t)strlen(path) },
 						   .string1 = path });
 	free(path);
@@ -241,9 +246,11 @@ again: /* the file was replaced at home while we opened it */
 		slot->value[2] = exclusive;
 		if (flags & O_TRUNC && (error = make_empty(engine, object)))
 			return error;
-		if (object->content == HP_CONTENT_NONE && !wants_write(flags) && (error = hp_have_content(engine, object)))
+		if (object->content == HP_CONTENT_NONE && !wants_write(flags) &&
+		    (error = hp_have_content(engine, object)))
 			return error;
-		if (object->content == HP_CONTENT_NONE && object->attr.access & 4 && (error = hp_have_content(engine, object)))
+		if (object->content == HP_CONTENT_NONE && object->attr.access & 4 &&
+		    (error = hp_have_content(engine, object)))
 			return error;
 		if (object->content == HP_CONTENT_NONE)
 			object->content = HP_CONTENT_WHOLE;

@@ -23,6 +23,7 @@ struct walk {
 	size_t position;
 	unsigned links, asked;
 	int flags, last_error;
+	bool known_only; /* never ask */
 	bool slash; /* ended in a slash: the last symlink is followed, a directory is wanted */
 };
 
@@ -125,8 +126,8 @@ static int ask(struct walk *walk)
 	size_t length;
 	char *path;
 
-	if (engine->failed)
-		return -engine->failed;
+	if (engine->failed || walk->known_only)
+		return walk->known_only ? -ENOENT : -engine->failed;
 	if (walk->last_error)
 		return -walk->last_error;
 	if (++walk->asked > MAX_ASKED)
@@ -140,13 +141,17 @@ static int ask(struct walk *walk)
 		free(path);
 		return -ENAMETOOLONG;
 	}
+	hp_remember(engine, walk->flags & HP_WITH_CONTENT ? 'C' : 'R', path, strlen(path));
 	hp_wire_call(engine, HP_LANE_WAIT, &pending,
-		     &(struct hp_request){ .head = { .op = HPW_RESOLVE,
-						     .flags = (uint16_t)((walk->flags & HP_NO_FOLLOW || !walk->root->is_root ? HPW_NOFOLLOW : 0) |
-									 (walk->flags & HP_WITH_CONTENT ? HPW_CONTENT : 0)),
-						     .length = HP_INLINE_LIMIT,
-						     .len1 = (uint32_t)strlen(path) },
-					   .string1 = path });
+		     &(struct hp_request){
+			     .head = { .op = HPW_RESOLVE,
+				       .flags = (uint16_t)((walk->flags & HP_NO_FOLLOW || !walk->root->is_root ?
+								    HPW_NOFOLLOW :
+								    0) |
+							   (walk->flags & HP_WITH_CONTENT ? HPW_CONTENT : 0)),
+				       .length = HP_INLINE_LIMIT,
+				       .len1 = (uint32_t)strlen(path) },
+			     .string1 = path });
 	free(path);
 	if (pending.error && pending.error != ENOENT)
 		walk->last_error = pending.error;
@@ -190,8 +195,8 @@ static int step(struct walk *walk, struct hp_where *where)
 		memcpy(where->last, text, length);
 		where->last[length] = 0;
 	}
-	if (last && walk->flags & HP_PARENT_ONLY && (!name || !name->object || walk->flags & HP_NO_FOLLOW ||
-						     name->object->kind != HP_SYMLINK)) {
+	if (last && walk->flags & HP_PARENT_ONLY &&
+	    (!name || !name->object || walk->flags & HP_NO_FOLLOW || name->object->kind != HP_SYMLINK)) {
 		where->name = name;
 		where->object = name ? name->object : NULL;
 		return 1;
@@ -219,9 +224,14 @@ static int step(struct walk *walk, struct hp_where *where)
 
 /* 0, HP_IS_LOCAL or -errno; -ENOENT with where->parent set when only the last
  * name is missing. */
-int hp_resolve(hp_engine *engine, uint64_t base, const char *path, size_t length, int flags, struct hp_where *where)
+static int resolve(hp_engine *engine, uint64_t base, const char *path, size_t length, int flags, bool known_only,
+		   struct hp_where *where)
 {
-	struct walk walk = { .engine = engine, .flags = flags, .at = engine->root, .rest = malloc(length + 1) };
+	struct walk walk = { .engine = engine,
+			     .flags = flags,
+			     .known_only = known_only,
+			     .at = engine->root,
+			     .rest = malloc(length + 1) };
 	int result = 0;
 
 	memset(where, 0, sizeof *where);
@@ -266,39 +276,49 @@ int hp_resolve(hp_engine *engine, uint64_t base, const char *path, size_t length
 	return result == 1 ? 0 : result;
 }
 
-struct listing {
-	struct hp_object *directory;
-	bool complete;
-};
-
-static void apply_listing(hp_engine *engine, struct hp_pending *pending, const struct hpw_reply *reply, const uint8_t *body,
-			  size_t length)
+int hp_resolve(hp_engine *engine, uint64_t base, const char *path, size_t length, int flags, struct hp_where *where)
 {
-	struct listing *listing = pending->context;
+	return resolve(engine, base, path, length, flags, false, where);
+}
+
+bool hp_resolve_known(hp_engine *engine, const char *path, struct hp_where *where)
+{
+	return resolve(engine, 0, path, strlen(path), HP_FOLLOW, true, where) == 0 && where->object;
+}
+
+void hp_apply_listing(hp_engine *engine, struct hp_object *directory, const struct hpw_reply *reply,
+		      const uint8_t *body, size_t length)
+{
 	const uint8_t *end = body + length;
 	const struct hpw_entry *entry;
+	bool complete = false;
 
 	(void)reply;
 	while (body && (entry = hp_wire_entry(&body, end))) {
 		if (entry->flags & HPW_E_COMPLETE)
-			listing->complete = true;
+			complete = true;
 		if (entry->flags & HPW_E_SELF)
 			hp_apply_entry(engine, entry);
 		else if (entry->path_len)
-			hp_apply_child(engine, listing->directory, entry);
+			hp_apply_child(engine, directory, entry);
 	}
-	if (listing->complete && (listing->directory->name || listing->directory->is_root)) {
-		listing->directory->listed = true;
-		hp_mirror_permit(engine, listing->directory);
-		hp_mirror_publish(engine, listing->directory);
+	if (complete && (directory->name || directory->is_root)) {
+		directory->listed = true;
+		hp_mirror_permit(engine, directory);
+		hp_mirror_publish(engine, directory);
 	}
+}
+
+static void apply_listing(hp_engine *engine, struct hp_pending *pending, const struct hpw_reply *reply,
+			  const uint8_t *body, size_t length)
+{
+	hp_apply_listing(engine, pending->context, reply, body, length);
 }
 
 /* All names of a directory: afterwards what is missing there does not exist. */
 int hp_list(hp_engine *engine, struct hp_object *directory)
 {
-	struct listing listing = { .directory = directory };
-	struct hp_pending pending = { .apply = apply_listing, .context = &listing };
+	struct hp_pending pending = { .apply = apply_listing, .context = directory };
 	char *path;
 	int error;
 
@@ -310,13 +330,20 @@ int hp_list(hp_engine *engine, struct hp_object *directory)
 	if (!path)
 		return -ENOENT;
 	directory->filling = true;
-	error = hp_wire_call(engine, HP_LANE_WAIT, &pending,
-			     &(struct hp_request){ .head = { .op = HPW_LIST, .len1 = (uint32_t)strlen(path) },
-						   .string1 = path });
+	hp_remember(engine, 'L', path, strlen(path));
+	error = hp_wire_call(
+		engine, HP_LANE_WAIT, &pending,
+		&(struct hp_request){ .head = { .op = HPW_LIST, .len1 = (uint32_t)strlen(path) }, .string1 = path });
 	directory->filling = false;
 	pthread_cond_broadcast(&engine->changed);
 	free(path);
-	return error ? -error : listing.complete ? 0 : -EIO;
+	return error ? -error : directory->listed ? 0 : -EIO;
+}
+
+/* Loaded by ld.so or dlopen; a wrong guess costs a question. */
+static bool looks_like_library(const struct hp_object *object)
+{
+	return object->name && memmem(object->name->text, object->name->length, ".so", 3) != NULL;
 }
 
 /* Makes a regular file readable natively: whole if small, by blocks if not. */
@@ -335,8 +362,11 @@ int hp_have_content(hp_engine *engine, struct hp_object *object)
 			return -EACCES;
 		object->filling = true;
 		if (object->attr.size > HP_INLINE_LIMIT) {
-			error = hp_file_as_blocks(engine, object);
+			if (looks_like_library(object))
+				hp_bundle(engine, object); /* with its digest: the sandbox may have it */
+			error = object->content == HP_CONTENT_NONE ? hp_file_as_blocks(engine, object) : 0;
 		} else if ((path = hp_object_path(object)) != NULL) {
+			hp_remember(engine, 'C', path, strlen(path));
 			error = -hp_wire_call(engine, HP_LANE_WAIT, &pending,
 					      &(struct hp_request){ .head = { .op = HPW_RESOLVE,
 									      .flags = HPW_NOFOLLOW | HPW_CONTENT,

@@ -113,7 +113,8 @@ void hp_tree_forget_children(hp_engine *engine, struct hp_object *directory)
 		next = name->next_in_parent;
 		if (name->object)
 			hp_tree_unbind(engine, name);
-		for (struct hp_name **link = &engine->table[name->hash % HP_BUCKETS]; *link; link = &(*link)->next_in_table)
+		for (struct hp_name **link = &engine->table[name->hash % HP_BUCKETS]; *link;
+		     link = &(*link)->next_in_table)
 			if (*link == name) {
 				*link = name->next_in_table;
 				break;
@@ -148,7 +149,8 @@ void hp_object_index(hp_engine *engine, struct hp_object *object)
 
 struct hp_object *hp_object_by_inode(hp_engine *engine, uint64_t inode)
 {
-	for (struct hp_object *object = engine->by_inode[number_bucket(inode, 0)]; object; object = object->next_by_inode)
+	for (struct hp_object *object = engine->by_inode[number_bucket(inode, 0)]; object;
+	     object = object->next_by_inode)
 		if (object->inode == inode)
 			return object;
 	return NULL;
@@ -156,7 +158,8 @@ struct hp_object *hp_object_by_inode(hp_engine *engine, uint64_t inode)
 
 struct hp_object *hp_object_by_home(hp_engine *engine, uint64_t dev, uint64_t inode)
 {
-	for (struct hp_object *object = engine->by_home[number_bucket(dev, inode)]; object; object = object->next_by_home)
+	for (struct hp_object *object = engine->by_home[number_bucket(dev, inode)]; object;
+	     object = object->next_by_home)
 		if (object->attr.ino == inode && object->attr.dev == dev && object->names > 0)
 			return object;
 	return NULL;

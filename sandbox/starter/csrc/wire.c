@@ -150,7 +150,8 @@ static struct hp_name *name_for(hp_engine *engine, const char *path, size_t leng
 		size_t part = slash ? (size_t)(slash - path) : (size_t)(end - path);
 		struct hp_name *name;
 
-		if (part == 0 || part > 255 || (part == 1 && path[0] == '.') || (part == 2 && path[0] == '.' && path[1] == '.'))
+		if (part == 0 || part > 255 || (part == 1 && path[0] == '.') ||
+		    (part == 2 && path[0] == '.' && path[1] == '.'))
 			return NULL;
 		if (!slash)
 			return hp_tree_add(engine, directory, path, part);

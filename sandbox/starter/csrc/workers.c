@@ -177,7 +177,10 @@ static struct hp_slot *take_request(struct hp_channel *channel)
 /* Slots whose owner was killed before it took its answer. */
 static void reclaim(hp_engine *engine)
 {
-	static __thread struct { uint64_t ticket; time_t since; } seen[HP_SLOTS];
+	static __thread struct {
+		uint64_t ticket;
+		time_t since;
+	} seen[HP_SLOTS];
 	time_t now = time(NULL);
 
 	for (unsigned i = 0; i < HP_SLOTS; i++) {
@@ -228,7 +231,8 @@ static void *worker_main(void *argument)
 		}
 		__atomic_add_fetch(&channel->idle_workers, 1, __ATOMIC_SEQ_CST);
 		if (__atomic_load_n(&channel->doorbell, __ATOMIC_SEQ_CST) == bell &&
-		    syscall(SYS_futex, &channel->doorbell, FUTEX_WAIT, bell, &(struct timespec){ .tv_sec = 2 }, NULL, 0) &&
+		    syscall(SYS_futex, &channel->doorbell, FUTEX_WAIT, bell, &(struct timespec){ .tv_sec = 2 }, NULL,
+			    0) &&
 		    errno == ETIMEDOUT)
 			reclaim(engine);
 		__atomic_sub_fetch(&channel->idle_workers, 1, __ATOMIC_SEQ_CST);

@@ -69,9 +69,9 @@ enum hp_request_op {
 	HP_REQ_FLOCK,     /* base = inode, arg[0] = operation, arg[1] = lock owner */
 	HP_REQ_LOCK,      /* base = inode, arg[0] = cmd, arg[1] = type, arg[2] = start, arg[3] = len,
 	                   * arg[4] = owner, arg[5] = pid of the caller */
-	HP_REQ_BIND,      /* (base, path) new name; path2 = a socket bound in a place of the sandbox's own: moved there */
-	HP_REQ_SETTLE,    /* base = inode: the creator's native open is done */
-	HP_REQ_REPORT,    /* a call that was refused or degraded: arg[0] = call number, arg[1] = errno, path = program */
+	HP_REQ_BIND, /* (base, path) new name; path2 = a socket bound in a place of the sandbox's own: moved there */
+	HP_REQ_SETTLE, /* base = inode: the creator's native open is done */
+	HP_REQ_REPORT, /* a call that was refused or degraded: arg[0] = call number, arg[1] = errno, path = program */
 };
 
 #define HP_SLOT_IN_ROOT 1 /* `base` is the root of the walk, also for absolute paths and symlinks */
@@ -106,20 +106,20 @@ struct hp_extent {
 };
 
 enum hp_file_flags {
-	HP_FILE_BLOCKS = 1,   /* has (had) missing blocks: consult the presence map before reading */
+	HP_FILE_BLOCKS = 1, /* has (had) missing blocks: consult the presence map before reading */
 	HP_FILE_WRITABLE = 2, /* writes are noted */
 };
 
 struct hp_file {
-	uint64_t inode;       /* mirror inode; 0: unused */
-	uint32_t flags;       /* enum hp_file_flags */
-	int32_t error;        /* errno of a failed write at home, reported once by write, fsync, close */
-	uint64_t map_offset;  /* first bit's byte offset in the presence area */
-	uint64_t map_blocks;  /* blocks the map covers; blocks beyond are present */
-	uint32_t sequence;    /* odd while map_offset, map_blocks change */
-	uint32_t readers;     /* calls that rely on the map now; eviction waits for 0 */
-	uint32_t queued;      /* 1: dirty extents wait for the starter */
-	uint32_t evicting;    /* 1: readers ask instead of looking */
+	uint64_t inode; /* mirror inode; 0: unused */
+	uint32_t flags; /* enum hp_file_flags */
+	int32_t error; /* errno of a failed write at home, reported once by write, fsync, close */
+	uint64_t map_offset; /* first bit's byte offset in the presence area */
+	uint64_t map_blocks; /* blocks the map covers; blocks beyond are present */
+	uint32_t sequence; /* odd while map_offset, map_blocks change */
+	uint32_t readers; /* calls that rely on the map now; eviction waits for 0 */
+	uint32_t queued; /* 1: dirty extents wait for the starter */
+	uint32_t evicting; /* 1: readers ask instead of looking */
 	struct hp_extent dirty[HP_EXTENTS];
 	uint64_t pad[14];
 };
@@ -127,20 +127,20 @@ _Static_assert(sizeof(struct hp_file) == 256, "file");
 
 /* ---- attributes ----------------------------------------------------------- */
 enum hp_attr_flags {
-	HP_ATTR_LISTED = 1,      /* directory: names that are not in the mirror do not exist */
+	HP_ATTR_LISTED = 1, /* directory: names that are not in the mirror do not exist */
 	HP_ATTR_PLACEHOLDER = 2, /* regular file without content */
-	HP_ATTR_HIDDEN = 4,      /* not for the job's eyes (HP_PRIVATE_DIR) */
-	HP_ATTR_LOCAL = 8,       /* the object is the sandbox's own: show native attributes */
-	HP_ATTR_UNKNOWN = 16,    /* a directory made on the way to a local one: ask for its attributes */
+	HP_ATTR_HIDDEN = 4, /* not for the job's eyes (HP_PRIVATE_DIR) */
+	HP_ATTR_LOCAL = 8, /* the object is the sandbox's own: show native attributes */
+	HP_ATTR_UNKNOWN = 16, /* a directory made on the way to a local one: ask for its attributes */
 };
 
 struct hp_attr_entry {
 	uint32_t sequence; /* odd while it changes */
-	uint32_t flags;    /* enum hp_attr_flags */
-	uint64_t inode;    /* tag: mirror inode, 0 empty */
+	uint32_t flags; /* enum hp_attr_flags */
+	uint64_t inode; /* tag: mirror inode, 0 empty */
 	int64_t local_mtime_s; /* mtime the mirror had when attr was recorded: if it differs, the job wrote */
 	uint32_t local_mtime_ns;
-	uint32_t file;     /* number in files[], 0 none */
+	uint32_t file; /* number in files[], 0 none */
 	struct hpw_attr attr;
 	uint64_t pad[4];
 };
@@ -157,18 +157,18 @@ _Static_assert(sizeof(struct hp_proc) == 512, "proc");
 /* ---- the channel file -------------------------------------------------------- */
 struct hp_channel {
 	uint32_t magic, version;
-	uint64_t size;              /* of the whole file */
-	uint64_t mirror_dev;        /* st_dev of the mirror's file system */
-	int64_t clock_offset_ns;    /* home's clock minus this machine's */
+	uint64_t size; /* of the whole file */
+	uint64_t mirror_dev; /* st_dev of the mirror's file system */
+	int64_t clock_offset_ns; /* home's clock minus this machine's */
 	_Alignas(64) uint32_t doorbell; /* futex: grows with each request */
-	uint32_t idle_workers;      /* >0: someone sleeps on the doorbell */
+	uint32_t idle_workers; /* >0: someone sleeps on the doorbell */
 	uint64_t requested[HP_SLOTS / 64]; /* a bit per slot in HP_SLOT_REQUEST; set before the doorbell rings */
 	_Alignas(64) uint32_t dirty_bell; /* futex: grows when a file becomes dirty */
 	uint32_t flusher_asleep;
 	uint64_t dirty_bytes, dirty_limit; /* written, not yet at home; writers wait in HP_REQ_ROOM above the limit */
 	_Alignas(64) uint32_t ngroups;
 	uint32_t groups[63];
-	uint64_t home_nofile;       /* reserved */
+	uint64_t home_nofile; /* reserved */
 	_Alignas(4096) struct hp_slot slots[HP_SLOTS];
 	_Alignas(4096) struct hp_file files[HP_FILES]; /* number 0 is never used */
 	_Alignas(4096) struct hp_proc procs[HP_PROCS]; /* index: pid % HP_PROCS */

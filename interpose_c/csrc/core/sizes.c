@@ -1,0 +1,110 @@
+/* Sizes, holes, and waiting until home has what was written. */
+#include "core.h"
+
+long hp_call_lseek(struct hp_call *call)
+{
+	struct hp_file *file;
+	struct hp_stat stat;
+	long result;
+
+	if (call->arg[2] != 3 && call->arg[2] != 4)
+		return HP_PASS;
+	file = hp_fd_blocks((int)call->arg[0]);
+	if (!file || hp_syscall2(__NR_fstat, call->arg[0], (long)&stat))
+		return HP_PASS;
+	if (call->arg[1] < 0 || call->arg[1] >= stat.size)
+		return -ENXIO;
+	/* a hole may be a block that has not come; zeros that came are left as holes */
+	result = hp_hold(file, (uint64_t)call->arg[1], (uint64_t)(stat.size - call->arg[1]));
+	if (result)
+		return result;
+	result = hp_syscall3(__NR_lseek, call->arg[0], call->arg[1], call->arg[2]);
+	hp_release(file);
+	return result;
+}
+
+/* Beyond RLIMIT_FSIZE: the kernel's refusal comes with a signal. */
+bool hp_too_large(int64_t size)
+{
+	uint64_t limit[2];
+
+	return hp_syscall4(__NR_prlimit64, 0, 1 /* RLIMIT_FSIZE */, 0, (long)limit) == 0 && (uint64_t)size > limit[0];
+}
+
+long hp_call_ftruncate(struct hp_call *call)
+{
+	struct hp_file *file = hp_fd_file((int)call->arg[0]);
+	struct hp_ask ask = { .op = HP_REQ_TRUNCATE, .arg = { call->arg[1] } };
+	long flags;
+
+	if (!file || call->arg[1] < 0 || hp_too_large(call->arg[1]))
+		return HP_PASS;
+	flags = hp_syscall3(__NR_fcntl, call->arg[0], F_GETFL, 0);
+	if (flags < 0 || !(flags & 3) || flags & HP_O_PATH)
+		return HP_PASS;
+	ask.base = file->inode;
+	return (long)hp_ask(&ask);
+}
+
+long hp_call_fallocate(struct hp_call *call)
+{
+	struct hp_file *file = hp_fd_file((int)call->arg[0]);
+	struct hp_ask ask = { .op = HP_REQ_ALLOCATE, .arg = { call->arg[1], call->arg[2], call->arg[3] } };
+	long flags;
+
+	if (!file || call->arg[2] < 0 || call->arg[3] <= 0 || hp_too_large(call->arg[2] + call->arg[3]))
+		return HP_PASS;
+	flags = hp_syscall3(__NR_fcntl, call->arg[0], F_GETFL, 0);
+	if (flags < 0 || !(flags & 3))
+		return HP_PASS;
+	ask.base = file->inode;
+	return (long)hp_ask(&ask);
+}
+
+static long sync_file(struct hp_file *file)
+{
+	struct hp_ask ask = { .op = HP_REQ_SYNC, .base = file ? file->inode : 0 };
+	int64_t answer = hp_ask(&ask);
+
+	if (file) {
+		int lost = hp_lost_write(file);
+
+		if (lost)
+			return -lost;
+	}
+	return answer < 0 ? (long)answer : 0;
+}
+
+long hp_call_fsync(struct hp_call *call)
+{
+	struct hp_file *file = hp_fd_file((int)call->arg[0]);
+
+	return file ? sync_file(file) : HP_PASS;
+}
+
+long hp_call_fdatasync(struct hp_call *call)
+{
+	return hp_call_fsync(call);
+}
+
+long hp_call_sync_file_range(struct hp_call *call)
+{
+	struct hp_file *file = hp_fd_file((int)call->arg[0]);
+
+	return file && call->arg[1] >= 0 && call->arg[2] >= 0 && !(call->arg[3] & ~7l) ? sync_file(file) : HP_PASS;
+}
+
+long hp_call_sync(struct hp_call *call)
+{
+	(void)call;
+	if (hp_channel)
+		sync_file(NULL);
+	return 0; /* never fails, sync(2) */
+}
+
+long hp_call_syncfs(struct hp_call *call)
+{
+	long result = hp_syscall1(__NR_syncfs, call->arg[0]);
+
+	return result || !hp_channel ? result : sync_file(NULL);
+}

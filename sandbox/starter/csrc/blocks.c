@@ -1,0 +1,269 @@
+/* Files known by blocks: which are present, and fetching them.
+ *
+ * The engine's own bitmap is the truth; the one in shared memory is what the
+ * shim looks at before it reads natively. A block is offered there only after
+ * its bytes lie in the mirror, and taken back before they are dropped.
+ */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "internal.h"
+
+#define WINDOW_FIRST (512u << 10)
+#define WINDOW_MOST (16u << 20)
+
+bool hp_file_missing(const struct hp_object *object, uint64_t block)
+{
+	return object->content == HP_CONTENT_BLOCKS && block < object->blocks && !hp_bit(object->present, block);
+}
+
+void hp_file_publish_map(hp_engine *engine, struct hp_object *object)
+{
+	struct hp_file *file = &engine->channel->files[object->file];
+	uint64_t bytes = (object->blocks + 63) / 64 * 8;
+
+	if (file->map_offset == 0 && engine->map_used + bytes + 64 > HP_MAP_BYTES) {
+		__atomic_store_n(&file->evicting, 1, __ATOMIC_SEQ_CST); /* no room: every reader asks */
+	} else {
+		if (file->map_offset == 0 || file->map_blocks < object->blocks) {
+			__atomic_add_fetch(&file->sequence, 1, __ATOMIC_SEQ_CST);
+			engine->map_used += 64;
+			file->map_offset = engine->map_used;
+			engine->map_used += bytes;
+			memcpy(engine->channel->maps + file->map_offset, object->present, (object->blocks + 7) / 8);
+			file->map_blocks = object->blocks;
+			__atomic_add_fetch(&file->sequence, 1, __ATOMIC_SEQ_CST);
+		} else {
+			file->map_blocks = object->blocks;
+		}
+	}
+	__atomic_or_fetch(&file->flags, HP_FILE_BLOCKS, __ATOMIC_SEQ_CST);
+}
+
+void hp_set_present(hp_engine *engine, struct hp_object *object, uint64_t block, bool present)
+{
+	struct hp_file *file = &engine->channel->files[object->file];
+	uint8_t mask = (uint8_t)(1u << (block % 8)), *shared;
+
+	if (present)
+		object->present[block / 8] |= mask;
+	else
+		object->present[block / 8] &= (uint8_t)~mask;
+	if (file->map_offset == 0 || file->map_offset + block / 8 >= HP_MAP_BYTES)
+		return;
+	shared = &engine->channel->maps[file->map_offset + block / 8];
+	if (present)
+		__atomic_or_fetch(shared, mask, __ATOMIC_SEQ_CST);
+	else
+		__atomic_and_fetch(shared, (uint8_t)~mask, __ATOMIC_SEQ_CST);
+}
+
+/* From a placeholder, or (whole) from a file the mirror has all of. */
+int hp_start_blocks(hp_engine *engine, struct hp_object *object, uint64_t size, bool whole)
+{
+	uint64_t blocks = hp_blocks_of(size);
+
+	object->blocks = blocks;
+	object->present = calloc(1, blocks / 8 + 16);
+	object->asked = calloc(1, blocks / 8 + 16);
+	if (!object->present || !object->asked)
+		return -ENOMEM;
+	if (whole)
+		memset(object->present, 0xff, blocks / 8 + 16);
+	object->content = HP_CONTENT_BLOCKS;
+	hp_file_publish_map(engine, object);
+	return 0;
+}
+
+int hp_file_as_blocks(hp_engine *engine, struct hp_object *object)
+{
+	int error = hp_file_open_home(engine, object, O_RDONLY);
+
+	if (!error && object->content == HP_CONTENT_NONE)
+		error = hp_file_number(engine, object);
+	if (!error && object->content == HP_CONTENT_NONE) {
+		error = hp_start_blocks(engine, object, object->attr.size, false);
+		hp_mirror_permit(engine, object);
+		hp_mirror_publish(engine, object);
+	}
+	return error;
+}
+
+/* After the job changed the size, at home and in the mirror. */
+void hp_file_set_size(hp_engine *engine, struct hp_object *object, uint64_t size)
+{
+	object->home_size = size;
+	if (object->content == HP_CONTENT_BLOCKS && hp_blocks_of(size) < object->blocks) {
+		object->blocks = hp_blocks_of(size);
+		hp_file_publish_map(engine, object);
+	}
+}
+
+/* Zeros need no memory: pages of them are left as holes, as lseek(SEEK_HOLE)
+ * would mostly find them at home. Returns 0 or an errno. */
+int hp_write_sparse(int fd, const uint8_t *bytes, uint64_t length, uint64_t offset)
+{
+	static const uint8_t zeros[4096];
+	uint64_t at = 0;
+
+	while (at < length) {
+		uint64_t end = at;
+
+		while (end < length && memcmp(bytes + end, zeros, length - end < 4096 ? length - end : 4096) != 0)
+			end += length - end < 4096 ? length - end : 4096;
+		while (at < end) {
+			ssize_t count = pwrite(fd, bytes + at, end - at, (off_t)(offset + at));
+
+			if (count <= 0)
+				return errno ? errno : EIO;
+			at += (uint64_t)count;
+		}
+		at = end < length ? end + 4096 : end;
+	}
+	return 0;
+}
+
+static void apply_fill(hp_engine *engine, struct hp_pending *pending, const struct hpw_reply *reply,
+		       const uint8_t *body, size_t length)
+{
+	struct hp_object *object = pending->context;
+	uint64_t first = pending->offset >> HP_BLOCK_SHIFT, last = hp_blocks_of(pending->offset + pending->length);
+	struct stat before;
+	int error = reply->error;
+
+	if (object->content != HP_CONTENT_BLOCKS || object->fd < 0)
+		return;
+	if (!error && (reply->count > length || fstat(object->fd, &before)))
+		error = EIO;
+	engine->stats.bytes_read += error ? 0 : reply->count;
+	for (uint64_t block = first; block < last && block < object->blocks; block++) {
+		uint64_t start = (block - first) << HP_BLOCK_SHIFT;
+		uint64_t count = start >= reply->count ? 0 : reply->count - start;
+
+		object->asked[block / 8] &= (uint8_t)~(1u << (block % 8));
+		if (error || hp_bit(object->present, block))
+			continue;
+		if (count > HP_BLOCK)
+			count = HP_BLOCK;
+		while ((error = hp_write_sparse(object->fd, body + start, count, block << HP_BLOCK_SHIFT)) == ENOSPC &&
+		       hp_evict(engine, HP_EVICT_STEP))
+			;
+		if (!error)
+			hp_set_present(engine, object, block, true);
+	}
+	if (error)
+		object->fill_error = error;
+	else if (before.st_mtim.tv_sec == object->local_mtime.tv_sec &&
+		 before.st_mtim.tv_nsec == object->local_mtime.tv_nsec)
+		futimens(object->fd, (struct timespec[]){ { .tv_nsec = UTIME_OMIT }, object->local_mtime });
+	pthread_cond_broadcast(&engine->changed);
+}
+
+static void request_blocks(hp_engine *engine, struct hp_object *object, uint64_t first, uint64_t count, int lane)
+{
+	while (count > 0) {
+		uint64_t part = count < HPW_MAX_READ / HP_BLOCK ? count : HPW_MAX_READ / HP_BLOCK;
+		struct hp_pending *pending = calloc(1, sizeof *pending);
+
+		for (uint64_t block = first; block < first + part; block++)
+			object->asked[block / 8] |= (uint8_t)(1u << (block % 8));
+		*pending = (struct hp_pending){ .apply = apply_fill,
+						.context = object,
+						.detached = true,
+						.offset = first << HP_BLOCK_SHIFT,
+						.length = part << HP_BLOCK_SHIFT };
+		hp_wire_send(engine, lane, pending,
+			     &(struct hp_request){ .head = { .op = HPW_READ,
+							     .handle = object->handle,
+							     .offset = pending->offset,
+							     .length = pending->length } });
+		if (pending->done) { /* the link is gone */
+			object->fill_error = pending->error;
+			for (uint64_t block = first; block < first + part; block++)
+				object->asked[block / 8] &= (uint8_t)~(1u << (block % 8));
+			free(pending);
+		}
+		first += part;
+		count -= part;
+	}
+}
+
+static void request_missing(hp_engine *engine, struct hp_object *object, uint64_t first, uint64_t end, int lane)
+{
+	while (first < end && first < object->blocks) {
+		uint64_t run = first;
+
+		while (run < end && run < object->blocks && !hp_bit(object->present, run) &&
+		       !hp_bit(object->asked, run))
+			run++;
+		if (run > first)
+			request_blocks(engine, object, first, run - first, lane);
+		else
+			run++;
+		first = run;
+	}
+}
+
+/* All of it, behind what the job waits for. */
+void hp_file_prefetch(hp_engine *engine, struct hp_object *object)
+{
+	if (object->content == HP_CONTENT_BLOCKS && object->attr.size < engine->config.mirror_bytes / 8)
+		request_missing(engine, object, 0, object->blocks, HP_LANE_BULK);
+}
+
+/* Waits until [offset, offset + length) is present. With `ahead`, what a
+ * sequential reader will want next is on its way too. */
+int hp_file_fill(hp_engine *engine, struct hp_object *object, uint64_t offset, uint64_t length, bool ahead)
+{
+	uint64_t first = offset >> HP_BLOCK_SHIFT, end;
+	unsigned retries = 0;
+
+	if (object->content != HP_CONTENT_BLOCKS || length == 0)
+		return 0;
+	end = offset + length < offset ? object->blocks : hp_blocks_of(offset + length);
+	if (end > object->blocks)
+		end = object->blocks;
+	if (ahead && offset <= object->next_expected && offset + length + HP_BLOCK >= object->next_expected) {
+		object->window = object->window ? object->window * 2 : WINDOW_FIRST;
+		if (object->window > WINDOW_MOST)
+			object->window = WINDOW_MOST;
+		if (object->window > engine->config.mirror_bytes / 8)
+			object->window = engine->config.mirror_bytes / 8;
+	} else if (ahead) {
+		object->window = 0;
+	}
+	if (ahead)
+		object->next_expected = offset + length;
+	object->fill_error = 0;
+	request_missing(engine, object, first, end, end - first > 4 ? HP_LANE_BULK : HP_LANE_WAIT);
+	if (ahead && object->window)
+		request_missing(engine, object, end, end + (object->window >> HP_BLOCK_SHIFT), HP_LANE_BULK);
+	for (uint64_t block = first; block < end && block < object->blocks; block++) {
+		struct timespec before, after;
+
+		if (hp_bit(object->present, block))
+			continue;
+		clock_gettime(CLOCK_MONOTONIC, &before);
+		while (block < object->blocks && !hp_bit(object->present, block) && hp_bit(object->asked, block))
+			pthread_cond_wait(&engine->changed, &engine->lock);
+		clock_gettime(CLOCK_MONOTONIC, &after);
+		engine->stats.round_trips++;
+		engine->stats.wait_ns += (uint64_t)(after.tv_sec - before.tv_sec) * 1000000000u +
+					 (uint64_t)(after.tv_nsec - before.tv_nsec);
+		if (object->content != HP_CONTENT_BLOCKS || block >= object->blocks)
+			return 0;
+		if (hp_bit(object->present, block))
+			continue;
+		if (object->fill_error && object->fill_error != ENOSPC)
+			return -object->fill_error;
+		if (object->fill_error == ENOSPC && hp_make_room(engine, length + HP_EVICT_STEP))
+			return -ENOSPC;
+		if (++retries > 64)
+			return -EIO;
+		object->fill_error = 0; /* evicted again, or asked by another who failed: once more */
+		request_missing(engine, object, block, end, HP_LANE_WAIT);
+	}
+	return 0;
+}
