@@ -111,8 +111,7 @@ def _run(pool: Pool, description: JobDescription, *, raw: bool, stats: bool, qui
     if outcome.problem is not None:
         say(f"{outcome.problem.error()} [{outcome.problem.code}]")
     if stats and outcome.statistics is not None:
-        say(summary(outcome.statistics, outcome.machine))
-        say(protection_line(terminal.protections))
+        say(f"{summary(outcome.statistics, outcome.machine)}; {protection_text(terminal.protections)}")
     return outcome.shell_status
 
 
@@ -197,7 +196,7 @@ def say(text: str) -> None:
     sys.stderr.flush()
 
 
-def protection_line(names: tuple[str, ...]) -> str:
+def protection_text(names: tuple[str, ...]) -> str:
     """What the job was held by there."""
     held = [name.partition("=")[0] for name in names if name.endswith("=yes")]
     lacking = [

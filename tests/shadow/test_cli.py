@@ -17,7 +17,7 @@ from hpool.shadow.cli.describe import describe, parse_sharing, same_output
 from hpool.shadow.cli.inspect import report
 from hpool.shadow.cli.main import COMMANDS, hpool
 from hpool.shadow.cli.render import bytes_text, table
-from hpool.shadow.cli.run import protection_line, say, summary
+from hpool.shadow.cli.run import protection_text, say, summary
 from hpool.shadow.cli.terminal import InputFile
 
 
@@ -136,7 +136,7 @@ def test_lines_from_another_machine_cannot_speak_to_the_terminal(capsys: pytest.
 def test_the_line_of_stats_has_its_units() -> None:
     line = summary(Statistics(1_500_000, 250_000, 3 << 20, 4, 5, 6, 7, 8_000_000, 2_000_000_000), "m")
     assert line.startswith("2.000 s on m: cpu 1.500 s user, 0.250 s system; peak memory 3.0 MiB; 4 faults;")
-    assert protection_line(("seccomp=yes", "landlock=no:old kernel", "memory=no:not-asked")) == (
+    assert protection_text(("seccomp=yes", "landlock=no:old kernel", "memory=no:not-asked")) == (
         "held by seccomp; without landlock: old kernel"
     )
 
