@@ -58,6 +58,7 @@ class Terminal:
             try:
                 for message in self._call:
                     if isinstance(message, attach.Ended):
+                        self._outgoing.put(None)  # hangs up: the shadow waits for it
                         return message.outcome
                     self._obey(message)
             except grpc.RpcError as error:

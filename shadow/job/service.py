@@ -24,6 +24,7 @@ ServeLane = Callable[
     [int, Callable[[], Awaitable[bytes | memoryview]], Callable[[bytes], Awaitable[None]]], Awaitable[None]
 ]
 END_OF_STREAM: Final = b""
+HANG_UP_WITHIN_S: Final = 5.0
 
 
 class ShadowService:
@@ -105,6 +106,8 @@ class ShadowService:
         listening = asyncio.create_task(listen())
         try:
             await _speak(conversation.for_terminal, context, attach.Ended)
+            # Written is not arrived: this process ends after us, so wait until the terminal hangs up.
+            await asyncio.wait({listening}, timeout=HANG_UP_WITHIN_S)
         finally:
             listening.cancel()
             conversation.terminal_gone()

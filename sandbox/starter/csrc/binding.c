@@ -1,6 +1,7 @@
 /* Unix sockets with a name among home's: made at home, native here. */
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include "internal.h"
