@@ -145,6 +145,10 @@ enum hpw_op {
 	HPW_FLOCK = 40, /* handle; arg = LOCK_SH|LOCK_EX|LOCK_UN [|LOCK_NB]; without NB the reply waits */
 	HPW_FCNTL_LOCK = 41, /* handle; mode = F_RDLCK|F_WRLCK|F_UNLCK; arg = F_OFD_SETLK|F_OFD_SETLKW|F_OFD_GETLK;
 	                      * offset, length (0: to the end). GETLK: reply data = struct flock */
+
+	/* Told by home without being asked, on lane 0; a reply with id 0. */
+	HPW_CHANGED = 50, /* Entries: canonical paths (attributes zero) of names that somebody else made,
+			   * removed or changed. What the starter holds of them is to be asked for again. */
 };
 
 enum hpw_setattr {

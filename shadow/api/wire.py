@@ -57,6 +57,7 @@ class Op(enum.IntEnum):
     MKNOD = 36
     FLOCK = 40
     FCNTL_LOCK = 41
+    CHANGED = 50
 
 
 class Flag(enum.IntFlag):

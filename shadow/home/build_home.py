@@ -56,6 +56,8 @@ long hp_home_execute(hp_home *, const uint8_t *batch, size_t length, uint8_t **r
 void hp_home_free(uint8_t *reply);
 void hp_home_acknowledge(hp_home *, uint64_t id);
 long hp_home_refusals(hp_home *, char *buffer, size_t room);
+int hp_home_watch(hp_home *);
+long hp_home_changes(hp_home *, uint8_t *buffer, size_t room);
 struct hp_home_stats { uint64_t requests, replayed, refused, handles, parked; };
 void hp_home_stats(hp_home *, struct hp_home_stats *);
 int hp_home_confine(const char *const *writable, size_t count);

@@ -31,6 +31,8 @@ Batch = bytes | memoryview
 # A waiting lock is tried again when one of ours is released, and at these intervals for the
 # sake of other programs, which tell nobody.
 LOCK_WAIT_S: Final = (0.001, 0.025)
+CHANGES_ROOM: Final = 1 << 20
+GATHER_CHANGES_S: Final = 0.01
 REFUSALS_ROOM: Final = 65536
 
 
@@ -139,9 +141,42 @@ class Home:
 
         Lane 0 is what the job waits for, others are bulk. Raises BadMessage on a malformed batch.
         """
-        async with contextlib.aclosing(self.lane(_batches(receive), is_bulk=number != 0)) as replies:
-            async for reply in replies:
+        sending = asyncio.Lock()
+
+        async def send_one(reply: bytes) -> None:
+            async with sending:
                 await send(reply)
+
+        telling = asyncio.create_task(self._tell_changes(send_one)) if number == 0 else None
+        try:
+            async with contextlib.aclosing(self.lane(_batches(receive), is_bulk=number != 0)) as replies:
+                async for reply in replies:
+                    await send_one(reply)
+        finally:
+            if telling is not None:
+                telling.cancel()
+                await asyncio.gather(telling, return_exceptions=True)
+
+    async def _tell_changes(self, send: Send) -> None:
+        """What others change at home, a little gathered: the starter asks again for what it holds."""
+        descriptor = lib.hp_home_watch(self._home)
+        if descriptor < 0:
+            return
+        loop, changed = asyncio.get_running_loop(), asyncio.Event()
+        room = ffi.new("uint8_t[]", CHANGES_ROOM)
+        loop.add_reader(descriptor, changed.set)
+        try:
+            while True:
+                await changed.wait()
+                loop.remove_reader(descriptor)
+                await asyncio.sleep(GATHER_CHANGES_S)
+                changed.clear()
+                length = lib.hp_home_changes(self._home, room, CHANGES_ROOM)
+                if length > 0:
+                    await send(bytes(ffi.buffer(room, length)))
+                loop.add_reader(descriptor, changed.set)
+        finally:
+            loop.remove_reader(descriptor)
 
     async def lane(
         self, batches: AsyncIterator[Batch], *, is_bulk: bool = False

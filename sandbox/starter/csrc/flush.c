@@ -115,6 +115,8 @@ static void send_mtime(hp_engine *engine, struct hp_object *object, struct times
 	int64_t total = mtime.tv_sec * 1000000000LL + mtime.tv_nsec + engine->config.clock_offset_ns;
 	struct hpw_attr attr = { .mtime_s = total / 1000000000LL, .mtime_ns = (uint32_t)(total % 1000000000LL) };
 
+	object->attr.mtime_s = attr.mtime_s; /* what home has when this arrives: another value is somebody else's */
+	object->attr.mtime_ns = attr.mtime_ns;
 	send_tracked(engine, object,
 		     &(struct hp_request){ .head = { .op = HPW_SETATTR,
 						     .handle = object->handle,

@@ -203,6 +203,9 @@ struct hp_object *hp_apply_entry(hp_engine *, const struct hpw_entry *);
 void hp_apply_child(hp_engine *, struct hp_object *directory, const struct hpw_entry *);
 void hp_refresh(hp_engine *, struct hp_object *, const struct hpw_attr *);
 
+/* changed.c */
+void hp_apply_changes(hp_engine *, const uint8_t *body, size_t length);
+
 /* resolve.c */
 struct hp_where {
 	struct hp_object *parent; /* directory that holds the last name; NULL: local */

@@ -173,12 +173,16 @@ static bool same_thing(const struct hp_object *object, const struct hpw_entry *e
 
 /* Content that we hold and the job has not touched is out of date: who has it
  * open keeps it, the name gets a new inode. */
-static bool changed_at_home(const struct hp_object *object, const struct hpw_entry *entry)
+static bool changed_at_home(const hp_engine *engine, const struct hp_object *object, const struct hpw_entry *entry)
 {
-	return object->kind == HP_FILE_KIND && object->content != HP_CONTENT_NONE && !object->written &&
-	       !object->opened_writable &&
-	       (object->attr.size != entry->attr.size || object->attr.mtime_s != entry->attr.mtime_s ||
-		object->attr.mtime_ns != entry->attr.mtime_ns);
+	bool ours = object->written || object->opened_writable;
+
+	if (object->kind != HP_FILE_KIND || object->content == HP_CONTENT_NONE)
+		return false;
+	if (ours && (object->orphan || hp_file_has_dirty(engine, object)))
+		return false;
+	return object->attr.mtime_s != entry->attr.mtime_s || object->attr.mtime_ns != entry->attr.mtime_ns ||
+	       (!ours && object->attr.size != entry->attr.size);
 }
 
 /* Newer attributes for a file the mirror has. What the job has written and home
@@ -215,11 +219,11 @@ static struct hp_object *apply_name(hp_engine *engine, struct hp_name *name, con
 		return object;
 	name->unknown = false;
 	if (entry->flags & HPW_E_ABSENT) {
-		if (object && !object->written)
+		if (object && !(object->file && hp_file_has_dirty(engine, object)))
 			hp_mirror_drop(engine, name);
 		return NULL;
 	}
-	if (object && (!same_thing(object, entry) || changed_at_home(object, entry))) {
+	if (object && (!same_thing(object, entry) || changed_at_home(engine, object, entry))) {
 		hp_mirror_drop(engine, name);
 		object = NULL;
 	}
@@ -307,6 +311,8 @@ int hp_engine_feed(hp_engine *engine, int lane, const uint8_t *bytes, size_t len
 			result = -1;
 			break;
 		}
+		if (reply->id == 0 && reply->op == HPW_CHANGED && lane == HP_LANE_WAIT)
+			hp_apply_changes(engine, (const uint8_t *)(reply + 1), reply->size - sizeof *reply);
 		pending = find_pending(engine, reply->id);
 		if (pending && pending->lane == lane) {
 			if (pending->apply)

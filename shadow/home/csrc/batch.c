@@ -93,6 +93,8 @@ static enum outcome execute(hp_lane *lane, const struct hp_call *call)
 	case HPW_STATFS:
 		hp_op_statfs(lane, call);
 		break;
+	case HPW_CHANGED:
+		break; /* home's own word: not known as a request */
 	case HPW_BUNDLE:
 		return DEFERRED;
 	case HPW_OPEN:

@@ -112,6 +112,14 @@ void hp_handles_free(hp_home *home)
 	free(handles->buckets);
 }
 
+bool hp_handles_write_to(hp_home *home, uint64_t dev, uint64_t ino)
+{
+	for (const struct hp_handle *handle = home->handles.newest; handle != NULL; handle = handle->older)
+		if (handle->ino == ino && handle->dev == dev && (handle->open_flags & O_ACCMODE) != O_RDONLY)
+			return true;
+	return false;
+}
+
 static bool park_some(struct hp_handles *handles)
 {
 	struct hp_handle *handle = handles->oldest;

@@ -60,6 +60,7 @@ hp_home *hp_home_create(const struct hp_home_policy *policy, char *error, size_t
 		home->root_fd = home->proc_fd = -1;
 		pthread_mutex_init(&home->lock, NULL);
 		pthread_mutex_init(&home->lock_owners, NULL);
+		hp_watch_init(&home->watch);
 		home->generation = 1;
 		failed = open_session(home, policy, &stage);
 	}
@@ -80,6 +81,7 @@ void hp_home_destroy(hp_home *home)
 		hp_handles_free(home);
 	if (home->replay.buckets != NULL)
 		hp_replay_free(&home->replay);
+	hp_watch_free(&home->watch);
 	hp_refusals_free(&home->refusals);
 	hp_policy_free(&home->policy);
 	hp_user_free(&home->user);

@@ -122,6 +122,7 @@ int hp_handle_get(hp_lane *, uint64_t number, struct hp_handle **);
 void hp_handle_pin(hp_home *, struct hp_handle *);
 void hp_handle_put(hp_home *, struct hp_handle *);
 int hp_handle_forget(hp_home *, uint64_t number, bool *had_locks);
+bool hp_handles_write_to(hp_home *, uint64_t dev, uint64_t ino); /* lock held */
 bool hp_handles_relieve(hp_home *); /* descriptors ran out: was one freed? */
 void hp_handles_renamed(hp_home *, const char *from, size_t from_len, const char *to, size_t to_len);
 
@@ -141,6 +142,20 @@ int hp_attr_read(const hp_home *, int fd, const char *name, struct hpw_attr *);
 void hp_attr_limit(const hp_home *, int fd, const char *name, uint32_t share, struct hpw_attr *);
 bool hp_user_may(int fd, const char *name, int access);
 
+/* ---- watch.c ---- */
+struct hp_watch_directory;
+struct hp_watch {
+	pthread_mutex_t lock;
+	int fd; /* inotify, -1: nobody asked for it */
+	uint64_t *seen; /* directories watched or refused, by device and inode */
+	unsigned count;
+	struct hp_watch_directory *directories; /* by watch descriptor */
+	unsigned room;
+};
+
+void hp_watch_init(struct hp_watch *);
+void hp_watch_free(struct hp_watch *);
+
 /* ---- home.c: the session ---- */
 #define HP_DEVICES 64u
 
@@ -153,6 +168,7 @@ struct hp_home {
 	struct hp_handles handles;
 	struct hp_refusals refusals;
 	struct hp_replay replay;
+	struct hp_watch watch;
 	_Atomic uint64_t generation; /* grows with every change of names or attributes */
 	_Atomic uint64_t requests, replayed, refused;
 	_Atomic uint64_t devices[HP_DEVICES]; /* what is known of them: hp_home_device */
@@ -191,6 +207,8 @@ void hp_entry_end(hp_lane *);
 void hp_entry(hp_lane *, uint32_t flags, struct hp_text path, struct hp_text target, const struct hpw_attr *);
 uint8_t *hp_reply_data(hp_lane *, size_t room); /* behind the record's header; then hp_reply_data_end */
 void hp_reply_data_end(hp_lane *, const struct hpw_request *, int error, size_t length);
+
+void hp_watch_add(hp_home *, int fd, struct hp_text path, const struct hpw_attr *); /* a directory handed out */
 
 /* ---- walk.c ---- */
 struct hp_frame { /* a directory on the way, held */

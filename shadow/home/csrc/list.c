@@ -45,6 +45,7 @@ static void emit_self(hp_lane *lane)
 
 	if (hp_attr_read(lane->home, list->fd, "", &attr) != 0)
 		return;
+	hp_watch_add(lane->home, list->fd, (struct hp_text){ list->path, list->path_len }, &attr);
 	hp_attr_limit(lane->home, list->fd, "", list->share, &attr);
 	hp_entry(lane, HPW_E_SELF, (struct hp_text){ list->path, list->path_len }, hp_no_text(), &attr);
 }

@@ -48,6 +48,7 @@ static void emit_frames(hp_lane *lane, unsigned flags)
 	for (; walk->emitted < walk->depth; walk->emitted++) {
 		struct hp_frame *frame = &walk->frames[walk->emitted];
 
+		hp_watch_add(lane->home, frame->fd, hp_walk_path(walk, frame->path_len), &frame->attr);
 		hp_entry(lane, 0, hp_walk_path(walk, frame->path_len), hp_no_text(), &frame->attr);
 	}
 }

@@ -1,0 +1,197 @@
+/* Watching what was handed out (inotify(7)): a change at home by somebody else is
+ * told to the starter, which asks again for the names it knows.
+ *
+ * Owns: which directories are watched, and turning events into HPW_CHANGED
+ * records. A watch that the kernel refuses (limits, permissions, file systems
+ * that tell nothing) is missing quietly: such names are fresh once per job.
+ */
+#define _GNU_SOURCE
+#include "internal.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/inotify.h>
+
+#define MOST_WATCHES 8192u
+#define SEEN_ROOM (4u * MOST_WATCHES) /* a power of two */
+#define EVENTS (IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_CLOSE_WRITE | IN_MODIFY | IN_ATTRIB)
+#define MOST_NAMES 4096u /* in one record */
+
+struct hp_watch_directory {
+	char *path; /* the root's is "" */
+	uint32_t length;
+};
+
+void hp_watch_init(struct hp_watch *watch)
+{
+	pthread_mutex_init(&watch->lock, NULL);
+	watch->fd = -1;
+}
+
+void hp_watch_free(struct hp_watch *watch)
+{
+	for (unsigned i = 0; i < watch->room; i++)
+		free(watch->directories[i].path);
+	free(watch->directories);
+	free(watch->seen);
+	if (watch->fd >= 0)
+		close(watch->fd);
+	pthread_mutex_destroy(&watch->lock);
+}
+
+int hp_home_watch(hp_home *home)
+{
+	struct hp_watch *watch = &home->watch;
+
+	if (watch->fd >= 0)
+		return watch->fd;
+	watch->seen = calloc(SEEN_ROOM, sizeof(*watch->seen));
+	if (watch->seen == NULL)
+		return -ENOMEM;
+	watch->fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	return watch->fd < 0 ? -errno : watch->fd;
+}
+
+/* True the first time. */
+static bool first_seen(struct hp_watch *watch, uint64_t dev, uint64_t ino)
+{
+	uint64_t key = (dev * 0x9e3779b97f4a7c15u) ^ ino ^ 1;
+	uint32_t at = (uint32_t)((key * 0xc2b2ae3d27d4eb4fu) >> 40) % SEEN_ROOM;
+
+	while (watch->seen[at] != 0) {
+		if (watch->seen[at] == key)
+			return false;
+		at = (at + 1) % SEEN_ROOM;
+	}
+	if (watch->count >= MOST_WATCHES)
+		return false;
+	watch->seen[at] = key;
+	watch->count++;
+	return true;
+}
+
+static void remember(struct hp_watch *watch, int descriptor, struct hp_text path)
+{
+	unsigned index = (unsigned)descriptor;
+
+	if (index >= watch->room) {
+		unsigned room = index * 2 + 64;
+		struct hp_watch_directory *more = realloc(watch->directories, room * sizeof(*more));
+
+		if (more == NULL)
+			return;
+		memset(more + watch->room, 0, (room - watch->room) * sizeof(*more));
+		watch->directories = more;
+		watch->room = room;
+	}
+	free(watch->directories[index].path);
+	watch->directories[index].path = strndup(path.bytes, path.length);
+	watch->directories[index].length = (uint32_t)path.length;
+}
+
+void hp_watch_add(hp_home *home, int fd, struct hp_text path, const struct hpw_attr *attr)
+{
+	struct hp_watch *watch = &home->watch;
+	char name[40];
+	int descriptor;
+
+	if (watch->fd < 0 || fd < 0)
+		return;
+	pthread_mutex_lock(&watch->lock);
+	if (first_seen(watch, attr->dev, attr->ino)) {
+		snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+		descriptor = inotify_add_watch(watch->fd, name, EVENTS | IN_ONLYDIR | IN_EXCL_UNLINK);
+		if (descriptor >= 0)
+			remember(watch, descriptor, path);
+	}
+	pthread_mutex_unlock(&watch->lock);
+}
+
+/* The job's own writing is no news to it. */
+static bool is_own(hp_home *home, const char *path)
+{
+	struct stat st;
+	bool own = false;
+
+	if (fstatat(AT_FDCWD, path, &st, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(st.st_mode))
+		return false;
+	pthread_mutex_lock(&home->lock);
+	own = hp_handles_write_to(home, st.st_dev, st.st_ino);
+	pthread_mutex_unlock(&home->lock);
+	return own;
+}
+
+struct change_record {
+	uint8_t *bytes;
+	size_t used, room;
+	uint32_t count;
+	const char *last; /* the same name again and again is one change */
+	size_t last_length;
+};
+
+static bool add_change(struct change_record *record, const char *path, size_t length)
+{
+	size_t size = HPW_ALIGN(sizeof(struct hpw_entry) + length);
+	struct hpw_entry entry = { .size = (uint32_t)size, .path_len = (uint32_t)length };
+
+	if (record->used + size > record->room)
+		return false;
+	memcpy(record->bytes + record->used, &entry, sizeof(entry));
+	memset(record->bytes + record->used + sizeof(entry), 0, size - sizeof(entry));
+	memcpy(record->bytes + record->used + sizeof(entry), path, length);
+	record->last = (const char *)record->bytes + record->used + sizeof(entry);
+	record->last_length = length;
+	record->used += size;
+	record->count++;
+	return true;
+}
+
+static void one_event(hp_home *home, const struct inotify_event *event, struct change_record *record)
+{
+	struct hp_watch *watch = &home->watch;
+	char path[HPW_MAX_PATH + HP_NAME_MAX + 2];
+	int length;
+
+	if (event->wd < 0 || (unsigned)event->wd >= watch->room || event->len == 0 ||
+	    watch->directories[event->wd].path == NULL)
+		return;
+	length = snprintf(path, sizeof(path), "%s/%s", watch->directories[event->wd].path, event->name);
+	if (length <= 0 || (size_t)length >= sizeof(path))
+		return;
+	if (record->last != NULL && record->last_length == (size_t)length &&
+	    memcmp(record->last, path, (size_t)length) == 0)
+		return;
+	if (!is_own(home, path))
+		add_change(record, path, (size_t)length);
+}
+
+long hp_home_changes(hp_home *home, uint8_t *buffer, size_t room)
+{
+	_Alignas(struct inotify_event) char events[32768];
+	struct change_record record = { .bytes = buffer, .used = sizeof(struct hpw_reply), .room = room };
+	struct hpw_reply reply = { .op = HPW_CHANGED };
+
+	if (home->watch.fd < 0 || room < sizeof(reply))
+		return 0;
+	pthread_mutex_lock(&home->watch.lock);
+	while (record.count < MOST_NAMES) {
+		ssize_t got = read(home->watch.fd, events, sizeof(events));
+
+		if (got <= 0)
+			break;
+		for (ssize_t at = 0; at < got;) {
+			const struct inotify_event *event = (const struct inotify_event *)(events + at);
+
+			one_event(home, event, &record);
+			at += (ssize_t)sizeof(*event) + event->len;
+		}
+	}
+	pthread_mutex_unlock(&home->watch.lock);
+	if (record.count == 0)
+		return 0;
+	reply.size = (uint32_t)record.used;
+	reply.count = record.count;
+	memcpy(buffer, &reply, sizeof(reply));
+	return (long)record.used;
+}
