@@ -76,7 +76,12 @@ long hp_elf_read(int fd, struct hp_elf *elf)
 	Elf64_Ehdr header;
 	long failed;
 
-	*elf = (struct hp_elf){ .align = HP_PAGE };
+	/* not the segments: pages that stay untouched cost nothing */
+	elf->count = 0;
+	elf->align = HP_PAGE;
+	elf->low = elf->high = 0;
+	elf->executable_stack = false;
+	elf->interpreter[0] = 0;
 	failed = read_at(fd, &header, sizeof header, 0);
 	if (failed == -EIO || (!failed && !is_for_us(&header)) || header.e_phnum > HEADERS_MAX)
 		return -ENOEXEC;

@@ -50,6 +50,14 @@ static long reserve(const struct hp_elf *elf, uint64_t hint)
 	}
 }
 
+static void tell_of_text(uint64_t start, uint64_t end, int protection)
+{
+	struct hp_text text = { .start = start, .end = end, .protection = protection };
+
+	if (protection & PROT_EXEC && protection & PROT_READ)
+		hp_text_know(&text);
+}
+
 static long map_segment(int fd, const struct hp_segment *segment, uint64_t base)
 {
 	uint64_t start = base + PAGE_DOWN(segment->address), file_end = base + segment->address + segment->file_bytes;
@@ -63,6 +71,7 @@ static long map_segment(int fd, const struct hp_segment *segment, uint64_t base)
 			  PAGE_DOWN(segment->file_offset));
 		if (is_error(got))
 			return got;
+		tell_of_text(start, zero_from, protection);
 		if (segment->memory_bytes > segment->file_bytes && protection & PROT_WRITE)
 			memset((void *)file_end, 0, zero_from - file_end);
 	} else {

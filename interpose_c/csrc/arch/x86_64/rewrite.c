@@ -1,4 +1,4 @@
-/* Rewriting call sites, at their second hit, to a jump into a trampoline.
+/* Rewriting call sites, when they are hit again, to a jump into a trampoline.
  *
  * A: mov $nr, %eax; syscall    The mov becomes the jump; the syscall stays, so a
  *                              thread between the two just takes the slow way.
@@ -18,18 +18,25 @@
 
 #include "hpool/arch.h"
 
-#define SITES 16384u /* a power of two */
-#define PLAIN 1ul    /* goes on behind the syscall, for ever */
+#define SITES 4096u
+#define SLOTS 8192u /* a power of two */
+#define HOT 2u      /* hits at which a site is rewritten */
+#define PLAIN 1ul   /* goes on behind the syscall, for ever */
 #define LINE 64u
 #define JUMP 5u
 #define BRANCH_REACH 2048ul
 
-static struct site {
+struct site {
 	unsigned long address;
 	unsigned long tail; /* 0 undecided, PLAIN, or where calls go on */
 	uint32_t hits;
 	uint32_t done; /* rewritten, or not to be tried again */
-} sites[SITES];
+};
+
+/* Dense, with the hashing apart: a short program touches few pages of it. */
+static struct site sites[SITES]; /* number 0 is never used */
+static uint16_t slots[SLOTS];
+static uint32_t site_count;
 static uint32_t rewriting;
 
 void hp_rewrite_after_fork(void)
@@ -37,19 +44,33 @@ void hp_rewrite_after_fork(void)
 	rewriting = 0;
 }
 
+/* Lock-free: threads may come to a new site at once. NULL: the table is full. */
 static struct site *find(unsigned long address)
 {
-	unsigned index = (unsigned)((address * 0x9e3779b97f4a7c15ul) >> 50);
+	unsigned slot = (unsigned)((address * 0x9e3779b97f4a7c15ul) >> 51);
+	uint16_t number = 0;
 
-	for (unsigned probe = 0; probe < 64; probe++) {
-		struct site *site = &sites[(index + probe) & (SITES - 1)];
-		unsigned long seen = __atomic_load_n(&site->address, __ATOMIC_RELAXED);
+	for (unsigned probe = 0; probe < 64; probe++, slot = (slot + 1) % SLOTS) {
+		uint16_t seen = __atomic_load_n(&slots[slot], __ATOMIC_ACQUIRE);
 
-		if (seen == 0 && __atomic_compare_exchange_n(&site->address, &seen, address, false, __ATOMIC_SEQ_CST,
-							     __ATOMIC_SEQ_CST))
-			return site;
-		if (seen == address)
-			return site;
+		if (seen == 0) {
+			if (number == 0) {
+				uint32_t next = __atomic_load_n(&site_count, __ATOMIC_RELAXED);
+
+				if (next >= SITES - 1)
+					return NULL;
+				next = __atomic_add_fetch(&site_count, 1, __ATOMIC_RELAXED);
+				if (next >= SITES)
+					return NULL;
+				number = (uint16_t)next;
+				sites[number].address = address;
+			}
+			if (__atomic_compare_exchange_n(&slots[slot], &seen, number, false, __ATOMIC_SEQ_CST,
+							__ATOMIC_SEQ_CST))
+				return &sites[number];
+		}
+		if (sites[seen].address == address)
+			return &sites[seen];
 	}
 	return NULL;
 }
@@ -342,7 +363,7 @@ unsigned long hp_site_hit(unsigned long address, unsigned long nr)
 		if (locked)
 			hp_unlock(&rewriting);
 	}
-	if (__atomic_add_fetch(&site->hits, 1, __ATOMIC_RELAXED) >= 2 && !site->done && hp_lock_try(&rewriting)) {
+	if (__atomic_add_fetch(&site->hits, 1, __ATOMIC_RELAXED) >= HOT && !site->done && hp_lock_try(&rewriting)) {
 		if (!site->done)
 			rewrite(site, nr);
 		hp_unlock(&rewriting);

@@ -120,6 +120,12 @@ static bool scan(int fd, unsigned long address, struct hp_text *text)
 	return false;
 }
 
+void hp_text_know(const struct hp_text *text)
+{
+	if (known_count < KNOWN)
+		known[known_count++] = *text;
+}
+
 bool hp_text_find(unsigned long address, struct hp_text *text)
 {
 	int answer;
@@ -137,7 +143,7 @@ bool hp_text_find(unsigned long address, struct hp_text *text)
 	if (answer < 0)
 		answer = scan((int)fd, address, text);
 	hp_syscall1(__NR_close, fd);
-	if (answer && known_count < KNOWN)
-		known[known_count++] = *text;
+	if (answer)
+		hp_text_know(text);
 	return answer;
 }

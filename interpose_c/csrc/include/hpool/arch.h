@@ -121,6 +121,7 @@ struct hp_text {
 	int protection;
 };
 bool hp_text_find(unsigned long address, struct hp_text *text);
+void hp_text_know(const struct hp_text *text); /* the loader says what it maps */
 
 enum hp_entry { HP_ENTER_NATIVE, HP_ENTER_HANDLED, HP_ENTER_ANY, HP_ENTRIES };
 /* `bytes` of trampoline that 32-bit jumps reach from everywhere in `text`; NULL: none. */
