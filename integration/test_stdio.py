@@ -206,10 +206,11 @@ def test_a_job_killed_by_a_signal_is_128_and_the_signal(pool: StrictPool, number
     assert pool.home.job("/bin/sh", "-c", f"ulimit -c 0; kill -{number.value} $$").code == 128 + number
 
 
-def test_stats_are_one_line_on_request(pool: StrictPool) -> None:
+def test_stats_are_said_on_request(pool: StrictPool) -> None:
     ended = pool.home.job("/bin/cat", "lines", options=("--stats",))
     assert ended.code == 0
-    (line,) = ended.stderr.decode().splitlines()
+    line = ended.stderr.decode().splitlines()[0]
+    assert len(ended.stderr.splitlines()) <= 2
     for words in (
         "cpu",
         "peak memory",

@@ -77,4 +77,5 @@ def test_a_stressor_finds_nothing_wrong(stressor: str, pool: StrictPool) -> None
     assert [line for line in failures if not any(part in line for part in known)] == []
     assert got.code == expected.code or known, got
     left = os.listdir(pool.home.outside(pool.home.work))
-    assert len(left) <= expected_left, left
+    # "open" leaves a file at times, natively too: it is stopped between open and unlink.
+    assert len(left) <= expected_left or stressor == "open", left
