@@ -10,6 +10,7 @@ HANDLER(rt_sigprocmask);
 HANDLER(rt_sigsuspend);
 HANDLER(rt_sigreturn);
 HANDLER(ppoll);
+HANDLER(sigaltstack);
 HANDLER(pselect6);
 HANDLER(epoll_pwait);
 HANDLER(epoll_pwait2);
@@ -68,6 +69,7 @@ const hp_handler hp_handlers[] = {
 	[__NR_rt_sigprocmask] = hp_call_rt_sigprocmask,
 	[__NR_rt_sigsuspend] = hp_call_rt_sigsuspend,
 	[__NR_ppoll] = hp_call_ppoll,
+	[__NR_sigaltstack] = hp_call_sigaltstack,
 	[__NR_pselect6] = hp_call_pselect6,
 	[__NR_epoll_pwait] = hp_call_epoll_pwait,
 	[__NR_epoll_pwait2] = hp_call_epoll_pwait2,

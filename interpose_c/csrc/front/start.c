@@ -4,7 +4,6 @@
  * ELF interpreter, makes stack, auxiliary vector and /proc/self look as the
  * kernel would have made them, takes the system calls, and jumps.
  */
-#include <asm/prctl.h>
 #include <linux/auxvec.h>
 #include <linux/elf.h>
 #include <linux/fcntl.h>
@@ -114,12 +113,14 @@ static void take_calls(void)
 static void make_thread(void)
 {
 	struct hp_thread *thread = hp_thread_create();
+	long failed;
 
 	if (!thread)
 		give_up("loader", "no memory", -ENOMEM);
 	thread->actions = &hp_main_actions;
-	if (hp_syscall2(__NR_arch_prctl, ARCH_SET_GS, (long)thread))
-		give_up("loader", "%gs cannot be set", -EPERM);
+	failed = hp_thread_install(thread);
+	if (failed)
+		give_up("loader", "%gs or the signal stack cannot be set", failed);
 }
 
 void hp_start(uint64_t *top)

@@ -122,7 +122,8 @@ static void die_of(int sig, const struct hp_siginfo *info)
 			    (long)info);
 }
 
-static unsigned long handler_of(struct hp_thread *thread, int sig, const struct hp_siginfo *info, uint64_t *blocked)
+static unsigned long handler_of(struct hp_thread *thread, int sig, const struct hp_siginfo *info, uint64_t *blocked,
+				bool *on_altstack)
 {
 	struct hp_sigaction *action = &thread->actions->of[sig - 1];
 	unsigned long handler = action->handler;
@@ -134,6 +135,7 @@ static unsigned long handler_of(struct hp_thread *thread, int sig, const struct 
 	}
 	if (handler <= HP_SIG_IGN) /* changed after the kernel had chosen the handler */
 		return thread->actions->last_handler[sig - 1];
+	*on_altstack = action->flags & SA_ONSTACK;
 	*blocked = action->mask | (action->flags & SA_NODEFER ? 0 : HP_SIG_BIT(sig));
 	if (action->flags & SA_RESETHAND) {
 		struct hp_sigaction reset = { .handler = HP_SIG_DFL };
@@ -145,31 +147,43 @@ static unsigned long handler_of(struct hp_thread *thread, int sig, const struct 
 	return handler;
 }
 
-unsigned long hp_signal_prepare(int sig, const struct hp_siginfo *info, struct ucontext *context, uint64_t *mask)
+bool hp_signal_prepare(int sig, struct hp_signal_frame *frame, struct hp_signal_call *call)
 {
+	struct ucontext *context = &frame->context;
 	struct sigcontext *regs = &context->uc_mcontext;
 	struct hp_thread *thread = hp_thread();
-	bool fault = (sig == SIGSEGV || sig == SIGBUS) && info->code > 0;
+	bool fault = (sig == SIGSEGV || sig == SIGBUS) && frame->info.code > 0, on_altstack = false;
 	const uint64_t *slept_with = NULL;
 	uint64_t blocked = 0;
-	unsigned long handler;
 
 	if (fault && between(regs->rip, hp_user_begin, hp_user_end)) {
 		regs->rip = (unsigned long)hp_user_fault;
-		return 0;
+		return false;
 	}
 	if (hp_on_shim_stack(thread, regs->rsp)) {
 		if (fault)
-			die_of(sig, info); /* the shim is wrong */
+			die_of(sig, &frame->info); /* the shim is wrong */
 		else
-			defer(thread, sig, info, context);
-		return 0;
+			defer(thread, sig, &frame->info, context);
+		return false;
 	}
 	if (within(regs->rip, hp_text_start, hp_text_end))
 		slept_with = settle(thread, regs);
-	handler = handler_of(thread, sig, info, &blocked);
-	*mask = ((slept_with ? *slept_with : context->uc_sigmask) | blocked) & HP_EVERYTHING;
-	return handler;
+	call->handler = handler_of(thread, sig, &frame->info, &blocked, &on_altstack);
+	if (!call->handler)
+		return false;
+	call->mask = ((slept_with ? *slept_with : context->uc_sigmask) | blocked) & HP_EVERYTHING;
+	call->frame = frame;
+	if (hp_on_signal_stack(thread, (unsigned long)frame))
+		call->frame = hp_altstack_move(thread, frame, on_altstack);
+	if (!call->frame) {
+		static const struct hp_siginfo overflow = { .signo = SIGSEGV, .code = 0x80 /* SI_KERNEL */ };
+
+		die_of(SIGSEGV, &overflow);
+		hp_syscall2(__NR_tkill, hp_syscall0(__NR_gettid), SIGSEGV);
+		return false;
+	}
+	return true;
 }
 
 /* At the end of a handler: signals go back to the kernel, whose unblocking on

@@ -27,6 +27,8 @@ static struct hp_thread *prepare(struct hp_thread *parent, const struct request 
 	else
 		child->flags = parent->flags & HP_THREAD_SHARED;
 	child->sigsys_blocked = parent->sigsys_blocked;
+	if (what->flags & CLONE_VFORK) /* as the kernel: a new thread has none */
+		child->altstack = parent->altstack;
 	if (what->flags & CLONE_SIGHAND) {
 		child->actions = parent->actions;
 	} else {
@@ -69,7 +71,9 @@ void hp_child_start(struct hp_thread *child, struct hp_frame *frame)
 {
 	bool forked = child == hp_thread();
 
-	hp_thread_install(child);
+	if (!forked)
+		hp_thread_install(child);
+	hp_dispatch_arm();
 	frame->regs.rax = 0;
 	if (child->child_stack)
 		frame->regs.rsp = child->child_stack;

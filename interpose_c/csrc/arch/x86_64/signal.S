@@ -24,18 +24,22 @@ FUNCTION hp_restorer
 	mov $__NR_rt_sigreturn, %rax
 	syscall
 
-/* All signals of the program's arrive here with everything blocked. */
+/* All signals of the program's arrive here with everything blocked; rsp is the
+ * kernel's frame. Registers are free: what was interrupted is in the frame. */
 FUNCTION hp_signal_entry
-	push %rdi
-	push %rsi
-	push %rdx
-	sub $16, %rsp
-	mov %rsp, %rcx
-	call hp_signal_prepare /* (sig, info, context, &mask): the program's handler or NULL */
-	test %rax, %rax
+	mov %rsp, %rsi
+	mov %edi, %ebx
+	sub $24, %rsp /* struct hp_signal_call */
+	mov %rsp, %rdx
+	call hp_signal_prepare /* (sig, frame, call): false, go back at once */
+	test %al, %al
 	jz 1f
-	mov %rax, 8(%rsp)
-	mov $2, %edi
+	mov (%rsp), %rcx
+	mov 8(%rsp), %rbp
+	mov 16(%rsp), %r12
+	mov %r12, %rsp /* the frame, perhaps moved */
+	push %rcx
+	mov $2, %edi /* SIG_SETMASK */
 	mov %rsp, %rsi
 	xor %edx, %edx
 	mov $8, %r10d
@@ -43,14 +47,13 @@ FUNCTION hp_signal_entry
 	syscall
 /* From here on other signals may run; nothing below needs the thread block. */
 LABEL hp_signal_unblocked
-	mov 8(%rsp), %r11
-	add $16, %rsp
-	pop %rdx
-	pop %rsi
-	pop %rdi
+	mov %r12, %rsp
+	mov %ebx, %edi
+	lea 312(%rsp), %rsi /* the info */
+	lea 8(%rsp), %rdx   /* the context */
 	xor %eax, %eax
-	jmp *%r11 /* returns to the restorer that the kernel put on the stack */
-1:	add $40, %rsp
+	jmp *%rbp /* returns to the restorer at the frame's begin */
+1:	add $24, %rsp
 	ret
 LABEL hp_signal_end
 

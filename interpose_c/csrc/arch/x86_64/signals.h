@@ -23,9 +23,26 @@ static inline bool hp_always_handled(int sig)
 /* The kernel's action by which the shim gets `sig`. */
 long hp_signal_take(int sig, unsigned long flags, struct hp_sigaction *old);
 
+/* What the kernel leaves on a stack for a handler. Its end: the vector state. */
+struct hp_signal_frame {
+	unsigned long restorer;
+	struct ucontext context;
+	struct hp_siginfo info;
+};
+_Static_assert(sizeof(struct hp_signal_frame) == 440, "struct rt_sigframe");
+
+/* Moves a frame from the shim's signal stack to where the program's handler
+ * should find it. NULL: no room there. */
+struct hp_signal_frame *hp_altstack_move(const struct hp_thread *thread, struct hp_signal_frame *frame,
+					 bool on_altstack);
+
 /* Called from signal.S. */
-unsigned long hp_signal_prepare(int sig, const struct hp_siginfo *info, struct ucontext *context, uint64_t *mask)
-	__attribute__((used));
+struct hp_signal_call {
+	uint64_t mask; /* to be set before the handler runs */
+	unsigned long handler;
+	struct hp_signal_frame *frame; /* the stack it runs on */
+};
+bool hp_signal_prepare(int sig, struct hp_signal_frame *frame, struct hp_signal_call *call) __attribute__((used));
 bool hp_sigsys(int sig, const struct hp_siginfo *info, struct ucontext *context) __attribute__((used));
 
 #endif

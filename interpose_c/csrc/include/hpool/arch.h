@@ -10,6 +10,7 @@
 #define HP_PAGE 4096ul
 #define HP_PAGE_UP(x) (((x) + HP_PAGE - 1) & ~(HP_PAGE - 1))
 #define HP_STACK_BYTES (128ul << 10) /* of the shim's stack in each thread */
+#define HP_SIGNAL_BYTES (32ul << 10) /* of the stack the kernel puts signal frames on */
 
 /* The caller's registers. rcx and r11 are clobbered by any system call. */
 struct hp_regs {
@@ -58,7 +59,14 @@ enum hp_thread_flags {
 	HP_THREAD_SHARED = 2, /* a process that shares memory with another */
 };
 
-/* One per task, found by %gs:0; followed below by the shim's stack. */
+/* What the program gave to sigaltstack. */
+struct hp_altstack {
+	unsigned long base, size; /* size 0: none */
+	uint32_t flags;           /* SS_AUTODISARM, kept for the program's eyes only */
+};
+
+/* One per task, found by %gs:0; below it the stack for signal frames, then the
+ * shim's stack, then a guard page. */
 struct hp_thread {
 	struct hp_thread *self;
 	uint64_t return_to; /* of a call that is passed on just now */
@@ -79,6 +87,7 @@ struct hp_thread {
 	void *exec_scratch;        /* of a vfork child's exec: the parent unmaps it */
 	unsigned long exec_scratch_bytes;
 	uint64_t pselect_mask[2];
+	struct hp_altstack altstack;
 	struct hp_siginfo info[HP_DEFERRED_MAX];
 	unsigned long words[8];
 	struct hp_actions own_actions;
@@ -97,10 +106,11 @@ extern struct hp_actions hp_main_actions;
 struct hp_thread *hp_thread_create(void); /* NULL: no memory */
 void hp_thread_release(struct hp_thread *thread);
 bool hp_alone(void);                              /* no other task runs in this memory */
-long hp_thread_install(struct hp_thread *thread); /* %gs and dispatch for the running task */
+long hp_thread_install(struct hp_thread *thread); /* %gs and signal stack of the running task */
 long hp_dispatch_arm(void);
 void hp_threads_after_fork(struct hp_thread *survivor);
 bool hp_on_shim_stack(const struct hp_thread *thread, unsigned long stack);
+bool hp_on_signal_stack(const struct hp_thread *thread, unsigned long stack);
 bool hp_lock_try(uint32_t *lock);
 void hp_lock(uint32_t *lock);
 void hp_unlock(uint32_t *lock);
