@@ -1,4 +1,4 @@
-/* Scripts with a #! line: arguments, one optional argument, nesting, missing interpreters, what $0 is. */
+/* Scripts that begin with #!, their arguments, one optional argument, nesting, missing interpreters, what $0 is. */
 #include "say.h"
 
 static void script(const char *name, const char *text)

@@ -166,10 +166,13 @@ class Home:
         room = ffi.new("uint8_t[]", CHANGES_ROOM)
         loop.add_reader(descriptor, changed.set)
         try:
+            told_s = 0.0
             while True:
                 await changed.wait()
                 loop.remove_reader(descriptor)
-                await asyncio.sleep(GATHER_CHANGES_S)
+                # The first at once; of many, what comes in a while together.
+                await asyncio.sleep(max(0.0, told_s + GATHER_CHANGES_S - loop.time()))
+                told_s = loop.time()
                 changed.clear()
                 length = lib.hp_home_changes(self._home, room, CHANGES_ROOM)
                 if length > 0:

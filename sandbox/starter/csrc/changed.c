@@ -1,37 +1,80 @@
-/* Freshness: somebody else changed names at home. What is known of them is
- * asked for again; until the answer is here the job sees what was. */
+/* Freshness: somebody else changed names at home. What the mirror has of them
+ * goes at once, so that the job's next use faults; and home is asked again, so
+ * that mostly the answer is there before the job is.
+ */
 #define _GNU_SOURCE
 #include "internal.h"
+
+/* The answer for one name of a directory: when it was the last one on its way,
+ * the directory's names are all known again. */
+static void apply_again(hp_engine *engine, struct hp_pending *pending, const struct hpw_reply *reply,
+			const uint8_t *body, size_t length)
+{
+	struct hp_object *parent = pending->context;
+
+	hp_apply_entries(engine, pending, reply, body, length);
+	if (reply->flags & HPW_MORE || --parent->unsure > 0 || !parent->was_listed)
+		return;
+	parent->was_listed = false;
+	if (reply->error && reply->error != ENOENT)
+		return;
+	parent->listed = true;
+	hp_mirror_permit(engine, parent);
+	hp_mirror_publish(engine, parent);
+}
+
+static struct hp_object *known_directory(hp_engine *engine, const char *path, size_t length)
+{
+	char *text = strndup(path, length);
+	struct hp_where where;
+	bool known = length == 0 || hp_resolve_known(engine, text, &where);
+	struct hp_object *directory = length == 0 ? engine->root : known ? where.object : NULL;
+
+	free(text);
+	return directory && directory->kind == HP_DIR && !directory->local ? directory : NULL;
+}
+
+/* Until the answer has come nothing is known of the name. False: leave it be. */
+static bool make_unknown(hp_engine *engine, struct hp_object *parent, const char *text, size_t length)
+{
+	struct hp_name *name = hp_tree_find(engine, parent, text, length);
+	struct hp_object *object = name ? name->object : NULL;
+
+	if (!name && !parent->listed && !parent->was_listed)
+		return false;
+	if (object && (object->local || (object->file && hp_file_has_dirty(engine, object))))
+		return false;
+	if (object && object->kind == HP_DIR)
+		return true; /* what is below stays; its attributes come */
+	if (object)
+		hp_mirror_drop(engine, name);
+	hp_tree_add(engine, parent, text, length)->unknown = true;
+	if (parent->listed) {
+		parent->listed = false;
+		parent->was_listed = true;
+		hp_mirror_permit(engine, parent);
+		hp_mirror_publish(engine, parent);
+	}
+	return true;
+}
 
 static void ask_again(hp_engine *engine, const struct hpw_entry *entry)
 {
 	const char *path = (const char *)(entry + 1);
 	size_t length = entry->path_len, cut = length;
-	struct hp_object *parent = engine->root;
+	struct hp_object *parent;
 	struct hp_pending *pending;
-	struct hp_name *name;
-	struct hp_where where;
-	char *directory;
 
 	while (cut > 0 && path[cut - 1] != '/')
 		cut--;
-	if (length == 0 || path[0] != '/' || cut == length || memchr(path, 0, length))
+	if (length == 0 || path[0] != '/' || cut == length || length - cut > 255 || memchr(path, 0, length))
 		return;
-	if (cut > 1) {
-		directory = strndup(path, cut - 1);
-		parent = hp_resolve_known(engine, directory, &where) ? where.object : NULL;
-		free(directory);
-	}
-	if (!parent || parent->kind != HP_DIR || parent->local)
+	parent = known_directory(engine, path, cut - 1);
+	if (!parent || !make_unknown(engine, parent, path + cut, length - cut))
 		return;
-	name = hp_tree_find(engine, parent, path + cut, length - cut);
-	if (!name && !parent->listed)
-		return;
-	if (name && name->object &&
-	    (name->object->local || (name->object->file && hp_file_has_dirty(engine, name->object))))
-		return;
+	parent->unsure++;
 	pending = calloc(1, sizeof *pending);
-	*pending = (struct hp_pending){ .apply = hp_apply_entries, .detached = true };
+	*pending = (struct hp_pending){ .apply = apply_again, .context = parent, .detached = true };
 	hp_wire_send(
 		engine, HP_LANE_WAIT, pending,
 		&(struct hp_request){ .head = { .op = HPW_RESOLVE, .flags = HPW_NOFOLLOW, .len1 = (uint32_t)length },

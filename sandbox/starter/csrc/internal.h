@@ -44,6 +44,8 @@ struct hp_object {
 	bool is_root;
 	bool local;   /* directory of the sandbox's own: /tmp, /proc, ... */
 	bool listed;
+	bool was_listed; /* before a change at home; again when `unsure` is 0 */
+	unsigned unsure; /* names whose answer is on its way */
 	unsigned misses;
 	enum hp_content content;
 	bool filling; /* content on its way */

@@ -55,7 +55,7 @@ static int open_existing(hp_engine *engine, struct hp_object *object, int flags)
 
 	if (!wants_write(flags))
 		return hp_have_content(engine, object);
-	if (!(object->attr.access & 2) || ((flags & O_ACCMODE) == O_RDWR && !(object->attr.access & 4)))
+	if ((flags & O_ACCMODE) == O_RDWR && !(object->attr.access & 4))
 		return -EACCES;
 	if (flags & O_TRUNC && object->file) {
 		error = hp_flush_object(engine, object); /* or what was written before would arrive after */

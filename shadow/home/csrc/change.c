@@ -211,6 +211,7 @@ void hp_op_remove(hp_lane *lane, const struct hp_call *call)
 		hp_changed(lane, false);
 		if (!directory && hp_attr_read(lane->home, found.fd, "", &attr) == 0 && attr.nlink != 0)
 			hp_entry_of(lane, found.fd, "", found.path, found.share);
+		hp_watch_told(lane->home, found.path, hp_no_text(), NULL);
 		hp_entry_parent(lane, &found);
 	}
 	hp_reply_close(lane, error, 0);
@@ -288,6 +289,7 @@ void hp_op_rename(hp_lane *lane, const struct hp_call *call)
 		} else {
 			hp_handles_renamed(lane->home, from.path.bytes, from.path.length, to.path.bytes,
 					   to.path.length);
+			hp_watch_told(lane->home, from.path, hp_no_text(), NULL);
 		}
 		hp_entry_of(lane, to.parent_fd, to.name, to.path, to.share);
 		two_parents(lane, &from, &to);

@@ -151,6 +151,7 @@ struct hp_watch {
 	unsigned count;
 	struct hp_watch_directory *directories; /* by watch descriptor */
 	unsigned room;
+	struct hp_told *told; /* what the starter last heard of a name, by hash of its path */
 };
 
 void hp_watch_init(struct hp_watch *);
@@ -209,6 +210,8 @@ uint8_t *hp_reply_data(hp_lane *, size_t room); /* behind the record's header; t
 void hp_reply_data_end(hp_lane *, const struct hpw_request *, int error, size_t length);
 
 void hp_watch_add(hp_home *, int fd, struct hp_text path, const struct hpw_attr *); /* a directory handed out */
+/* The starter hears of this name (attr NULL: that it is absent); directory and name, or a whole path and no name. */
+void hp_watch_told(hp_home *, struct hp_text directory, struct hp_text name, const struct hpw_attr *);
 
 /* ---- walk.c ---- */
 struct hp_frame { /* a directory on the way, held */

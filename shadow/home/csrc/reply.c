@@ -94,6 +94,10 @@ void hp_entry_begin(hp_lane *lane, uint32_t flags, struct hp_text path, struct h
 	entry.target_len = (uint32_t)target.length;
 	if (attr != NULL)
 		entry.attr = *attr;
+	if (reply->op == HPW_LIST && !(flags & HPW_E_SELF))
+		hp_watch_told(lane->home, (struct hp_text){ lane->list.path, lane->list.path_len }, path, attr);
+	else
+		hp_watch_told(lane->home, path, hp_no_text(), attr);
 	reply->last_entry = reply->used;
 	append(reply, &entry, sizeof(entry));
 	append(reply, path.bytes, path.length);

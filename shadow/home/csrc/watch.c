@@ -18,6 +18,15 @@
 #define EVENTS (IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_CLOSE_WRITE | IN_MODIFY | IN_ATTRIB)
 #define MOST_NAMES 4096u /* in one record */
 
+#define TOLD_ROOM 65536u /* a power of two; a collision costs a needless question */
+
+struct hp_told {
+	uint64_t path; /* hash, 0 nothing */
+	uint64_t ino;  /* 0 absent */
+	int64_t ctime_s;
+	uint32_t ctime_ns;
+};
+
 struct hp_watch_directory {
 	char *path; /* the root's is "" */
 	uint32_t length;
@@ -35,6 +44,7 @@ void hp_watch_free(struct hp_watch *watch)
 		free(watch->directories[i].path);
 	free(watch->directories);
 	free(watch->seen);
+	free(watch->told);
 	if (watch->fd >= 0)
 		close(watch->fd);
 	pthread_mutex_destroy(&watch->lock);
@@ -47,7 +57,8 @@ int hp_home_watch(hp_home *home)
 	if (watch->fd >= 0)
 		return watch->fd;
 	watch->seen = calloc(SEEN_ROOM, sizeof(*watch->seen));
-	if (watch->seen == NULL)
+	watch->told = calloc(TOLD_ROOM, sizeof(*watch->told));
+	if (watch->seen == NULL || watch->told == NULL)
 		return -ENOMEM;
 	watch->fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 	return watch->fd < 0 ? -errno : watch->fd;
@@ -108,13 +119,47 @@ void hp_watch_add(hp_home *home, int fd, struct hp_text path, const struct hpw_a
 	pthread_mutex_unlock(&watch->lock);
 }
 
-/* The job's own writing is no news to it. */
-static bool is_own(hp_home *home, const char *path)
+static uint64_t hash_on(uint64_t hash, struct hp_text text)
 {
-	struct stat st;
-	bool own = false;
+	for (size_t i = 0; i < text.length; i++)
+		hash = (hash ^ (uint8_t)text.bytes[i]) * 0x100000001b3u;
+	return hash;
+}
 
-	if (fstatat(AT_FDCWD, path, &st, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(st.st_mode))
+void hp_watch_told(hp_home *home, struct hp_text directory, struct hp_text name, const struct hpw_attr *attr)
+{
+	struct hp_watch *watch = &home->watch;
+	uint64_t hash;
+
+	if (watch->fd < 0)
+		return;
+	hash = hash_on(0xcbf29ce484222325u, directory);
+	if (name.length != 0)
+		hash = hash_on(hash_on(hash, (struct hp_text){ "/", 1 }), name);
+	pthread_mutex_lock(&watch->lock);
+	watch->told[hash % TOLD_ROOM] = (struct hp_told){
+		.path = hash,
+		.ino = attr == NULL ? 0 : attr->ino,
+		.ctime_s = attr == NULL ? 0 : attr->ctime_s,
+		.ctime_ns = attr == NULL ? 0 : attr->ctime_ns,
+	};
+	pthread_mutex_unlock(&watch->lock);
+}
+
+/* What the job did itself, or knows already, is no news to it. */
+static bool is_known(hp_home *home, const char *path, size_t length)
+{
+	uint64_t hash = hash_on(0xcbf29ce484222325u, (struct hp_text){ path, length });
+	const struct hp_told *told = &home->watch.told[hash % TOLD_ROOM];
+	struct stat st;
+	bool own;
+
+	if (fstatat(AT_FDCWD, path, &st, AT_SYMLINK_NOFOLLOW) != 0)
+		return told->path == hash && told->ino == 0;
+	if (told->path == hash && told->ino == st.st_ino && told->ctime_s == st.st_ctim.tv_sec &&
+	    told->ctime_ns == (uint32_t)st.st_ctim.tv_nsec)
+		return true;
+	if (!S_ISREG(st.st_mode))
 		return false;
 	pthread_mutex_lock(&home->lock);
 	own = hp_handles_write_to(home, st.st_dev, st.st_ino);
@@ -162,7 +207,7 @@ static void one_event(hp_home *home, const struct inotify_event *event, struct c
 	if (record->last != NULL && record->last_length == (size_t)length &&
 	    memcmp(record->last, path, (size_t)length) == 0)
 		return;
-	if (!is_own(home, path))
+	if (!is_known(home, path, (size_t)length))
 		add_change(record, path, (size_t)length);
 }
 
