@@ -66,10 +66,8 @@ def read(source: Path) -> Program:
     words: dict[str, list[str]] = {}
     for key, value in DIRECTIVE.findall(comment):
         words.setdefault(key, []).append(value.removeprefix(" "))
-    about = next(
-        (line.strip('/*"# ') for line in comment.splitlines() if line.strip('/*"#! ') and "#!" not in line),
-        "",
-    )
+    texts = (line.strip('/*"# ') for line in comment.splitlines() if not line.startswith("#!"))
+    about = next((text for text in texts if text), "")
     stdin = words.get("stdin")
     variables = (_unescape(line).partition("=") for line in words.get("env", []))
     return Program(
