@@ -30,7 +30,7 @@ static long rewrite(uint8_t *buffer, long length, size_t name_at)
 
 		if (home && attr.attr.ino)
 			entry->ino = attr.attr.ino;
-		if (attr.inode && attr.flags & HP_ATTR_HIDDEN && hp_equal(name, HP_PRIVATE_DIR + 1)) {
+		if (attr.inode && attr.flags & HP_ATTR_HIDDEN && hp_starts(name, HP_PRIVATE_DIR + 1)) {
 			from += size;
 			continue;
 		}

@@ -93,7 +93,7 @@ int main(int argc, char **argv)
 	struct hp_init init = { .spec = &spec, .cgroup = &cgroup, .others = tasks_of(getppid()) + LATER_TASKS };
 	init.starter = (int)syscall(SYS_pidfd_open, getppid(), 0);
 	/* Cloned here: in its own mount namespace PID 1 could no longer. */
-	init.root = open_tree(root, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	init.root = open_tree(root, "", AT_EMPTY_PATH | AT_RECURSIVE | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
 	if (init.root < 0)
 		hp_die(errno, "taking the mirror");
 	if (pipe2(alive, O_CLOEXEC))

@@ -7,12 +7,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <limits.h>
 #include <linux/capability.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -90,6 +92,19 @@ int hp_userns_enter(unsigned inside_uid, unsigned inside_gid, unsigned outside_u
 	return keep_capabilities_over_exec();
 }
 
+/* The memory that shim and starter share is not to fail with SIGBUS when the job
+ * has filled the mirror: it has a file system of its own. */
+static int mount_private(const char *directory)
+{
+	char path[PATH_MAX];
+	if ((size_t)snprintf(path, sizeof path, "%s/.hpool", directory) >= sizeof path)
+		return -ENAMETOOLONG;
+	if (mkdir(path, 0700) ||
+	    mount("hpool", path, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0700,size=256m,nr_inodes=16"))
+		return -errno;
+	return 0;
+}
+
 int hp_mirror_mount(const char *directory, uint64_t size_bytes, uint64_t inodes)
 {
 	char options[128];
@@ -105,5 +120,12 @@ int hp_mirror_mount(const char *directory, uint64_t size_bytes, uint64_t inodes)
 			return -errno;
 	}
 	int root = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	return root < 0 ? -errno : root;
+	if (root < 0)
+		return -errno;
+	int failed = mount_private(directory);
+	if (failed) {
+		close(root);
+		return failed;
+	}
+	return root;
 }

@@ -162,7 +162,7 @@ static void apply_named(hp_engine *engine, struct hp_pending *pending, const str
 	if (reply->error || directory < 0)
 		return;
 	name = hp_tree_add(engine, change->parent, change->last, change->length);
-	snprintf(private, sizeof private, HP_PRIVATE_DIR "/nameless-%llu", (unsigned long long)object->nameless);
+	snprintf(private, sizeof private, HP_NAMELESS_DIR "/%llu", (unsigned long long)object->nameless);
 	if (name->object || renameat(engine->root_fd, private + 1, directory, name->text))
 		return;
 	name->unknown = false;

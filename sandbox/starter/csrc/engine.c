@@ -1,6 +1,7 @@
 /* Birth, death and outside of the engine. */
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -27,6 +28,7 @@ hp_engine *hp_engine_create(const struct hp_engine_config *config, char *error, 
 	int result;
 
 	raise_descriptor_limit();
+	signal(SIGIO, SIG_IGN); /* a lease that is broken while we hold it: evict.c */
 	engine->config = *config;
 	engine->root_fd = config->root_fd;
 	if (config->clock_offset_ns > -CLOCK_NOISE_NS && config->clock_offset_ns < CLOCK_NOISE_NS)

@@ -336,6 +336,27 @@ static int make_local(hp_engine *engine, const char *path, mode_t mode)
 	return 0;
 }
 
+/* By the numbers that a listing of the root shows, under whatever is mounted. */
+static int hide_private(hp_engine *engine)
+{
+	int fd = openat(engine->root_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *root = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *name;
+
+	if (!root)
+		return -errno;
+	while ((name = readdir(root)) != NULL) {
+		struct hp_attr_entry *hidden = &engine->attrs[name->d_ino % HP_ATTR_COUNT];
+
+		if (strcmp(name->d_name, HP_PRIVATE_DIR + 1) && strcmp(name->d_name, HP_NAMELESS_DIR + 1))
+			continue;
+		hidden->inode = name->d_ino;
+		hidden->flags = HP_ATTR_HIDDEN;
+	}
+	closedir(root);
+	return 0;
+}
+
 int hp_mirror_prepare(hp_engine *engine)
 {
 	static const struct {
@@ -344,14 +365,14 @@ int hp_mirror_prepare(hp_engine *engine)
 	} local[] = {
 		{ "/proc", 0555 }, { "/dev", 0755 }, { "/sys", 0555 }, { "/tmp", 01777 }, { "/var/tmp", 01777 },
 	};
-	struct hp_attr_entry *hidden;
-	struct stat status;
 	int private_fd, error;
 
-	if (mkdirat(engine->root_fd, HP_PRIVATE_DIR + 1, 0700))
+	if (mkdirat(engine->root_fd, HP_PRIVATE_DIR + 1, 0700) && errno != EEXIST) /* mounted there: hp_mirror_mount */
+		return -errno;
+	if (mkdirat(engine->root_fd, HP_NAMELESS_DIR + 1, 0100))
 		return -errno;
 	private_fd = openat(engine->root_fd, HP_PRIVATE_DIR + 1, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (private_fd < 0 || fstat(private_fd, &status))
+	if (private_fd < 0)
 		return -errno;
 	engine->channel = shared_file(private_fd, "channel", sizeof *engine->channel, 0600);
 	engine->attrs = shared_file(private_fd, "attrs", sizeof *engine->attrs * HP_ATTR_COUNT, 0400);
@@ -362,9 +383,9 @@ int hp_mirror_prepare(hp_engine *engine)
 		return -ENOSPC;
 	if (error)
 		return error;
-	hidden = &engine->attrs[status.st_ino % HP_ATTR_COUNT];
-	hidden->inode = status.st_ino;
-	hidden->flags = HP_ATTR_HIDDEN;
+	error = hide_private(engine);
+	if (error)
+		return error;
 	for (size_t i = 0; i < sizeof local / sizeof *local && !error; i++)
 		error = make_local(engine, local[i].path, local[i].mode);
 	return error;

@@ -170,7 +170,7 @@ int64_t hp_do_nameless(hp_engine *engine, struct hp_slot *slot)
 	free(path);
 	if (error || !file.known)
 		return error ? -error : -EIO;
-	snprintf(private, sizeof private, HP_PRIVATE_DIR "/nameless-%llu", (unsigned long long)handle);
+	snprintf(private, sizeof private, HP_NAMELESS_DIR "/%llu", (unsigned long long)handle);
 	fd = openat(engine->root_fd, private + 1, O_CREAT | O_EXCL | O_RDWR | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0 || fstat(fd, &status))
 		return -errno;

@@ -12,7 +12,8 @@
 #include <stdint.h>
 #include "home_wire.h"
 
-#define HP_PRIVATE_DIR "/.hpool"
+#define HP_PRIVATE_DIR "/.hpool"            /* a file system of its own */
+#define HP_NAMELESS_DIR "/.hpool-nameless" /* files by O_TMPFILE: the mirror's */
 #define HP_LOADER_PATH "/.hpool/loader"
 #define HP_CHANNEL_PATH "/.hpool/channel"
 #define HP_ATTRS_PATH "/.hpool/attrs"
