@@ -206,8 +206,13 @@ static int step(struct walk *walk, struct hp_where *where)
 			return -ENOENT;
 		return ask(walk);
 	}
-	if (!name->object)
+	if (!name->object) {
+		/* absent, but only a listed directory spares the shim the question */
+		if (!at->listed && !walk->known_only && ++at->misses >= HP_LIST_AFTER && at->attr.access & 4 &&
+		    at->attr.ino)
+			hp_list(engine, at);
 		return -ENOENT;
+	}
 	if (name->object->kind == HP_SYMLINK && (!last || walk->slash || !(walk->flags & HP_NO_FOLLOW))) {
 		char *target = name->object->target;
 

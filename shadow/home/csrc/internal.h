@@ -145,7 +145,8 @@ bool hp_user_may(int fd, const char *name, int access);
 /* ---- watch.c ---- */
 struct hp_watch_directory;
 struct hp_watch {
-	pthread_mutex_t lock;
+	pthread_mutex_t lock;      /* taken before the session's */
+	pthread_mutex_t told_lock; /* taken last */
 	int fd; /* inotify, -1: nobody asked for it */
 	uint64_t *seen; /* directories watched or refused, by device and inode */
 	unsigned count;

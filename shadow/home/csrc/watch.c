@@ -35,6 +35,7 @@ struct hp_watch_directory {
 void hp_watch_init(struct hp_watch *watch)
 {
 	pthread_mutex_init(&watch->lock, NULL);
+	pthread_mutex_init(&watch->told_lock, NULL);
 	watch->fd = -1;
 }
 
@@ -48,6 +49,7 @@ void hp_watch_free(struct hp_watch *watch)
 	if (watch->fd >= 0)
 		close(watch->fd);
 	pthread_mutex_destroy(&watch->lock);
+	pthread_mutex_destroy(&watch->told_lock);
 }
 
 int hp_home_watch(hp_home *home)
@@ -136,28 +138,31 @@ void hp_watch_told(hp_home *home, struct hp_text directory, struct hp_text name,
 	hash = hash_on(0xcbf29ce484222325u, directory);
 	if (name.length != 0)
 		hash = hash_on(hash_on(hash, (struct hp_text){ "/", 1 }), name);
-	pthread_mutex_lock(&watch->lock);
+	pthread_mutex_lock(&watch->told_lock);
 	watch->told[hash % TOLD_ROOM] = (struct hp_told){
 		.path = hash,
 		.ino = attr == NULL ? 0 : attr->ino,
 		.ctime_s = attr == NULL ? 0 : attr->ctime_s,
 		.ctime_ns = attr == NULL ? 0 : attr->ctime_ns,
 	};
-	pthread_mutex_unlock(&watch->lock);
+	pthread_mutex_unlock(&watch->told_lock);
 }
 
 /* What the job did itself, or knows already, is no news to it. */
 static bool is_known(hp_home *home, const char *path, size_t length)
 {
 	uint64_t hash = hash_on(0xcbf29ce484222325u, (struct hp_text){ path, length });
-	const struct hp_told *told = &home->watch.told[hash % TOLD_ROOM];
+	struct hp_told told;
 	struct stat st;
 	bool own;
 
+	pthread_mutex_lock(&home->watch.told_lock);
+	told = home->watch.told[hash % TOLD_ROOM];
+	pthread_mutex_unlock(&home->watch.told_lock);
 	if (fstatat(AT_FDCWD, path, &st, AT_SYMLINK_NOFOLLOW) != 0)
-		return told->path == hash && told->ino == 0;
-	if (told->path == hash && told->ino == st.st_ino && told->ctime_s == st.st_ctim.tv_sec &&
-	    told->ctime_ns == (uint32_t)st.st_ctim.tv_nsec)
+		return told.path == hash && told.ino == 0;
+	if (told.path == hash && told.ino == st.st_ino && told.ctime_s == st.st_ctim.tv_sec &&
+	    told.ctime_ns == (uint32_t)st.st_ctim.tv_nsec)
 		return true;
 	if (!S_ISREG(st.st_mode))
 		return false;
