@@ -12,12 +12,40 @@ static bool writes(uint64_t flags)
 	return (flags & 3) != 0;
 }
 
-/* Interruptible: the open of a FIFO waits for its other end. */
-static long native_open(int dirfd, const char *path, const struct hp_open_how *how, bool extended)
+static bool is_fifo(int dirfd, const char *path)
+{
+	struct hp_stat stat;
+
+	return hp_syscall4(__NR_newfstatat, dirfd, (long)path, (long)&stat, 0) == 0 && (stat.mode & 0170000) == 0010000;
+}
+
+static long open_now(int dirfd, const char *path, const struct hp_open_how *how, bool extended)
+{
+	if (extended)
+		return hp_syscall4(__NR_openat2, dirfd, (long)path, (long)how, sizeof *how);
+	return hp_syscall4(__NR_openat, dirfd, (long)path, (long)how->flags, (long)how->mode);
+}
+
+static long open_interruptible(int dirfd, const char *path, const struct hp_open_how *how, bool extended)
 {
 	if (extended)
 		return hp_syscall_interruptible(__NR_openat2, dirfd, (long)path, (long)how, sizeof *how, 0, 0);
 	return hp_syscall_interruptible(__NR_openat, dirfd, (long)path, (long)how->flags, (long)how->mode, 0, 0);
+}
+
+/* Only the open of a FIFO waits for others, and only that may end with EINTR. */
+static long native_open(int dirfd, const char *path, const struct hp_open_how *how, bool extended)
+{
+	long fd = open_interruptible(dirfd, path, how, extended);
+
+	return fd == HP_RESTART && !is_fifo(dirfd, path) ? HP_AGAIN : fd;
+}
+
+/* After the starter has made what is opened: not to be asked for twice. */
+static long open_made(int dirfd, const char *path, const struct hp_open_how *how, bool extended)
+{
+	return is_fifo(dirfd, path) ? open_interruptible(dirfd, path, how, extended) :
+				      open_now(dirfd, path, how, extended);
 }
 
 /* The native open succeeded. 0: it may stand; 1: home must be asked first. */
@@ -84,7 +112,7 @@ static long open_asking(int dirfd, const char *path, struct hp_open_how *how, bo
 		second.flags = ask.value[0];
 		if (!(second.flags & HP_O_TMPFILE_BIT))
 			second.mode = 0;
-		fd = native_open(dirfd, path, &second, extended);
+		fd = open_made(dirfd, path, &second, extended);
 		if (ask.value[3]) {
 			struct hp_ask settle = { .op = HP_REQ_SETTLE, .base = ask.value[3] };
 
@@ -132,7 +160,7 @@ static long open_nameless(int dirfd, const char *path, const struct hp_open_how 
 	if (answer != HP_RETRY)
 		return answer == HP_LOCAL ? fd : (long)answer;
 	second.flags = ask.value[0];
-	fd = native_open(AT_FDCWD, private, &second, false);
+	fd = open_now(AT_FDCWD, private, &second, false);
 	if (fd >= 0)
 		hp_fd_set((int)fd, HP_FD_FILE + (uint32_t)ask.value[1]);
 	return fd;

@@ -101,8 +101,11 @@ long hp_write_noted(struct hp_call *call, struct hp_file *file, int output, long
 		result = hp_hold(file, (uint64_t)before, blocks ? (uint64_t)length : 0);
 		if (result)
 			return result;
-		result = hp_syscall_interruptible(call->nr, call->arg[0], call->arg[1], call->arg[2], call->arg[3],
-						  call->arg[4], call->arg[5]);
+		result = call->nr == __NR_splice ?
+				 hp_syscall_interruptible(call->nr, call->arg[0], call->arg[1], call->arg[2],
+							  call->arg[3], call->arg[4], call->arg[5]) :
+				 hp_syscall6(call->nr, call->arg[0], call->arg[1], call->arg[2], call->arg[3],
+					     call->arg[4], call->arg[5]);
 		if (result > 0 && at >= 0) {
 			note(file, (uint64_t)at, (uint64_t)at + (uint64_t)result);
 			if (hp_syscall3(__NR_fcntl, output, F_GETFL, 0) & HP_O_APPEND) {
