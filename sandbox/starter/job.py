@@ -236,6 +236,7 @@ class JobRun:
             case stdio.Kill():
                 self._kill()
             case home.Release():
+                self._link.close()  # what the link does from now on is no loss
                 self._released.set()
 
     def _signal(self, number: int) -> None:

@@ -99,6 +99,20 @@ static int open_or_give_up(const char *path)
 	return (int)fd;
 }
 
+/* Some clocks are read by a system call from within the vdso. */
+static void know_vdso(const struct hp_stack *stack)
+{
+	const Elf64_Ehdr *header = (const Elf64_Ehdr *)hp_stack_auxv(stack, AT_SYSINFO_EHDR);
+	const Elf64_Phdr *segment = (const Elf64_Phdr *)((const char *)header + (header ? header->e_phoff : 0));
+	struct hp_text text = { .start = (unsigned long)header, .protection = PROT_READ | PROT_EXEC };
+
+	for (unsigned i = 0; header && i < header->e_phnum; i++)
+		if (segment[i].p_type == PT_LOAD)
+			text.end = text.start + HP_PAGE_UP(segment[i].p_offset + segment[i].p_memsz);
+	if (text.end)
+		hp_text_know(&text);
+}
+
 static void take_calls(void)
 {
 	long failed;
@@ -163,6 +177,7 @@ void hp_start(uint64_t *top)
 	brk = HP_PAGE_UP(program.end) + (random >> 32) % BRK_SPREAD * HP_PAGE;
 	hp_stack_announce(&stack, &program, brk);
 	hp_syscall5(__NR_prctl, PR_SET_NAME, (long)hp_base_name(info.name), 0, 0, 0);
+	know_vdso(&stack);
 	take_calls();
 	hp_enter_program(entry, stack.top);
 }

@@ -138,6 +138,7 @@ long hp_call_exit(struct hp_call *call)
 		return HP_PASS; /* our parent frees the block */
 	if (hp_signals_block(&mask))
 		return HP_AGAIN;
+	hp_thread_leaves();
 	hp_exit_released(thread, call->arg[0], __NR_exit);
 }
 
@@ -154,5 +155,6 @@ long hp_call_exit_group(struct hp_call *call)
 		return HP_PASS;
 	if (hp_signals_block(&mask))
 		return HP_AGAIN;
+	hp_thread_leaves();
 	hp_exit_released(thread, call->arg[0], __NR_exit_group);
 }

@@ -25,6 +25,7 @@
 #define LINE 64u
 #define JUMP 5u
 #define BRANCH_REACH 2048ul
+#define SPECIAL 65536l /* no mapping of the kernel's own is larger */
 
 struct site {
 	unsigned long address;
@@ -290,8 +291,12 @@ static bool write_jump(uint8_t *at, const uint8_t *target, const struct hp_text 
 	distance = (int32_t)(target - (at + JUMP));
 	jump[0] = 0xe9;
 	memcpy(jump + 1, &distance, 4);
-	if (hp_syscall3(__NR_mprotect, (long)first, length, PROT_READ | PROT_WRITE | PROT_EXEC))
-		return alone && store_through_kernel(at, jump);
+	if (hp_syscall3(__NR_mprotect, (long)first, length, PROT_READ | PROT_WRITE | PROT_EXEC)) {
+		first = text->start; /* the vdso cannot be split */
+		length = (long)(text->end - text->start);
+		if (length > SPECIAL || hp_syscall3(__NR_mprotect, (long)first, length, PROT_READ | PROT_WRITE | PROT_EXEC))
+			return alone && store_through_kernel(at, jump);
+	}
 	if (in_one_line(at)) {
 		done = store_at_once(at, jump);
 	} else {

@@ -1,8 +1,8 @@
 /* Which mapping holds an address of program text. Called under the rewriting lock.
  *
  * Only private mappings of files are told of: code that a program generates may
- * change under our feet, it stays on the slow way. What was found is remembered;
- * a mapping that was replaced since differs in its bytes, and rewrite.c looks.
+ * change under our feet, it stays on the slow way. (And of the vdso, which the
+ * loader tells us of.) What was found is remembered until its mapping changes.
  */
 #include <linux/fcntl.h>
 #include <linux/mman.h>
@@ -10,8 +10,7 @@
 #include "hpool/arch.h"
 
 #define KNOWN 32
-static struct hp_text known[KNOWN];
-static unsigned known_count;
+static struct hp_text known[KNOWN]; /* end 0: free */
 
 /* linux/fs.h since Linux 6.11 */
 struct procmap_query {
@@ -122,8 +121,18 @@ static bool scan(int fd, unsigned long address, struct hp_text *text)
 
 void hp_text_know(const struct hp_text *text)
 {
-	if (known_count < KNOWN)
-		known[known_count++] = *text;
+	for (unsigned i = 0; i < KNOWN; i++)
+		if (known[i].end == 0) {
+			known[i] = *text;
+			return;
+		}
+}
+
+void hp_text_changed(unsigned long address, unsigned long length)
+{
+	for (unsigned i = 0; i < KNOWN; i++)
+		if (known[i].end > address && known[i].start < address + length)
+			__atomic_store_n(&known[i].end, 0, __ATOMIC_RELAXED);
 }
 
 bool hp_text_find(unsigned long address, struct hp_text *text)
@@ -131,10 +140,10 @@ bool hp_text_find(unsigned long address, struct hp_text *text)
 	int answer;
 	long fd;
 
-	for (unsigned i = 0; i < known_count; i++)
+	for (unsigned i = 0; i < KNOWN; i++)
 		if (address >= known[i].start && address < known[i].end) {
 			*text = known[i];
-			return true;
+			return text->end != 0;
 		}
 	fd = hp_syscall4(__NR_openat, AT_FDCWD, (long)"/proc/self/maps", O_RDONLY | O_CLOEXEC, 0);
 	if (fd < 0)

@@ -43,6 +43,7 @@ _Static_assert(sizeof(struct hp_frame) == FRAME_BYTES && FRAME_BYTES % 16 == 0, 
 
 struct hp_actions hp_main_actions;
 static struct hp_thread *blocks;
+static uint32_t released; /* blocks without an owner, at least: spares the search while there are none */
 
 #define ADDED_RANGES 8
 static struct {
@@ -52,12 +53,16 @@ static unsigned added_count;
 
 static struct hp_thread *claim(void)
 {
+	if ((int32_t)__atomic_load_n(&released, __ATOMIC_RELAXED) <= 0)
+		return NULL;
 	for (struct hp_thread *thread = __atomic_load_n(&blocks, __ATOMIC_ACQUIRE); thread; thread = thread->next) {
 		uint32_t free = 0;
 
 		if (__atomic_load_n(&thread->owner, __ATOMIC_RELAXED) == 0 &&
-		    __atomic_compare_exchange_n(&thread->owner, &free, 1, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+		    __atomic_compare_exchange_n(&thread->owner, &free, 1, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
+			__atomic_sub_fetch(&released, 1, __ATOMIC_RELAXED);
 			return thread;
+		}
 	}
 	return NULL;
 }
@@ -101,7 +106,13 @@ void hp_thread_release(struct hp_thread *thread)
 {
 	if (thread->exec_scratch)
 		hp_syscall2(__NR_munmap, (long)thread->exec_scratch, (long)thread->exec_scratch_bytes);
+	hp_thread_leaves();
 	__atomic_store_n(&thread->owner, 0, __ATOMIC_SEQ_CST);
+}
+
+void hp_thread_leaves(void)
+{
+	__atomic_add_fetch(&released, 1, __ATOMIC_RELAXED);
 }
 
 bool hp_alone(void)
@@ -138,9 +149,12 @@ void hp_threads_after_fork(struct hp_thread *survivor)
 	}
 	survivor->actions->lock = 0;
 	survivor->flags = 0;
+	released = 0;
 	for (struct hp_thread *thread = blocks; thread; thread = thread->next)
-		if (thread != survivor)
+		if (thread != survivor) {
 			thread->owner = 0;
+			released++;
+		}
 }
 
 bool hp_on_shim_stack(const struct hp_thread *thread, unsigned long stack)
@@ -204,6 +218,7 @@ int hp_is_shim_range(unsigned long address, unsigned long length)
 {
 	if (length == 0 || address + length < address)
 		return 0;
+	hp_text_changed(address, length);
 	if (overlap(address, length, (unsigned long)hp_text_start, (unsigned long)hp_image_end))
 		return 1;
 	for (unsigned i = 0; i < added_count; i++)

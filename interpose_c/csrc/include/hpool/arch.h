@@ -105,6 +105,7 @@ static inline struct hp_thread *hp_thread(void)
 extern struct hp_actions hp_main_actions;
 struct hp_thread *hp_thread_create(void); /* NULL: no memory */
 void hp_thread_release(struct hp_thread *thread);
+void hp_thread_leaves(void); /* the caller's block will have no owner in a moment */
 bool hp_alone(void);                              /* no other task runs in this memory */
 long hp_thread_install(struct hp_thread *thread); /* %gs and signal stack of the running task */
 long hp_dispatch_arm(void);
@@ -132,6 +133,7 @@ struct hp_text {
 };
 bool hp_text_find(unsigned long address, struct hp_text *text);
 void hp_text_know(const struct hp_text *text); /* the loader says what it maps */
+void hp_text_changed(unsigned long address, unsigned long length);
 
 enum hp_entry { HP_ENTER_NATIVE, HP_ENTER_HANDLED, HP_ENTER_ANY, HP_ENTRIES };
 /* `bytes` of trampoline that 32-bit jumps reach from everywhere in `text`; NULL: none. */

@@ -113,7 +113,8 @@ long hp_user_write(void *user, const void *from, size_t length);
 long hp_user_text(char *to, const char *user, size_t room);
 
 /* ---- where we are ---- */
-/* Does the range touch memory of the shim: its image, stacks, trampolines, the channel? */
+/* Does the range touch memory of the shim: its image, stacks, trampolines, the channel?
+ * To be asked before every change of a mapping: the rewriting learns of it, too. */
 int hp_is_shim_range(unsigned long address, unsigned long length);
 /* Adds a mapping made by others to those ranges. */
 void hp_shim_range_add(unsigned long address, unsigned long length);
