@@ -294,7 +294,8 @@ static bool write_jump(uint8_t *at, const uint8_t *target, const struct hp_text 
 	if (hp_syscall3(__NR_mprotect, (long)first, length, PROT_READ | PROT_WRITE | PROT_EXEC)) {
 		first = text->start; /* the vdso cannot be split */
 		length = (long)(text->end - text->start);
-		if (length > SPECIAL || hp_syscall3(__NR_mprotect, (long)first, length, PROT_READ | PROT_WRITE | PROT_EXEC))
+		if (length > SPECIAL ||
+		    hp_syscall3(__NR_mprotect, (long)first, length, PROT_READ | PROT_WRITE | PROT_EXEC))
 			return alone && store_through_kernel(at, jump);
 	}
 	if (in_one_line(at)) {

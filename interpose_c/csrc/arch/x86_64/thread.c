@@ -1,6 +1,7 @@
-/* Thread blocks: for each task a struct hp_thread, found by %gs:0, and below it
- * the stack on which the kernel leaves signal frames, and the one on which the
- * shim's handlers run.
+/* Thread blocks: for each task a struct hp_thread, found by %gs:0, right below it
+ * the stack on which the shim's handlers run (its first frame shares a page with
+ * the struct), below that the stack on which the kernel leaves signal frames,
+ * then a guard page.
  *
  * Owns: making, finding, reusing blocks. Leaves to others: what is in them.
  * Blocks are never unmapped: a thread that ends still runs on its block's last
@@ -38,8 +39,8 @@ AT(struct hp_frame, regs.rip, R_RIP);
 AT(struct hp_frame, regs.flags, R_FLAGS);
 _Static_assert(sizeof(struct hp_frame) == FRAME_BYTES && FRAME_BYTES % 16 == 0, "frame");
 
-#define BLOCK_BYTES HP_PAGE_UP(sizeof(struct hp_thread))
-#define AREA_BYTES (HP_PAGE + HP_STACK_BYTES + HP_SIGNAL_BYTES + BLOCK_BYTES)
+#define BLOCK_BYTES ((sizeof(struct hp_thread) + 63) & ~63ul)
+#define AREA_BYTES HP_PAGE_UP(HP_PAGE + HP_SIGNAL_BYTES + HP_STACK_BYTES + BLOCK_BYTES)
 
 struct hp_actions hp_main_actions;
 static struct hp_thread *blocks;
@@ -78,7 +79,7 @@ static struct hp_thread *map_block(void)
 	hp_syscall3(__NR_mprotect, area, HP_PAGE, PROT_NONE);
 	thread = (struct hp_thread *)(area + (long)(AREA_BYTES - BLOCK_BYTES));
 	thread->self = thread;
-	thread->frame = (uint64_t)thread - HP_SIGNAL_BYTES - FRAME_BYTES;
+	thread->frame = (uint64_t)thread - FRAME_BYTES;
 	thread->owner = 1;
 	thread->next = __atomic_load_n(&blocks, __ATOMIC_RELAXED);
 	while (!__atomic_compare_exchange_n(&blocks, &thread->next, thread, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
@@ -126,7 +127,8 @@ bool hp_alone(void)
 
 long hp_thread_install(struct hp_thread *thread)
 {
-	const stack_t signals = { .ss_sp = (char *)thread - HP_SIGNAL_BYTES, .ss_size = HP_SIGNAL_BYTES };
+	const stack_t signals = { .ss_sp = (char *)thread - HP_STACK_BYTES - HP_SIGNAL_BYTES,
+				  .ss_size = HP_SIGNAL_BYTES };
 	long failed = hp_syscall2(__NR_arch_prctl, ARCH_SET_GS, (long)thread);
 
 	if (!failed)
@@ -159,14 +161,14 @@ void hp_threads_after_fork(struct hp_thread *survivor)
 
 bool hp_on_shim_stack(const struct hp_thread *thread, unsigned long stack)
 {
-	unsigned long top = (unsigned long)thread - HP_SIGNAL_BYTES;
-
-	return stack <= top && stack > top - HP_STACK_BYTES;
+	return stack <= (unsigned long)thread && stack > (unsigned long)thread - HP_STACK_BYTES;
 }
 
 bool hp_on_signal_stack(const struct hp_thread *thread, unsigned long stack)
 {
-	return stack <= (unsigned long)thread && stack > (unsigned long)thread - HP_SIGNAL_BYTES;
+	unsigned long top = (unsigned long)thread - HP_STACK_BYTES;
+
+	return stack <= top && stack > top - HP_SIGNAL_BYTES;
 }
 
 /* ---- locks: held for a moment, in handlers, where no signal handler runs ---- */

@@ -65,8 +65,8 @@ struct hp_altstack {
 	uint32_t flags;           /* SS_AUTODISARM, kept for the program's eyes only */
 };
 
-/* One per task, found by %gs:0; below it the stack for signal frames, then the
- * shim's stack, then a guard page. */
+/* One per task, found by %gs:0; below it the shim's stack, then the one for
+ * signal frames, then a guard page. */
 struct hp_thread {
 	struct hp_thread *self;
 	uint64_t return_to; /* of a call that is passed on just now */

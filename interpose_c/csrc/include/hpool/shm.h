@@ -67,9 +67,6 @@ enum hp_request_op {
 	HP_REQ_REMOVEXATTR,
 	HP_REQ_TMPFILE,   /* (base, path) directory; arg[0] = flags, arg[1] = mode: reply data = a private path
 	                   * to open natively; value[1] = file number */
-	HP_REQ_FLOCK,     /* base = inode, arg[0] = operation, arg[1] = lock owner */
-	HP_REQ_LOCK,      /* base = inode, arg[0] = cmd, arg[1] = type, arg[2] = start, arg[3] = len,
-	                   * arg[4] = owner, arg[5] = pid of the caller */
 	HP_REQ_BIND, /* (base, path) new name; path2 = a socket bound in a place of the sandbox's own: moved there */
 	HP_REQ_SETTLE, /* base = inode: the creator's native open is done */
 	HP_REQ_REPORT, /* a call that was refused or degraded: arg[0] = call number, arg[1] = errno, path = program */
@@ -166,10 +163,8 @@ struct hp_channel {
 	uint64_t requested[HP_SLOTS / 64]; /* a bit per slot in HP_SLOT_REQUEST; set before the doorbell rings */
 	_Alignas(64) uint32_t dirty_bell; /* futex: grows when a file becomes dirty */
 	uint32_t flusher_asleep;
-	uint64_t dirty_bytes, dirty_limit; /* written, not yet at home; writers wait in HP_REQ_ROOM above the limit */
 	_Alignas(64) uint32_t ngroups;
 	uint32_t groups[63];
-	uint64_t home_nofile; /* reserved */
 	_Alignas(4096) struct hp_slot slots[HP_SLOTS];
 	_Alignas(4096) struct hp_file files[HP_FILES]; /* number 0 is never used */
 	_Alignas(4096) struct hp_proc procs[HP_PROCS]; /* index: pid % HP_PROCS */
