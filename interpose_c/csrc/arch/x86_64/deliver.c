@@ -54,14 +54,20 @@ static void give_back_arguments(const struct hp_thread *thread, struct sigcontex
 	regs->r9 = thread->tail_arg[5];
 }
 
+/* libc's own signal by which pthread_cancel unwinds the interrupted frames. */
+#define SIGCANCEL 32
+
 /* Case 2. Returns the mask under which the interrupted call slept, if that is
  * not the context's. */
-static const uint64_t *settle(struct hp_thread *thread, struct sigcontext *regs)
+static const uint64_t *settle(struct hp_thread *thread, int sig, struct sigcontext *regs)
 {
 	unsigned long rip = regs->rip;
 
 	if (is(rip, hp_entry_any) || is(rip, hp_entry_native) || is(rip, hp_entry_handled)) {
-		regs->rip = hp_site_of(regs->rcx);
+		/* it came with SIGSYS: to go back to the site would be a SIGSYS again, and with many signals no end
+		 * of them. All there is of the call is in the context, so it can as well stay here. */
+		if (sig == SIGCANCEL)
+			regs->rip = hp_site_of(regs->rcx);
 	} else if (within(rip, hp_entry_any, hp_pass) || is(rip, hp_entry_unknown) ||
 		   within(rip, hp_entry_native, hp_native) || is(rip, hp_entry_int80) ||
 		   between(rip, hp_entry_handled, hp_entry_on_stack) || is(rip, hp_pass_on_app_stack)) {
@@ -168,7 +174,7 @@ bool hp_signal_prepare(int sig, struct hp_signal_frame *frame, struct hp_signal_
 		return false;
 	}
 	if (within(regs->rip, hp_text_start, hp_text_end))
-		slept_with = settle(thread, regs);
+		slept_with = settle(thread, sig, regs);
 	call->handler = handler_of(thread, sig, &frame->info, &blocked, &on_altstack);
 	if (!call->handler)
 		return false;
