@@ -185,9 +185,10 @@ void hp_locate(int dirfd, const char *path, struct hp_where *where)
 bool hp_surely_absent(int dirfd, const char *path)
 {
 	char parent[HP_PATH_MAX + 1];
-	struct hp_attr_entry entry;
+	struct hp_attr_entry entry, again;
 	struct hp_stat stat;
 	size_t length = hp_strlen(path), cut = length;
+	uint64_t inode;
 
 	if (length == 0 || length > HP_PATH_MAX || path[length - 1] == '/')
 		return false;
@@ -201,11 +202,17 @@ bool hp_surely_absent(int dirfd, const char *path)
 	parent[cut] = 0;
 	if (hp_syscall4(__NR_newfstatat, dirfd, (long)parent, (long)&stat, 0))
 		return false;
-	if (stat.dev == hp_channel->mirror_dev && hp_home_attr(stat.ino, &entry) &&
-	    !(entry.flags & (HP_ATTR_LISTED | HP_ATTR_LOCAL)))
+	if (stat.dev != hp_channel->mirror_dev)
+		return hp_syscall4(__NR_newfstatat, dirfd, (long)path, (long)&stat, HP_AT_NOFOLLOW) == -ENOENT;
+	inode = stat.ino;
+	hp_home_attr(inode, &entry);
+	if (entry.inode != inode || !(entry.flags & (HP_ATTR_LISTED | HP_ATTR_LOCAL)))
 		return false;
-	/* listed before we look once more: so what is missing now does not exist */
-	return hp_syscall4(__NR_newfstatat, dirfd, (long)path, (long)&stat, HP_AT_NOFOLLOW) == -ENOENT;
+	if (hp_syscall4(__NR_newfstatat, dirfd, (long)path, (long)&stat, HP_AT_NOFOLLOW) != -ENOENT)
+		return false;
+	/* listed before and after we looked once more, and nothing changed between: it does not exist */
+	hp_home_attr(inode, &again);
+	return again.inode == inode && again.sequence == entry.sequence;
 }
 
 bool hp_fault(int dirfd, const char *path, long error, enum hp_want want, bool nofollow, long *result)

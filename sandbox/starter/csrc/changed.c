@@ -46,15 +46,15 @@ static bool make_unknown(hp_engine *engine, struct hp_object *parent, const char
 		return false;
 	if (object && object->kind == HP_DIR)
 		return true; /* what is below stays; its attributes come */
-	if (object)
-		hp_mirror_drop(engine, name);
-	hp_tree_add(engine, parent, text, length)->unknown = true;
 	if (parent->listed) {
 		parent->listed = false;
 		parent->was_listed = true;
 		hp_mirror_permit(engine, parent);
-		hp_mirror_publish(engine, parent);
+		hp_mirror_publish(engine, parent); /* first: a name that is missing in a listed directory is final */
 	}
+	if (object)
+		hp_mirror_drop(engine, name);
+	hp_tree_add(engine, parent, text, length)->unknown = true;
 	return true;
 }
 

@@ -158,6 +158,7 @@ void hp_engine_stop(hp_engine *engine)
 			free(object->digest);
 			free(object);
 		}
+	close(engine->nameless_fd);
 	for (unsigned i = 0; i < HP_DIRFDS; i++)
 		if (engine->dirfds[i].object)
 			close(engine->dirfds[i].fd);

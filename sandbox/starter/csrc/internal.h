@@ -130,7 +130,7 @@ struct hp_engine {
 	struct hp_engine_config config;
 	struct hp_channel *channel;
 	struct hp_attr_entry *attrs;
-	int root_fd;
+	int root_fd, nameless_fd;
 	int stopping, failed;
 	uint64_t next_id, next_handle;
 	struct hp_object *root;
@@ -186,6 +186,7 @@ void hp_mirror_permit(hp_engine *, struct hp_object *); /* mode bits from access
 void hp_mirror_set_times(hp_engine *, struct hp_object *, int fd);
 void hp_mirror_publish(hp_engine *, struct hp_object *);
 void hp_mirror_drop(hp_engine *, struct hp_name *);
+int hp_mirror_chmod(int fd, mode_t mode); /* also of an O_PATH descriptor */
 int hp_mirror_prepare(hp_engine *); /* channel, loader, local directories */
 
 /* wire.c */

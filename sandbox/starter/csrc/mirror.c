@@ -4,11 +4,8 @@
  * every step goes from a held directory to one name and follows nothing.
  */
 #define _GNU_SOURCE
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <sys/mman.h>
-#include <sys/sendfile.h>
 #include <unistd.h>
 
 #include "internal.h"
@@ -74,7 +71,7 @@ static mode_t bits_for(const struct hp_object *object)
 
 /* fchmodat cannot take AT_SYMLINK_NOFOLLOW before fchmodat2; /proc is not ours
  * to trust in every mount namespace, but this process keeps the host's. */
-static int chmod_by_fd(int fd, mode_t mode)
+int hp_mirror_chmod(int fd, mode_t mode)
 {
 	char path[40];
 
@@ -109,7 +106,7 @@ void hp_mirror_permit(hp_engine *engine, struct hp_object *object)
 
 	if (fd < 0)
 		return;
-	chmod_by_fd(fd, bits_for(object));
+	hp_mirror_chmod(fd, bits_for(object));
 	close(fd);
 }
 
@@ -157,12 +154,27 @@ void hp_mirror_publish(hp_engine *engine, struct hp_object *object)
 	__atomic_store_n(&entry->sequence, (entry->sequence | 1u) + 1u, __ATOMIC_SEQ_CST);
 }
 
+#define MAKING "making"
+
+static int abandon(hp_engine *engine, struct hp_object *object, int fd, int error)
+{
+	if (fd >= 0)
+		close(fd);
+	if (unlinkat(engine->nameless_fd, MAKING, 0))
+		unlinkat(engine->nameless_fd, MAKING, AT_REMOVEDIR);
+	free(object->target);
+	free(object);
+	return error;
+}
+
 /* Makes what `attr` describes under a name that the mirror lacks, and binds
- * it. A file that already has another name there becomes a hard link of it. */
+ * it. A file that already has another name there becomes a hard link of it.
+ * Made aside: the job sees a name only together with its attributes. */
 int hp_mirror_make(hp_engine *engine, struct hp_name *name, const struct hpw_attr *attr, const char *target,
 		   size_t target_length)
 {
 	int parent = hp_mirror_dirfd(engine, name->parent), fd = -1, error = 0;
+	int making = engine->nameless_fd;
 	enum hp_kind kind = hp_kind_of(attr->mode);
 	struct hp_object *object, *twin;
 	struct stat status;
@@ -182,40 +194,35 @@ int hp_mirror_make(hp_engine *engine, struct hp_name *name, const struct hpw_att
 	object->attr = *attr;
 	switch (kind) {
 	case HP_DIR:
-		if (mkdirat(parent, name->text, 0700) && errno != EEXIST)
+		if (mkdirat(making, MAKING, 0700))
 			error = -errno;
 		break;
 	case HP_SYMLINK:
 		object->target = malloc(target_length + 1);
 		memcpy(object->target, target, target_length);
 		object->target[target_length] = 0;
-		if (symlinkat(object->target, parent, name->text))
+		if (symlinkat(object->target, making, MAKING))
 			error = -errno;
 		break;
 	case HP_FIFO:
-		if (mkfifoat(parent, name->text, 0600))
+		if (mkfifoat(making, MAKING, 0600))
 			error = -errno;
 		break;
 	default:
-		fd = openat(parent, name->text, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0);
+		fd = openat(making, MAKING, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0);
 		if (fd < 0)
 			error = -errno;
 		else if (attr->size && kind == HP_FILE_KIND && ftruncate(fd, (off_t)attr->size))
 			error = -errno;
 	}
 	if (!error && fd < 0) {
-		fd = openat(parent, name->text, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+		fd = openat(making, MAKING, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 		error = fd < 0 ? -errno : 0;
 	}
 	if (!error && fstat(fd, &status))
 		error = -errno;
-	if (error) {
-		if (fd >= 0)
-			close(fd);
-		free(object->target);
-		free(object);
-		return error;
-	}
+	if (error)
+		return abandon(engine, object, fd, error);
 	object->inode = status.st_ino;
 	object->home_size = attr->size;
 	if (kind == HP_FILE_KIND && attr->size == 0)
@@ -223,11 +230,13 @@ int hp_mirror_make(hp_engine *engine, struct hp_name *name, const struct hpw_att
 	if (kind == HP_FILE_KIND)
 		hp_mirror_set_times(engine, object, fd);
 	if (kind == HP_DIR || kind == HP_FIFO || object->content == HP_CONTENT_WHOLE)
-		chmod_by_fd(fd, bits_for(object));
+		hp_mirror_chmod(fd, bits_for(object));
+	hp_mirror_publish(engine, object);
+	if (renameat(making, MAKING, parent, name->text))
+		return abandon(engine, object, fd, -errno);
 	close(fd);
 	hp_tree_bind(name, object);
 	hp_object_index(engine, object);
-	hp_mirror_publish(engine, object);
 	return 0;
 }
 
@@ -247,7 +256,7 @@ int hp_mirror_fill_whole(hp_engine *engine, struct hp_object *object, const uint
 		object->content = HP_CONTENT_WHOLE;
 		object->home_size = length;
 		hp_mirror_set_times(engine, object, fd);
-		chmod_by_fd(fd, bits_for(object));
+		hp_mirror_chmod(fd, bits_for(object));
 		hp_mirror_publish(engine, object);
 	} else {
 		ftruncate(fd, 0);
@@ -273,120 +282,4 @@ void hp_mirror_drop(hp_engine *engine, struct hp_name *name)
 	if (object->kind == HP_DIR)
 		hp_mirror_forget_dirfd(engine, object);
 	hp_tree_unbind(engine, name);
-}
-
-static void *shared_file(int directory, const char *name, size_t size, mode_t mode)
-{
-	int fd = openat(directory, name, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0600);
-	void *memory = MAP_FAILED;
-
-	if (fd >= 0 && ftruncate(fd, (off_t)size) == 0 && fchmod(fd, mode) == 0)
-		memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	if (fd >= 0)
-		close(fd);
-	return memory;
-}
-
-static int copy_loader(int directory, int loader_fd)
-{
-	int fd = openat(directory, "loader", O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC | O_NOFOLLOW, 0500);
-	struct stat status;
-	off_t offset = 0;
-	int error = 0;
-
-	if (fd < 0 || fstat(loader_fd, &status))
-		return -errno;
-	while (offset < status.st_size && !error)
-		if (sendfile(fd, loader_fd, &offset, (size_t)(status.st_size - offset)) <= 0)
-			error = errno ? -errno : -EIO;
-	close(fd);
-	return error;
-}
-
-/* Directories that are the sandbox's own. Their content is never asked for. */
-static int make_local(hp_engine *engine, const char *path, mode_t mode)
-{
-	struct hp_object *directory = engine->root;
-
-	while (*path == '/') {
-		const char *text = path + 1;
-		size_t length = strcspn(text, "/");
-		struct hp_name *name = hp_tree_add(engine, directory, text, length);
-
-		path = text + length;
-		if (!name->object) {
-			struct hpw_attr attr = { .mode = S_IFDIR | 0755, .nlink = 2, .access = 5, .blksize = 4096 };
-			int error = hp_mirror_make(engine, name, &attr, NULL, 0);
-
-			if (error)
-				return error;
-		}
-		directory = name->object;
-		if (!*path) {
-			int fd = hp_mirror_dirfd(engine, directory);
-
-			if (fd < 0)
-				return fd;
-			directory->local = true;
-			directory->attr.access = 7;
-			chmod_by_fd(fd, mode);
-			hp_mirror_publish(engine, directory);
-		}
-	}
-	return 0;
-}
-
-/* By the numbers that a listing of the root shows, under whatever is mounted. */
-static int hide_private(hp_engine *engine)
-{
-	int fd = openat(engine->root_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *root = fd < 0 ? NULL : fdopendir(fd);
-	struct dirent *name;
-
-	if (!root)
-		return -errno;
-	while ((name = readdir(root)) != NULL) {
-		struct hp_attr_entry *hidden = &engine->attrs[name->d_ino % HP_ATTR_COUNT];
-
-		if (strcmp(name->d_name, HP_PRIVATE_DIR + 1) && strcmp(name->d_name, HP_NAMELESS_DIR + 1))
-			continue;
-		hidden->inode = name->d_ino;
-		hidden->flags = HP_ATTR_HIDDEN;
-	}
-	closedir(root);
-	return 0;
-}
-
-int hp_mirror_prepare(hp_engine *engine)
-{
-	static const struct {
-		const char *path;
-		mode_t mode;
-	} local[] = {
-		{ "/proc", 0555 }, { "/dev", 0755 }, { "/sys", 0555 }, { "/tmp", 01777 }, { "/var/tmp", 01777 },
-	};
-	int private_fd, error;
-
-	if (mkdirat(engine->root_fd, HP_PRIVATE_DIR + 1, 0700) && errno != EEXIST) /* mounted there: hp_mirror_mount */
-		return -errno;
-	if (mkdirat(engine->root_fd, HP_NAMELESS_DIR + 1, 0100))
-		return -errno;
-	private_fd = openat(engine->root_fd, HP_PRIVATE_DIR + 1, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (private_fd < 0)
-		return -errno;
-	engine->channel = shared_file(private_fd, "channel", sizeof *engine->channel, 0600);
-	engine->attrs = shared_file(private_fd, "attrs", sizeof *engine->attrs * HP_ATTR_COUNT, 0400);
-	error = copy_loader(private_fd, engine->config.loader_fd);
-	chmod_by_fd(private_fd, 0100);
-	close(private_fd);
-	if (engine->channel == MAP_FAILED || engine->attrs == MAP_FAILED)
-		return -ENOSPC;
-	if (error)
-		return error;
-	error = hide_private(engine);
-	if (error)
-		return error;
-	for (size_t i = 0; i < sizeof local / sizeof *local && !error; i++)
-		error = make_local(engine, local[i].path, local[i].mode);
-	return error;
 }

@@ -12,7 +12,7 @@
 #include "internal.h"
 
 #define MOST_WORKERS 128u
-#define ABANDONED_S 10
+#define ABANDONED_S 120
 
 static int64_t have_program(hp_engine *engine, struct hp_slot *slot)
 {

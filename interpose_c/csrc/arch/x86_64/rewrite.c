@@ -141,32 +141,41 @@ static unsigned displaced(const uint8_t *site, const uint8_t *end)
 
 static bool hits_inside(unsigned long target, unsigned long site)
 {
-	return target > site && target < site + JUMP;
+	return target - site - 1 < JUMP - 1;
+}
+
+static bool is_short_branch(const uint8_t *code)
+{
+	return (code[0] & 0xf0) == 0x70 || code[0] == 0xeb || (code[0] & 0xfc) == 0xe0;
+}
+
+static bool is_long_branch(const uint8_t *distance)
+{
+	return distance[-1] == 0xe9 || distance[-1] == 0xe8 || (distance[-2] == 0x0f && (distance[-1] & 0xf0) == 0x80);
+}
+
+static unsigned long up_to(unsigned long address, unsigned long bytes, unsigned long limit)
+{
+	return limit - address > bytes ? address + bytes : limit;
 }
 
 /* Could any code nearby branch into the bytes that change? Looks at every byte
  * as if an instruction began there, so it errs to the safe side. */
 static bool is_branched_into(const struct hp_text *text, unsigned long site)
 {
-	unsigned long first = site > text->start + BRANCH_REACH ? site - BRANCH_REACH : text->start;
-	unsigned long last = text->end - 6 < site + BRANCH_REACH ? text->end - 6 : site + BRANCH_REACH;
+	unsigned long first = site - text->start > BRANCH_REACH ? site - BRANCH_REACH : text->start + 2;
+	unsigned long last = up_to(site, BRANCH_REACH, text->end - 4), near = site - first > 130 ? site - 130 : first;
 
-	for (unsigned long at = first; at < last; at++) {
-		const uint8_t *code = (const uint8_t *)at;
-		int32_t far;
+	for (unsigned long at = near; at < up_to(site, 130, last); at++)
+		if (is_short_branch((const uint8_t *)at) &&
+		    hits_inside(at + 2 + (unsigned long)(long)((const int8_t *)at)[1], site))
+			return true;
+	for (unsigned long at = first; at < last; at++) { /* where the distance of a long branch could stand */
+		int32_t distance;
 
-		if ((code[0] & 0xf0) == 0x70 || code[0] == 0xeb || (code[0] & 0xfc) == 0xe0) {
-			if (hits_inside(at + 2 + (unsigned long)(long)(int8_t)code[1], site))
-				return true;
-		} else if (code[0] == 0xe9 || code[0] == 0xe8) {
-			memcpy(&far, code + 1, 4);
-			if (hits_inside(at + 5 + (unsigned long)(long)far, site))
-				return true;
-		} else if (code[0] == 0x0f && (code[1] & 0xf0) == 0x80) {
-			memcpy(&far, code + 2, 4);
-			if (hits_inside(at + 6 + (unsigned long)(long)far, site))
-				return true;
-		}
+		memcpy(&distance, (const void *)at, 4);
+		if (hits_inside(at + 4 + (unsigned long)(long)distance, site) && is_long_branch((const uint8_t *)at))
+			return true;
 	}
 	return false;
 }

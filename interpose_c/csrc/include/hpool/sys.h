@@ -104,6 +104,11 @@ void *memcpy(void *to, const void *from, size_t length);
 void *memmove(void *to, const void *from, size_t length);
 void *memset(void *to, int byte, size_t length);
 int memcmp(const void *a, const void *b, size_t length);
+/* -ffreestanding makes calls of these even for four bytes; the builtins are moves then. */
+#define memcpy(to, from, length) __builtin_memcpy(to, from, length)
+#define memmove(to, from, length) __builtin_memmove(to, from, length)
+#define memset(to, byte, length) __builtin_memset(to, byte, length)
+#define memcmp(a, b, length) __builtin_memcmp(a, b, length)
 
 /* The program's memory: -EFAULT instead of a fault, without a system call. (If
  * the program has SIGSEGV blocked, a bad pointer kills it as a fault would.) */
