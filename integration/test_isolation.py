@@ -50,7 +50,7 @@ def test_no_path_of_the_submitter_exists_on_the_machine(pool: StrictPool) -> Non
 
 def test_the_sides_have_different_users_and_namespaces(pool: StrictPool) -> None:
     def spaces(role: str) -> dict[str, str]:
-        (pid,) = pool.pids(role)
+        pid = min(pool.pids(role))
         return {kind: os.readlink(f"/proc/{pid}/ns/{kind}") for kind in ("net", "mnt", "uts", "ipc")}
 
     assert pool.home.job("/bin/true").code == 0

@@ -38,7 +38,10 @@ class Note:
             before[0] = now
             return same
 
-        wait_until(settled, "a quiet pool")
+        try:
+            wait_until(settled, "a quiet pool")
+        except TimeoutError:
+            raise AssertionError(f"never quiet: {before[0]}") from None
         return cls(pool, tuple(before[0]), tuple(_names(pool)))
 
     def wait(self, timeout_s: float = 15.0) -> None:
