@@ -83,12 +83,6 @@ long hp_call_close_range(struct hp_call *call)
 	return HP_PASS;
 }
 
-long hp_call_dup(struct hp_call *call)
-{
-	(void)call; /* the new number was closed before, so it is unknown */
-	return HP_PASS;
-}
-
 long hp_call_dup2(struct hp_call *call)
 {
 	if (call->arg[0] != call->arg[1])
@@ -99,16 +93,4 @@ long hp_call_dup2(struct hp_call *call)
 long hp_call_dup3(struct hp_call *call)
 {
 	return hp_call_dup2(call);
-}
-
-long hp_call_fcntl(struct hp_call *call)
-{
-	(void)call;
-	return HP_PASS;
-}
-
-long hp_call_flock(struct hp_call *call)
-{
-	(void)call; /* excludes the processes of this job */
-	return HP_PASS;
 }

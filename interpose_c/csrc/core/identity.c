@@ -9,35 +9,17 @@ static long own_only(const struct hp_call *call)
 	return result == -EINVAL && hp_channel ? -EPERM : result;
 }
 
-long hp_call_setuid(struct hp_call *call)
-{
-	return own_only(call);
-}
-
-long hp_call_setgid(struct hp_call *call)
-{
-	return own_only(call);
-}
-
-long hp_call_setreuid(struct hp_call *call)
-{
-	return own_only(call);
-}
-
-long hp_call_setregid(struct hp_call *call)
-{
-	return own_only(call);
-}
-
-long hp_call_setresuid(struct hp_call *call)
-{
-	return own_only(call);
-}
-
-long hp_call_setresgid(struct hp_call *call)
-{
-	return own_only(call);
-}
+#define OWN_ONLY(name) \
+	long hp_call_##name(struct hp_call *call) \
+	{ \
+		return own_only(call); \
+	}
+OWN_ONLY(setuid)
+OWN_ONLY(setgid)
+OWN_ONLY(setreuid)
+OWN_ONLY(setregid)
+OWN_ONLY(setresuid)
+OWN_ONLY(setresgid)
 
 long hp_call_getgroups(struct hp_call *call)
 {

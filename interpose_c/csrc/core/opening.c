@@ -207,27 +207,26 @@ static long open_at(int dirfd, const char *path, struct hp_open_how *how, bool e
 	return open_asking(dirfd, path, how, extended, fd);
 }
 
-static long open_plain(struct hp_call *call, int dirfd, long path, long flags, long mode)
+static long open_plain(int dirfd, long path, long flags, long mode)
 {
 	struct hp_open_how how = { .flags = (uint64_t)(uint32_t)flags, .mode = (uint64_t)mode };
 
-	(void)call;
 	return hp_channel ? open_at(dirfd, (const char *)path, &how, false) : HP_PASS;
 }
 
 long hp_call_open(struct hp_call *call)
 {
-	return open_plain(call, AT_FDCWD, call->arg[0], call->arg[1], call->arg[2]);
+	return open_plain(AT_FDCWD, call->arg[0], call->arg[1], call->arg[2]);
 }
 
 long hp_call_openat(struct hp_call *call)
 {
-	return open_plain(call, (int)call->arg[0], call->arg[1], call->arg[2], call->arg[3]);
+	return open_plain((int)call->arg[0], call->arg[1], call->arg[2], call->arg[3]);
 }
 
 long hp_call_creat(struct hp_call *call)
 {
-	return open_plain(call, AT_FDCWD, call->arg[0], HP_O_CREAT | HP_O_TRUNC | 1, call->arg[1]);
+	return open_plain(AT_FDCWD, call->arg[0], HP_O_CREAT | HP_O_TRUNC | 1, call->arg[1]);
 }
 
 long hp_call_openat2(struct hp_call *call)
@@ -242,7 +241,7 @@ long hp_call_openat2(struct hp_call *call)
 
 /* ---- calls that follow a name and change nothing -------------------------- */
 
-static long read_link(struct hp_call *call, int dirfd, long path, long buffer, long size)
+static long read_link(int dirfd, long path, long buffer, long size)
 {
 	char alias[HP_EXE_MAX + 4];
 	const char *exe;
@@ -256,7 +255,6 @@ static long read_link(struct hp_call *call, int dirfd, long path, long buffer, l
 			return result;
 		result = hp_syscall4(__NR_readlinkat, dirfd, path, buffer, size);
 	}
-	(void)call;
 	if (result >= 0 && (exe = hp_exe_alias((const char *)path, alias, sizeof alias)) != NULL) {
 		long length = (long)hp_strlen(exe);
 
@@ -270,14 +268,14 @@ long hp_call_readlink(struct hp_call *call)
 {
 	if ((int)call->arg[2] <= 0)
 		return HP_PASS;
-	return read_link(call, AT_FDCWD, call->arg[0], call->arg[1], (int)call->arg[2]);
+	return read_link(AT_FDCWD, call->arg[0], call->arg[1], (int)call->arg[2]);
 }
 
 long hp_call_readlinkat(struct hp_call *call)
 {
 	if ((int)call->arg[3] <= 0)
 		return HP_PASS;
-	return read_link(call, (int)call->arg[0], call->arg[1], call->arg[2], (int)call->arg[3]);
+	return read_link((int)call->arg[0], call->arg[1], call->arg[2], (int)call->arg[3]);
 }
 
 static long simple_path_call(struct hp_call *call, enum hp_want want, bool nofollow, int path_argument)

@@ -22,7 +22,7 @@ static void sync_times(hp_engine *engine, struct hp_object *object)
 
 	if (fd < 0)
 		return;
-	hp_mirror_set_times(engine, object, fd);
+	hp_mirror_set_times(object, fd);
 	object->sent_mtime = object->local_mtime;
 	close(fd);
 	hp_mirror_publish(engine, object);

@@ -108,7 +108,6 @@ struct hp_pending {
 	hp_apply apply; /* called for each reply record, in order, lock held; may be NULL */
 	void *context;
 	uint64_t offset, length;
-	uint64_t value;
 	int error;
 	bool done, detached;
 	uint8_t *data; /* where apply keeps raw bytes */
@@ -183,7 +182,7 @@ int hp_mirror_make(hp_engine *, struct hp_name *, const struct hpw_attr *, const
 int hp_mirror_fill_whole(hp_engine *, struct hp_object *, const uint8_t *content, uint64_t length);
 int hp_mirror_open(hp_engine *, struct hp_object *, int flags);
 void hp_mirror_permit(hp_engine *, struct hp_object *); /* mode bits from access and content */
-void hp_mirror_set_times(hp_engine *, struct hp_object *, int fd);
+void hp_mirror_set_times(struct hp_object *, int fd);
 void hp_mirror_publish(hp_engine *, struct hp_object *);
 void hp_mirror_drop(hp_engine *, struct hp_name *);
 int hp_mirror_chmod(int fd, mode_t mode); /* also of an O_PATH descriptor */

@@ -110,19 +110,13 @@ void hp_mirror_permit(hp_engine *engine, struct hp_object *object)
 	close(fd);
 }
 
-static struct timespec from_home(const hp_engine *engine, int64_t s, uint32_t ns)
-{
-	(void)engine;
-	return (struct timespec){ .tv_sec = s, .tv_nsec = ns };
-}
-
 /* Gives the mirror's inode home's mtime, and remembers it: another value later
  * means that the job wrote. */
-void hp_mirror_set_times(hp_engine *engine, struct hp_object *object, int fd)
+void hp_mirror_set_times(struct hp_object *object, int fd)
 {
 	struct timespec times[2] = {
-		from_home(engine, object->attr.atime_s, object->attr.atime_ns),
-		from_home(engine, object->attr.mtime_s, object->attr.mtime_ns),
+		{ .tv_sec = object->attr.atime_s, .tv_nsec = object->attr.atime_ns },
+		{ .tv_sec = object->attr.mtime_s, .tv_nsec = object->attr.mtime_ns },
 	};
 	struct stat now;
 
@@ -228,7 +222,7 @@ int hp_mirror_make(hp_engine *engine, struct hp_name *name, const struct hpw_att
 	if (kind == HP_FILE_KIND && attr->size == 0)
 		object->content = HP_CONTENT_WHOLE;
 	if (kind == HP_FILE_KIND)
-		hp_mirror_set_times(engine, object, fd);
+		hp_mirror_set_times(object, fd);
 	if (kind == HP_DIR || kind == HP_FIFO || object->content == HP_CONTENT_WHOLE)
 		hp_mirror_chmod(fd, bits_for(object));
 	hp_mirror_publish(engine, object);
@@ -255,7 +249,7 @@ int hp_mirror_fill_whole(hp_engine *engine, struct hp_object *object, const uint
 	if (!error) {
 		object->content = HP_CONTENT_WHOLE;
 		object->home_size = length;
-		hp_mirror_set_times(engine, object, fd);
+		hp_mirror_set_times(object, fd);
 		hp_mirror_chmod(fd, bits_for(object));
 		hp_mirror_publish(engine, object);
 	} else {

@@ -200,7 +200,7 @@ void hp_refresh(hp_engine *engine, struct hp_object *object, const struct hpw_at
 		if (fd >= 0) {
 			if (ftruncate(fd, (off_t)attr->size) == 0)
 				object->home_size = attr->size;
-			hp_mirror_set_times(engine, object, fd);
+			hp_mirror_set_times(object, fd);
 			close(fd);
 		}
 	}

@@ -33,8 +33,10 @@ class Stream:
         self.serving = asyncio.create_task(client.home.serve_lane(number, self.inbound.get, self._send))
 
     async def _send(self, stream: bytes) -> None:
+        """News of what others change (in /tmp, say) may come between any two replies."""
         for reply in wire.parse_replies(stream):
-            self.outbound.put_nowait(reply)
+            if reply.op != Op.CHANGED:
+                self.outbound.put_nowait(reply)
 
     def ask(self, *requests: Request) -> None:
         self.inbound.put_nowait(wire.batch(requests))
