@@ -1,14 +1,15 @@
 /* stat and its kin: the kernel's answer, with what home says laid over it. */
 #include "core.h"
 
-/* A few words at a time are quicker than what starts "rep movsb". */
-static void copy_entry(struct hp_attr_entry *to, const struct hp_attr_entry *from)
+/* Moves, unrolled, are quicker than a loop and than what starts "rep movsb". */
+static inline __attribute__((always_inline)) void copy_entry(struct hp_attr_entry *to, const struct hp_attr_entry *from)
 {
 	const volatile uint64_t *source = (const volatile uint64_t *)from;
 	uint64_t *target = (uint64_t *)to;
 
 	_Static_assert(sizeof *to % 8 == 0, "words");
-	for (unsigned i = 0; i < sizeof *to / 8; i++)
+#pragma GCC unroll 24
+	for (unsigned i = 0; i < offsetof(struct hp_attr_entry, pad) / 8; i++)
 		target[i] = source[i];
 }
 
@@ -222,6 +223,11 @@ static long access_to(int dirfd, long path, int mode, int flags)
 		return HP_PASS;
 	if (mode & ~7 || flags & ~(0x200 | HP_AT_NOFOLLOW | HP_AT_EMPTY_PATH))
 		return -EINVAL;
+	/* the mirror never allows what home does not: a yes needs no second question */
+	result = flags ? hp_syscall4(__NR_faccessat2, dirfd, path, mode, flags) :
+			 hp_syscall3(__NR_faccessat, dirfd, path, mode);
+	if (result == 0 && !hp_starts((const char *)path, "/proc/"))
+		return 0;
 	result = hp_stat_path(dirfd, (const char *)path, &stat, flags & (HP_AT_NOFOLLOW | HP_AT_EMPTY_PATH));
 	if (result)
 		return result;

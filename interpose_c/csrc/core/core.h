@@ -81,11 +81,19 @@ long hp_stat_path(int dirfd, const char *path, struct hp_stat *stat, int flags);
 /* ---- descriptors.c ---- */
 #define HP_FD_PLAIN 1u
 #define HP_FD_FILE 16u /* HP_FD_FILE + number */
+#define HP_FD_APPEND 0x80000000u /* set on top: opened with O_APPEND */
 uint32_t hp_fd_kind(int fd);
 void hp_fd_forget(int fd);
 void hp_fd_set(int fd, uint32_t kind);
+/* What to set for a descriptor just opened with `flags`. */
+static inline uint32_t hp_fd_file_kind(uint32_t file, uint64_t flags)
+{
+	return (HP_FD_FILE + file) | (flags & HP_O_APPEND ? HP_FD_APPEND : 0);
+}
 /* The file's entry if the descriptor is one that needs care, else NULL. */
 struct hp_file *hp_fd_file(int fd);
+/* Do writes through it go to the end of the file, whatever their offset? */
+bool hp_fd_appends(int fd);
 
 /* ---- reading.c ---- */
 #define HP_PIECE (4l << 20) /* fetched at once: a file larger than the mirror streams through */

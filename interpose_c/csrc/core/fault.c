@@ -182,37 +182,65 @@ void hp_locate(int dirfd, const char *path, struct hp_where *where)
 	point(where, 0, where->text);
 }
 
-bool hp_surely_absent(int dirfd, const char *path)
+/* Cuts the last component off `path[0..length)`: where it begins; 0: the whole
+ * is one component. */
+static size_t last_component(const char *path, size_t length)
 {
-	char parent[HP_PATH_MAX + 1];
+	while (length > 0 && path[length - 1] != '/')
+		length--;
+	return length;
+}
+
+/* Is `name`, whose directory exists and is `parent`, missing for good? */
+static bool absent_in(int dirfd, const char *name, const struct hp_stat *parent)
+{
 	struct hp_attr_entry entry, again;
 	struct hp_stat stat;
-	size_t length = hp_strlen(path), cut = length;
-	uint64_t inode;
+
+	if (parent->dev == hp_channel->mirror_dev) {
+		hp_home_attr(parent->ino, &entry);
+		if (entry.inode != parent->ino || !(entry.flags & (HP_ATTR_LISTED | HP_ATTR_LOCAL)))
+			return false;
+	}
+	if (hp_syscall4(__NR_newfstatat, dirfd, (long)name, (long)&stat, HP_AT_NOFOLLOW) != -ENOENT)
+		return false;
+	if (parent->dev != hp_channel->mirror_dev)
+		return true;
+	/* listed before and after we looked once more, and nothing changed between: it does not exist */
+	hp_home_attr(parent->ino, &again);
+	return again.inode == parent->ino && again.sequence == entry.sequence;
+}
+
+/* Goes up to the first directory that exists: what is missing there decides. */
+bool hp_surely_absent(int dirfd, const char *path)
+{
+	char name[HP_PATH_MAX + 1], parent[HP_PATH_MAX + 1];
+	size_t length = hp_strlen(path);
 
 	if (length == 0 || length > HP_PATH_MAX || path[length - 1] == '/')
 		return false;
-	while (cut > 0 && path[cut - 1] != '/')
-		cut--;
-	if (hp_equal(path + cut, ".") || hp_equal(path + cut, ".."))
-		return false;
-	memcpy(parent, path, cut);
-	if (cut == 0)
-		parent[cut++] = '.';
-	parent[cut] = 0;
-	if (hp_syscall4(__NR_newfstatat, dirfd, (long)parent, (long)&stat, 0))
-		return false;
-	if (stat.dev != hp_channel->mirror_dev)
-		return hp_syscall4(__NR_newfstatat, dirfd, (long)path, (long)&stat, HP_AT_NOFOLLOW) == -ENOENT;
-	inode = stat.ino;
-	hp_home_attr(inode, &entry);
-	if (entry.inode != inode || !(entry.flags & (HP_ATTR_LISTED | HP_ATTR_LOCAL)))
-		return false;
-	if (hp_syscall4(__NR_newfstatat, dirfd, (long)path, (long)&stat, HP_AT_NOFOLLOW) != -ENOENT)
-		return false;
-	/* listed before and after we looked once more, and nothing changed between: it does not exist */
-	hp_home_attr(inode, &again);
-	return again.inode == inode && again.sequence == entry.sequence;
+	memcpy(name, path, length + 1);
+	for (;;) {
+		size_t cut = last_component(name, length);
+		struct hp_stat stat;
+		long result;
+
+		if (hp_equal(name + cut, ".") || hp_equal(name + cut, ".."))
+			return false;
+		memcpy(parent, name, cut);
+		if (cut == 0)
+			parent[cut++] = '.';
+		parent[cut] = 0;
+		result = hp_syscall4(__NR_newfstatat, dirfd, (long)parent, (long)&stat, 0);
+		if (result == 0)
+			return absent_in(dirfd, name, &stat);
+		length = last_component(name, length);
+		while (length > 0 && name[length - 1] == '/')
+			length--;
+		if (result != -ENOENT || length == 0)
+			return false;
+		name[length] = 0;
+	}
 }
 
 bool hp_fault(int dirfd, const char *path, long error, enum hp_want want, bool nofollow, long *result)

@@ -66,7 +66,7 @@ static int examine(long fd, const struct hp_open_how *how)
 	if (how->flags & HP_O_TRUNC || !entry.file || !(entry.attr.access & 2) ||
 	    ((how->flags & 3) == 2 && !(entry.attr.access & 4)))
 		return 1;
-	hp_fd_set((int)fd, HP_FD_FILE + entry.file);
+	hp_fd_set((int)fd, hp_fd_file_kind(entry.file, how->flags));
 	return 0;
 }
 
@@ -121,7 +121,7 @@ static long open_asking(int dirfd, const char *path, struct hp_open_how *how, bo
 		if (fd >= 0) {
 			hp_fd_forget((int)fd);
 			if (ask.value[1])
-				hp_fd_set((int)fd, HP_FD_FILE + (uint32_t)ask.value[1]);
+				hp_fd_set((int)fd, hp_fd_file_kind((uint32_t)ask.value[1], how->flags));
 			return fd;
 		}
 		if (fd != -ENOENT && fd != -EACCES)
@@ -162,7 +162,7 @@ static long open_nameless(int dirfd, const char *path, const struct hp_open_how 
 	second.flags = ask.value[0];
 	fd = open_now(AT_FDCWD, private, &second, false);
 	if (fd >= 0)
-		hp_fd_set((int)fd, HP_FD_FILE + (uint32_t)ask.value[1]);
+		hp_fd_set((int)fd, hp_fd_file_kind((uint32_t)ask.value[1], how->flags));
 	return fd;
 }
 

@@ -71,7 +71,7 @@ static int64_t write_offset(int fd)
 {
 	struct hp_stat stat;
 
-	if (hp_syscall3(__NR_fcntl, fd, F_GETFL, 0) & HP_O_APPEND)
+	if (hp_fd_appends(fd))
 		return hp_syscall2(__NR_fstat, fd, (long)&stat) ? 0 : stat.size;
 	return hp_syscall3(__NR_lseek, fd, 0, 1);
 }
@@ -108,7 +108,7 @@ long hp_write_noted(struct hp_call *call, struct hp_file *file, int output, long
 					     call->arg[4], call->arg[5]);
 		if (result > 0 && at >= 0) {
 			note(file, (uint64_t)at, (uint64_t)at + (uint64_t)result);
-			if (hp_syscall3(__NR_fcntl, output, F_GETFL, 0) & HP_O_APPEND) {
+			if (hp_fd_appends(output)) {
 				struct hp_stat stat; /* pwrite appends then, whatever the offset: pwrite(2), BUGS */
 
 				if (hp_syscall2(__NR_fstat, output, (long)&stat) == 0)

@@ -163,6 +163,7 @@ struct hp_channel {
 	uint64_t requested[HP_SLOTS / 64]; /* a bit per slot in HP_SLOT_REQUEST; set before the doorbell rings */
 	_Alignas(64) uint32_t dirty_bell; /* futex: grows when a file becomes dirty */
 	uint32_t flusher_asleep;
+	uint32_t append_set; /* 1: somebody gave a descriptor O_APPEND by fcntl */
 	_Alignas(64) uint32_t ngroups;
 	uint32_t groups[63];
 	_Alignas(4096) struct hp_slot slots[HP_SLOTS];
