@@ -42,7 +42,7 @@ class Home(Protocol):
         self, argv: list[str], cwd: str, *, env: dict[str, str], stdin: bytes | None, timeout_s: float
     ) -> Ended: ...
 
-    def hpool(self, argv: list[str]) -> list[str]:
+    def hpool(self, argv: list[str], *options: str) -> list[str]:
         """The command line that runs `argv` as a job."""
 
     def own(self, directory: str) -> None:
@@ -157,8 +157,10 @@ def _remove(place: Path) -> None:
         os.system(f"chmod -R u+rwX {place} 2>/dev/null; rm -rf {place}")
 
 
-def run_both(home: Home, program: Program, programs_dir: str, directory: str) -> list[str]:
-    """Runs one program natively and as a job; the differences."""
+def run_both(
+    home: Home, program: Program, programs_dir: str, directory: str, *, intercept: str | None = None
+) -> list[str]:
+    """Runs one program natively and as a job, with this front end (None: the pool's); the differences."""
     argv, env = program.argv(programs_dir), home.env | dict(program.env)
 
     def once(command: list[str]) -> tuple[Ended, dict[bytes, Leaf]]:
@@ -167,5 +169,6 @@ def run_both(home: Home, program: Program, programs_dir: str, directory: str) ->
         return ended, snapshot(home.outside(directory))
 
     expected, tree = once(argv)
-    got, got_tree = once(home.hpool(argv))
+    options = () if intercept is None else ("--intercept", intercept)
+    got, got_tree = once(home.hpool(argv, *options))
     return differences(expected, got, tree, got_tree)

@@ -55,8 +55,9 @@ class Number:
 class RoomHome:
     """A submitter at home in a room: judge.Home."""
 
-    def __init__(self, room: Room) -> None:
+    def __init__(self, room: Room, intercept: str = "auto") -> None:
         self.room = room
+        self.intercept = intercept
         self.directory = room.home
         self.work = f"{room.home}/work"
 
@@ -75,7 +76,9 @@ class RoomHome:
                 os.lchown(parent + b"/" + name, uid, uid)
 
     def hpool(self, argv: list[str], *options: str) -> list[str]:
-        return [HPOOL, "run", *options, "--", *argv]
+        """With the pool's front end, unless `options` name another."""
+        front = () if self.intercept == "auto" else ("--intercept", self.intercept)
+        return [HPOOL, "run", *front, *options, "--", *argv]
 
     def popen(
         self,
@@ -167,10 +170,16 @@ class StrictPool:
 
     The submitter's files are in a tmpfs that only his mount namespace has; the
     machine's root has hpool's Python and nothing else; the users differ.
+    `intercept` is the front end of its jobs.
     """
 
     def __init__(
-        self, *, home_bytes: int = 4 << 30, machine_options: tuple[str, ...] = (), slots: int = 2
+        self,
+        *,
+        home_bytes: int = 4 << 30,
+        machine_options: tuple[str, ...] = (),
+        slots: int = 2,
+        intercept: str = "auto",
     ) -> None:
         self._number = Number()
         self.number = self._number.value
@@ -183,7 +192,7 @@ class StrictPool:
                 ["nsenter", "-t", str(room.pid), "-n", "ip", "link", "set", "lo", "up"], check=True
             )
         self.address, _ = connect(self.room, self.machine, f"10.231.{self.number}")
-        self.home = RoomHome(self.room)
+        self.home = RoomHome(self.room, intercept)
         self.machine_options = ("--slots", str(slots), *machine_options)
         self.roles: dict[str, subprocess.Popen[bytes]] = {}
         self._configure()

@@ -20,6 +20,7 @@ from typing import IO, Final, Literal, Self
 from hpool.interpose_c.executables import KEEPER
 
 _DATAGRAM_BYTES: Final = 4096
+Front = Literal["auto", "shim", "trace"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +58,12 @@ class KeeperSpec:
     islands: Sequence[bytes] = ()
     memory_bytes: int | None = None
     max_processes: int | None = None
+    intercept: Front = "auto"
 
     def encode(self) -> bytes:
         """The bytes of SPEC_FD; raises ValueError for a string that holds a NUL."""
         pairs = [(b"exe", self.exe), (b"cwd", self.cwd), (b"umask", b"%o" % self.umask)]
-        pairs += [(b"network", self.network.encode())]
+        pairs += [(b"network", self.network.encode()), (b"intercept", self.intercept.encode())]
         pairs += [(b"arg", word) for word in self.argv]
         pairs += [(b"env", word) for word in self.environment]
         pairs += [(b"rlimit", limit.encode()) for limit in self.limits]

@@ -121,6 +121,7 @@ class JobRun:
             islands=island_roots(job),
             memory_bytes=min(bounds, default=None),
             max_processes=order.max_processes or None,
+            intercept=_front(job.intercept),
         )
 
     # --- the job ----------------------------------------------------------------------
@@ -286,6 +287,11 @@ def island_roots(job: JobDescription) -> list[bytes]:
         place = next(place for place in LOCAL_PLACES if path.startswith(place + b"/"))
         roots.add(place + b"/" + path[len(place) + 1 :].split(b"/", 1)[0])
     return sorted(roots)
+
+
+def _front(name: str) -> jail.Front:
+    """An older submitter names none: it leaves the choice to us."""
+    return name if name in ("shim", "trace") else "auto"
 
 
 def _granted(protection: jail.Protection) -> str:

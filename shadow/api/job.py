@@ -46,6 +46,7 @@ class JobDescription(NamedTuple):
     sharing: tuple[Sharing, ...]
     owner: str
     terminal: TerminalSize | None = None
+    intercept: str = "auto"  # the front end: "auto", "shim", "trace"
 
 
 class Problem(NamedTuple):

@@ -33,7 +33,7 @@ class Sharing(_message.Message):
     def __init__(self, path: _Optional[bytes] = ..., mode: _Optional[str] = ...) -> None: ...
 
 class JobDescription(_message.Message):
-    __slots__ = ("program", "arguments", "environment", "directory", "umask", "limits", "uid", "gid", "groups", "hostname", "terminal", "merged_output", "network", "cpus", "memory_bytes", "sharing", "owner")
+    __slots__ = ("program", "arguments", "environment", "directory", "umask", "limits", "uid", "gid", "groups", "hostname", "terminal", "merged_output", "network", "cpus", "memory_bytes", "sharing", "owner", "intercept")
     PROGRAM_FIELD_NUMBER: _ClassVar[int]
     ARGUMENTS_FIELD_NUMBER: _ClassVar[int]
     ENVIRONMENT_FIELD_NUMBER: _ClassVar[int]
@@ -51,6 +51,7 @@ class JobDescription(_message.Message):
     MEMORY_BYTES_FIELD_NUMBER: _ClassVar[int]
     SHARING_FIELD_NUMBER: _ClassVar[int]
     OWNER_FIELD_NUMBER: _ClassVar[int]
+    INTERCEPT_FIELD_NUMBER: _ClassVar[int]
     program: bytes
     arguments: _containers.RepeatedScalarFieldContainer[bytes]
     environment: _containers.RepeatedScalarFieldContainer[bytes]
@@ -68,7 +69,8 @@ class JobDescription(_message.Message):
     memory_bytes: int
     sharing: _containers.RepeatedCompositeFieldContainer[Sharing]
     owner: str
-    def __init__(self, program: _Optional[bytes] = ..., arguments: _Optional[_Iterable[bytes]] = ..., environment: _Optional[_Iterable[bytes]] = ..., directory: _Optional[bytes] = ..., umask: _Optional[int] = ..., limits: _Optional[_Iterable[_Union[ResourceLimit, _Mapping[str, object]]]] = ..., uid: _Optional[int] = ..., gid: _Optional[int] = ..., groups: _Optional[_Iterable[int]] = ..., hostname: _Optional[str] = ..., terminal: _Optional[_Union[TerminalSize, _Mapping[str, object]]] = ..., merged_output: _Optional[bool] = ..., network: _Optional[str] = ..., cpus: _Optional[int] = ..., memory_bytes: _Optional[int] = ..., sharing: _Optional[_Iterable[_Union[Sharing, _Mapping[str, object]]]] = ..., owner: _Optional[str] = ...) -> None: ...
+    intercept: str
+    def __init__(self, program: _Optional[bytes] = ..., arguments: _Optional[_Iterable[bytes]] = ..., environment: _Optional[_Iterable[bytes]] = ..., directory: _Optional[bytes] = ..., umask: _Optional[int] = ..., limits: _Optional[_Iterable[_Union[ResourceLimit, _Mapping[str, object]]]] = ..., uid: _Optional[int] = ..., gid: _Optional[int] = ..., groups: _Optional[_Iterable[int]] = ..., hostname: _Optional[str] = ..., terminal: _Optional[_Union[TerminalSize, _Mapping[str, object]]] = ..., merged_output: _Optional[bool] = ..., network: _Optional[str] = ..., cpus: _Optional[int] = ..., memory_bytes: _Optional[int] = ..., sharing: _Optional[_Iterable[_Union[Sharing, _Mapping[str, object]]]] = ..., owner: _Optional[str] = ..., intercept: _Optional[str] = ...) -> None: ...
 
 class Problem(_message.Message):
     __slots__ = ("code", "sentence", "way_out", "exit_code")

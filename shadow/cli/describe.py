@@ -26,6 +26,7 @@ def describe(
     cpus: int = 1,
     memory_bytes: int = 0,
     wants_terminal: bool = False,
+    intercept: str = "auto",
 ) -> JobDescription:
     """Raises HpoolError for what could not be executed at home either."""
     arguments = tuple(os.fsencode(word) for word in command)
@@ -49,6 +50,7 @@ def describe(
         sharing=sharing,
         owner=_owner(),
         terminal=terminal_size() if wants_terminal else None,
+        intercept=intercept,
     )
 
 

@@ -48,6 +48,13 @@ SUBMIT_WITHIN_S: Final = 30.0
     show_default=True,
     help="The job's network.",
 )
+@click.option(
+    "--intercept",
+    type=click.Choice(["auto", "shim", "trace"]),
+    default="auto",
+    show_default=True,
+    help="How its system calls are met: in process, by a tracer, or whichever serves it.",
+)
 @click.option("--memory", metavar="SIZE", help="Memory the job may use, e.g. 2G.")
 @click.option("--cpus", type=click.IntRange(1), default=1, show_default=True, help="Processors it wants.")
 @click.option("--pool", "pool_address", metavar="HOST:PORT", help="Matchmaker of the pool to use.")
@@ -59,6 +66,7 @@ def run(
     tty: bool,
     stats: bool,
     network: str,
+    intercept: str,
     memory: str | None,
     cpus: int,
     pool_address: str | None,
@@ -80,6 +88,7 @@ def run(
         cpus=cpus,
         memory_bytes=parse_size(memory) if memory else 0,
         wants_terminal=tty,
+        intercept=intercept,
     )
     from hpool.shadow.cli.personal import Pool
 

@@ -34,6 +34,7 @@ def test_a_spec_is_strings_in_pairs() -> None:
         islands=[b"/tmp/w"],
         memory_bytes=5,
         max_processes=6,
+        intercept="trace",
     )
     words = spec.encode().split(b"\0")
     assert words.pop() == b""
@@ -42,6 +43,7 @@ def test_a_spec_is_strings_in_pairs() -> None:
         (b"cwd", b"/w"),
         (b"umask", b"27"),
         (b"network", b"none"),
+        (b"intercept", b"trace"),
         (b"arg", b"a"),
         (b"arg", b""),
         (b"env", b"X=1"),

@@ -27,6 +27,10 @@ struct hp_limit {
 	struct rlimit value;
 };
 
+/* Who meets the job's system calls: its processes themselves, until one does what they
+ * cannot serve; always they; the tracer from the first call on. */
+enum hp_front { HP_FRONT_AUTO, HP_FRONT_SHIM, HP_FRONT_TRACE };
+
 struct hp_spec {
 	const char *exe, *cwd, *hostname;
 	char **argv; /* argv[0] is the loader's INFO word, then the job's own */
@@ -39,6 +43,7 @@ struct hp_spec {
 	bool tty;
 	unsigned short rows, columns;
 	uint64_t memory_bytes, max_processes; /* 0: unbounded */
+	enum hp_front front;
 };
 
 /* 0 or -errno; EBADMSG for a key nobody knows. Never freed: it lives as long

@@ -63,6 +63,21 @@ static bool read_umask(struct hp_spec *spec, const char *text)
 	return *text && !*end && spec->umask >= 0 && spec->umask <= 0777;
 }
 
+static bool read_front(struct hp_spec *spec, const char *text)
+{
+	static const char *const names[] = {
+		[HP_FRONT_AUTO] = "auto",
+		[HP_FRONT_SHIM] = "shim",
+		[HP_FRONT_TRACE] = "trace",
+	};
+	for (unsigned n = 0; n < sizeof names / sizeof *names; n++)
+		if (!strcmp(text, names[n])) {
+			spec->front = n;
+			return true;
+		}
+	return false;
+}
+
 /* Keys with one string; the repeated ones are counted and stored by the caller. */
 static bool read_single(struct hp_spec *spec, const char *key, char *value)
 {
@@ -81,6 +96,8 @@ static bool read_single(struct hp_spec *spec, const char *key, char *value)
 		return read_tty(spec, value);
 	else if (!strcmp(key, "network"))
 		return spec->network_host = !strcmp(value, "host"), spec->network_host || !strcmp(value, "none");
+	else if (!strcmp(key, "intercept"))
+		return read_front(spec, value);
 	else if (!strcmp(key, "memory_bytes"))
 		return read_number(&text, &spec->memory_bytes) && !*text;
 	else if (!strcmp(key, "max_processes"))
