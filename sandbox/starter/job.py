@@ -291,7 +291,11 @@ def island_roots(job: JobDescription) -> list[bytes]:
 
 def _front(name: str) -> jail.Front:
     """An older submitter names none: it leaves the choice to us."""
-    return name if name in ("shim", "trace") else "auto"
+    match name:
+        case "shim" | "trace":
+            return name
+        case _:
+            return "auto"
 
 
 def _granted(protection: jail.Protection) -> str:
