@@ -1,8 +1,8 @@
 """The small programs: which there are and what each wants around it.
 
 Owns: reading the directives in a program's first comment (`args:`, `stdin:`,
-`env:`, `prepare:`, `link:`, `timeout:`) and compiling the C ones. Leaves to
-others: running them (judge.py).
+`env:`, `prepare:`, `link:`, `timeout:`) and compiling the C ones, with any
+compiler. Leaves to others: running them (judge.py).
 """
 
 from __future__ import annotations
@@ -25,6 +25,18 @@ PYTHON: Final = "/usr/bin/python3" if os.path.exists("/usr/bin/python3") else os
 HELPERS: Final = ("say.py",)
 DIRECTIVE: Final = re.compile(r"^(?: \*|#|)\s*(args|stdin|env|prepare|link|timeout):(.*)$", re.MULTILINE)
 FIRST_COMMENT: Final = re.compile(r'/\*.*?\*/|""".*?"""|(?:^#.*\n)+', re.DOTALL | re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Toolchain:
+    """How the C programs become executables: a compiler's command and what is said to it besides."""
+
+    command: tuple[str, ...] = ("gcc",)
+    flags: tuple[str, ...] = ()
+
+
+DYNAMIC: Final = Toolchain()
+STATIC: Final = Toolchain(flags=("-static",))
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +105,7 @@ def all_programs() -> list[Program]:
     )
 
 
-def build(programs: list[Program], directory: Path) -> None:
+def build(programs: list[Program], directory: Path, toolchain: Toolchain = DYNAMIC) -> None:
     """Compiles or copies every program into `directory`, world-readable, two at a time."""
     directory.mkdir(parents=True, exist_ok=True)
     shutil.copy(PROGRAMS_DIR / "say.py", directory)
@@ -102,7 +114,7 @@ def build(programs: list[Program], directory: Path) -> None:
     while waiting or running:
         while waiting and len(running) < 2:
             program = waiting.pop()
-            running.append((program, subprocess.Popen(_compile(program, directory))))
+            running.append((program, subprocess.Popen(_compile(program, directory, toolchain))))
         program, compiler = running.pop(0)
         if compiler.wait() != 0:
             raise RuntimeError(f"{program.source} does not compile")
@@ -112,11 +124,12 @@ def build(programs: list[Program], directory: Path) -> None:
             (directory / program.source.name).chmod(0o755)
 
 
-def _compile(program: Program, directory: Path) -> list[str]:
+def _compile(program: Program, directory: Path, toolchain: Toolchain) -> list[str]:
     flags = ["-D_GNU_SOURCE", "-O1", "-Wall", "-Wextra", "-Werror", "-Wno-unused-result"]
     return [
-        "gcc",
+        *toolchain.command,
         *flags,
+        *toolchain.flags,
         "-o",
         str(directory / program.name),
         str(program.source),
