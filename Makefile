@@ -74,6 +74,6 @@ wheel: .venv/tools
 	$(BIN)/python -m build --no-isolation --wheel --outdir dist
 
 clean:
-	rm -rf build dist interpose_c/bin *.egg-info
+	rm -rf build dist interpose_c/bin interpose_c/lib *.egg-info
 	find shadow sandbox matchmaker interpose_c tests integration -name __pycache__ -prune -exec rm -rf {} +
 	find shadow sandbox interpose_c -name '*.so' -o -name '*.o' | xargs -r rm -f

@@ -1,7 +1,7 @@
 """Builds what pyproject.toml cannot say: the name space, the C parts, the wheel's tag.
 
-Owns: which folder becomes which package (hpool.shadow, ...), the cffi modules, the two
-executables made by interpose_c/csrc/*.mk, and build/types for the type checkers.
+Owns: which folder becomes which package (hpool.shadow, ...), the cffi modules, the two executables
+and the library made by interpose_c/csrc/*.mk, and build/types for the type checkers.
 Leaves to others: how each C part is compiled (its own build_*.py or .mk file).
 """
 
@@ -21,8 +21,8 @@ CFFI_MODULES = (
     "shadow/home/build_home.py:ffibuilder",
     "sandbox/starter/build_engine.py:ffibuilder",
 )
-# Fragment -> the executable it makes, in interpose_c/bin.
-EXECUTABLES = {"loader.mk": "hpool-loader", "keeper.mk": "hpool-keeper"}
+# Fragment -> what it makes, below interpose_c.
+MADE = {"loader.mk": "bin/hpool-loader", "keeper.mk": "bin/hpool-keeper", "relinked.mk": "lib/libhpool.a"}
 C_SUFFIXES = {".c", ".h", ".S", ".def", ".lds", ".mk"}
 
 
@@ -61,24 +61,24 @@ class HpoolDistribution(Distribution):
 
 
 class BuildExt(build_ext):
-    """cffi modules, then the executables that enter a job."""
+    """What enters a job or a program, then the cffi modules."""
 
     def run(self) -> None:
         os.chdir(ROOT)
         in_place = self.inplace or self.editable_mode
-        for name in self.build_executables():
+        for name in self.make():
             if not in_place:
-                target = Path(self.build_lib, "hpool", "interpose_c", "bin", name)
+                target = Path(self.build_lib, "hpool", "interpose_c", name)
                 target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(Path("interpose_c", "bin", name), target)
-                target.chmod(0o755)
+                shutil.copy2(Path("interpose_c", name), target)
+                target.chmod(0o755 if name.startswith("bin/") else 0o644)
         if in_place:
             link_for_type_checkers()
         super().run()
 
-    def build_executables(self) -> list[str]:
+    def make(self) -> list[str]:
         built = []
-        for fragment, name in EXECUTABLES.items():
+        for fragment, name in MADE.items():
             path = Path("interpose_c", "csrc", fragment)
             environment = dict(os.environ)
             # A jobserver of the calling make is not ours to use.

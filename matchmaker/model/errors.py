@@ -347,3 +347,29 @@ class InternalFault(HpoolError):
     process: str
     why: str
     log: str
+
+
+# --- relinking ----------------------------------------------------------------
+
+
+class NotRelinkable(HpoolError):
+    """The post-linker refused a program, which is as the linker left it.
+
+    It runs at home and under hpool all the same; there its system calls are
+    taken while it runs, as those of any program.
+    """
+
+    code = "CC-001"
+    says = "{path} is not relinked: {reason}"
+    remedy = "It stays as it was and runs as any program does, at home and under hpool."
+    path: str
+    reason: str
+
+
+class NoCompiler(HpoolError):
+    """`hpool cc` leads a compiler of yours; it has none of its own."""
+
+    code, exit_code = "CC-002", EXIT_NOT_FOUND
+    says = "there is no compiler {name!r} to be found in $PATH"
+    remedy = "Name one: `hpool cc --with NAME ...`, or HPOOL_CC and HPOOL_CXX."
+    name: str

@@ -27,6 +27,8 @@ COMMANDS: Final = {
     "sandbox": ("hpool.shadow.cli.daemons", "Offer this machine to a pool."),
     "doctor": ("hpool.shadow.cli.doctor", "Say what this machine offers and what it lacks."),
     "inspect": ("hpool.shadow.cli.inspect", "Say how a program would be run, and why."),
+    "cc": ("hpool.shadow.cli.compile", "Compile and link C for both places: home and hpool."),
+    "c++": ("hpool.shadow.cli.compile", "The same for C++."),
     "syscalls": ("hpool.shadow.cli.syscalls", "Print the table of system calls."),
     "explain": ("hpool.shadow.cli.explain", "Explain an error by its code."),
     "version": ("hpool.shadow.cli.explain", "Print the version."),
@@ -43,7 +45,7 @@ class Commands(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module = importlib.import_module(COMMANDS[cmd_name][0])
-        command = getattr(module, cmd_name)
+        command = getattr(module, cmd_name.replace("+", "x"))
         assert isinstance(command, click.Command)
         return command
 

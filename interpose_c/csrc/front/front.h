@@ -48,6 +48,9 @@ struct hp_placed {
 /* `hint`: where something movable should go, 0 anywhere. */
 long hp_elf_map(int fd, const struct hp_elf *elf, uint64_t hint, struct hp_placed *placed);
 
+/* ---- relinked.c ---- */
+void hp_relinked_open(const struct hp_elf *elf, const struct hp_placed *placed);
+
 /* ---- stack.c ---- */
 struct hp_stack {
 	uint64_t *top; /* argc */

@@ -159,6 +159,7 @@ void hp_start(uint64_t *top)
 	program_fd = info.fd >= 0 ? info.fd : open_or_give_up(info.path);
 	if_script(program_fd, &info, &stack);
 	load(program_fd, info.path, &program_elf, PIE_BASE + (random % PIE_SPREAD) * HP_PAGE, &program);
+	hp_relinked_open(&program_elf, &program);
 	entry = program.entry;
 	if (program_elf.interpreter[0]) {
 		load(open_or_give_up(program_elf.interpreter), program_elf.interpreter, &interpreter_elf, 0,

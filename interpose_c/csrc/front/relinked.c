@@ -1,0 +1,90 @@
+/* Opening the gates of a relinked program: its system calls come here by a jump
+ * from the start, without a signal and without a change of its text.
+ *
+ * What the note says is the program's word. It is believed where the program's own
+ * memory is concerned, and only there. Anything odd, or a version we do not know:
+ * the gates stay shut and the program is run as any other. Dispatch stays armed
+ * for whatever has no gate.
+ */
+#include <linux/elf.h>
+
+#include "front.h"
+#include "hpool/relinked.h"
+
+#define NOTE_NAME "hpool"
+#define UP4(x) (((x) + 3ul) & ~3ul)
+
+/* The program's memory at these addresses of its file, if one segment with `flags` holds all of it. */
+static void *memory(const struct hp_elf *elf, const struct hp_placed *placed, uint64_t address, uint64_t bytes,
+		    uint32_t flags)
+{
+	for (unsigned i = 0; i < elf->count; i++) {
+		const struct hp_segment *segment = &elf->segment[i];
+
+		if (address >= segment->address && address - segment->address <= segment->memory_bytes &&
+		    bytes <= segment->memory_bytes - (address - segment->address))
+			return (segment->flags & flags) == flags ? (void *)(placed->base + address) : NULL;
+	}
+	return NULL;
+}
+
+static void open_gates(const struct hp_elf *elf, const struct hp_placed *placed, uint64_t address, uint64_t bytes)
+{
+	const struct hp_relinked *note = memory(elf, placed, address, bytes, PF_R);
+	uint64_t *gates;
+
+	if (!note || address % 4 || bytes < sizeof *note || note->version != HP_RELINKED_VERSION ||
+	    note->gate_count > (bytes - sizeof *note) / sizeof *note->number)
+		return;
+	gates = memory(elf, placed, address + (uint64_t)(int64_t)note->gates, note->gate_count * sizeof *gates,
+		       PF_R | PF_W);
+	if (!gates || (uint64_t)gates % sizeof *gates)
+		return;
+	for (unsigned i = 0; i < note->gate_count; i++) {
+		unsigned nr = note->number[i];
+
+		gates[i] = (uint64_t)(nr >= hp_handler_count ? hp_entry_any :
+				      hp_handlers[nr]        ? hp_entry_handled :
+							       hp_entry_native);
+	}
+}
+
+static bool is_ours(const Elf64_Nhdr *note)
+{
+	return note->n_type == HP_NOTE_RELINKED && note->n_namesz == sizeof NOTE_NAME &&
+	       hp_text_equal((const char *)(note + 1), NOTE_NAME);
+}
+
+static void look_through(const struct hp_elf *elf, const struct hp_placed *placed, const Elf64_Phdr *segment)
+{
+	const char *notes = memory(elf, placed, segment->p_vaddr, segment->p_memsz, PF_R);
+	uint64_t at = 0;
+
+	if (!notes || segment->p_vaddr % 4 || segment->p_align > 4) /* of another alignment: not where ours is */
+		return;
+	while (segment->p_memsz - at >= sizeof(Elf64_Nhdr)) {
+		const Elf64_Nhdr *note = (const Elf64_Nhdr *)(notes + at);
+		uint64_t name = UP4(note->n_namesz), rest = segment->p_memsz - at - sizeof *note;
+
+		if (name > rest || note->n_descsz > rest - name)
+			return;
+		if (is_ours(note)) {
+			open_gates(elf, placed, segment->p_vaddr + at + sizeof *note + name, note->n_descsz);
+			return;
+		}
+		if (UP4(note->n_descsz) > rest - name)
+			return;
+		at += sizeof *note + name + UP4(note->n_descsz);
+	}
+}
+
+void hp_relinked_open(const struct hp_elf *elf, const struct hp_placed *placed)
+{
+	const Elf64_Phdr *headers = NULL;
+
+	if (elf->header_address)
+		headers = memory(elf, placed, elf->header_address, elf->header_count * sizeof *headers, PF_R);
+	for (unsigned i = 0; headers && i < elf->header_count; i++)
+		if (headers[i].p_type == PT_NOTE)
+			look_through(elf, placed, &headers[i]);
+}

@@ -1,0 +1,70 @@
+"""What a relinked program says of itself: the note of include/hpool/relinked.h, typed.
+
+Owns: finding and reading it in an ELF file. Leaves to others: filling it in (postlink.py),
+what is said of it (`hpool inspect`), opening the gates (csrc/front/relinked.c).
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from typing import Final, Self
+
+from elftools.elf.elffile import ELFFile
+
+NAME: Final = "hpool"
+TYPE: Final = 0x4C504801
+VERSION: Final = 1
+# struct hp_relinked: version, room, stubs, gates, gate_count, covered, left, reserved; then the numbers.
+HEADER: Final = struct.Struct("<IIiiIIII")
+GATE_BYTES: Final = 8
+NUMBER_BYTES: Final = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Addresses are those of the file; of another version than ours only `version` counts."""
+
+    version: int
+    room: int
+    stubs: int
+    gates: int
+    gate_count: int
+    covered: int
+    left: int
+    file_offset: int  # of the header
+    file_bytes: int
+
+    @property
+    def is_known(self) -> bool:
+        return self.version == VERSION
+
+    @classmethod
+    def parse(cls, description: bytes, address: int, file_offset: int) -> Self | None:
+        """None: too short to be one."""
+        if len(description) < HEADER.size:
+            return None
+        version, room, stubs, gates, gate_count, covered, left, _ = HEADER.unpack_from(description)
+        return cls(
+            version=version,
+            room=room,
+            stubs=address + stubs,
+            gates=address + gates,
+            gate_count=gate_count,
+            covered=covered,
+            left=left,
+            file_offset=file_offset,
+            file_bytes=len(description),
+        )
+
+
+def find_note(elf: ELFFile) -> Note | None:
+    """Only in memory that is loaded: the shim sees no other."""
+    for segment in elf.iter_segments("PT_NOTE"):
+        for note in segment.iter_notes():
+            if note["n_name"] == NAME and note["n_type"] == TYPE:
+                name_bytes = (note["n_namesz"] + 3) & ~3
+                inside = note["n_offset"] - segment["p_offset"] + 12 + name_bytes
+                description = bytes(note["n_descdata"][: note["n_descsz"]])
+                return Note.parse(description, segment["p_vaddr"] + inside, segment["p_offset"] + inside)
+    return None
