@@ -11,7 +11,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from integration.manifest import all_programs, build
+from integration.manifest import built
 from integration.pool import PersonalPool, StrictPool
 
 
@@ -25,8 +25,7 @@ def pool() -> Iterator[StrictPool]:
     """The strict pool, with the small programs built at home."""
     needs_root()
     with StrictPool() as strict:
-        build(all_programs(), strict.home.outside(f"{strict.home.directory}/programs"))
-        strict.home.own(f"{strict.home.directory}/programs")
+        built(strict.home)
         yield strict
 
 

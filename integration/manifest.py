@@ -15,7 +15,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from integration import fixture
 
@@ -31,12 +31,21 @@ FIRST_COMMENT: Final = re.compile(r'/\*.*?\*/|""".*?"""|(?:^#.*\n)+', re.DOTALL 
 class Toolchain:
     """How the C programs become executables: a compiler's command and what is said to it besides."""
 
+    name: str
     command: tuple[str, ...] = ("gcc",)
     flags: tuple[str, ...] = ()
 
+    @property
+    def plain(self) -> Toolchain:
+        """The same without hpool."""
+        return STATIC if "-static" in self.flags else DYNAMIC
 
-DYNAMIC: Final = Toolchain()
-STATIC: Final = Toolchain(flags=("-static",))
+
+HPOOL_CC: Final = (f"{sys.prefix}/bin/hpool", "cc")
+DYNAMIC: Final = Toolchain("dynamic")
+STATIC: Final = Toolchain("static", flags=("-static",))
+RELINKED: Final = Toolchain("relinked", HPOOL_CC)
+RELINKED_STATIC: Final = Toolchain("relinked-static", HPOOL_CC, ("-static",))
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +131,26 @@ def build(programs: list[Program], directory: Path, toolchain: Toolchain = DYNAM
         if program.source.suffix != ".c":
             shutil.copy(program.source, directory)
             (directory / program.source.name).chmod(0o755)
+
+
+class Submitter(Protocol):
+    """Of judge.Home, what building needs."""
+
+    @property
+    def directory(self) -> str: ...
+
+    def outside(self, path: str) -> Path: ...
+
+    def own(self, directory: str) -> None: ...
+
+
+def built(home: Submitter, toolchain: Toolchain = DYNAMIC) -> str:
+    """The submitter's directory of all programs made with `toolchain`; builds at the first call."""
+    directory = f"{home.directory}/programs" + ("" if toolchain == DYNAMIC else f"-{toolchain.name}")
+    if not home.outside(directory).exists():
+        build(all_programs(), home.outside(directory), toolchain)
+        home.own(directory)
+    return directory
 
 
 def _compile(program: Program, directory: Path, toolchain: Toolchain) -> list[str]:

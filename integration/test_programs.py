@@ -6,14 +6,10 @@ import pytest
 
 from integration import judge
 from integration.known import known_differences
-from integration.manifest import Program, all_programs
+from integration.manifest import Program, all_programs, built
 from integration.pool import StrictPool
 
 PROGRAMS = all_programs()
-
-
-def programs_dir(pool: StrictPool) -> str:
-    return f"{pool.home.directory}/programs"
 
 
 def test_there_are_enough_programs_and_each_says_what_it_is_about() -> None:
@@ -25,7 +21,7 @@ def test_there_are_enough_programs_and_each_says_what_it_is_about() -> None:
 @pytest.mark.root
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: program.name)
 def test_a_job_cannot_tell_it_is_away(program: Program, pool: StrictPool) -> None:
-    found = judge.run_both(pool.home, program, programs_dir(pool), pool.home.work)
+    found = judge.run_both(pool.home, program, built(pool.home), pool.home.work)
     known = known_differences("programs", program.name)
     unexpected = [line for line in found if not any(part in line for part in known)]
     assert unexpected == []
@@ -40,7 +36,7 @@ def test_the_judge_says_the_same_twice(pool: StrictPool) -> None:
         runs = []
         for _ in range(2):
             judge.lay_out(pool.home, pool.home.work, program.fill)
-            argv, env = program.argv(programs_dir(pool)), pool.home.env | dict(program.env)
+            argv, env = program.argv(built(pool.home)), pool.home.env | dict(program.env)
             ended = pool.home.run(
                 argv, pool.home.work, env=env, stdin=program.stdin, timeout_s=program.timeout_s
             )
