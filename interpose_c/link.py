@@ -28,12 +28,15 @@ LIBRARY: Final = Path(__file__).resolve().parent / "lib" / "libhpool.a"
 ROOM_DYNAMIC: Final = "hp_relinked_small"
 ROOM_STATIC: Final = "hp_relinked"
 ROOM_LARGE: Final = "hp_relinked_large"
-COMPILERS: Final = {"cc": ("HPOOL_CC", ("gcc", "cc", "clang")), "c++": ("HPOOL_CXX", ("g++", "c++", "clang++"))}
+COMPILERS: Final = {
+    "cc": ("HPOOL_CC", ("gcc", "cc", "clang")),
+    "c++": ("HPOOL_CXX", ("g++", "c++", "clang++")),
+}
 LINKERS: Final = ("collect2", "ld", "ld.bfd", "ld.gold", "ld.lld", "lld", "ld.mold", "mold", "gold")
 MACHINE: Final = "elf_x86_64"
 # The plain cases of commands that link nothing: no need to ask.
 NO_LINK: Final = frozenset({"-c", "-S", "-E", "-M", "-MM", "-fsyntax-only", "-shared", "-r", "-###"})
-USAGE: Final = """usage: hpool {name} [--with COMPILER] ARGUMENTS OF THE COMPILER ...
+USAGE: Final = """Usage: hpool {name} [--with COMPILER] ARGUMENTS OF THE COMPILER ...
        hpool {name} --post-link PROGRAM ...
        hpool {name} --library
 

@@ -238,4 +238,4 @@ def _replace(path: Path, content: bytes) -> None:
         raise
 
 
-assert JUMP_BYTES == len(_relative(b"\xe9", 0, 0))
+assert len(_relative(b"\xe9", 0, 0)) == JUMP_BYTES

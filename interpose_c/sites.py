@@ -20,6 +20,7 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 from iced_x86 import (
@@ -85,9 +86,7 @@ class Left:
     why: str
 
 
-def find_sites(
-    code: bytes, address: int, functions: Sequence[Function]
-) -> tuple[list[Site], list[Left]]:
+def find_sites(code: bytes, address: int, functions: Sequence[Function]) -> tuple[list[Site], list[Left]]:
     """All system calls of one executable section; `functions` sorted by start."""
     sites: list[Site] = []
     left: list[Left] = []
@@ -111,9 +110,7 @@ def find_sites(
 
 
 def _decode(code: bytes, address: int, function: Function) -> list[Instruction]:
-    decoder = Decoder(
-        64, code[max(function.start - address, 0) : function.end - address], ip=function.start
-    )
+    decoder = Decoder(64, code[max(function.start - address, 0) : function.end - address], ip=function.start)
     return list(decoder)
 
 
@@ -224,7 +221,7 @@ def _is_range_checked(function: Function, before: list[Instruction]) -> bool:
     """By name or, without one, by how such a function begins: `mov (%rdi), %eax; test`."""
     if function.name in RANGE_CHECKED:
         return True
-    for first, second in zip(before, before[1:], strict=False):
+    for first, second in pairwise(before):
         if (
             first.mnemonic == Mnemonic.MOV
             and first.op0_register == Register.EAX
@@ -235,5 +232,3 @@ def _is_range_checked(function: Function, before: list[Instruction]) -> bool:
         ):
             return True
     return False
-
-
