@@ -19,7 +19,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
 from hpool.matchmaker.model.errors import HpoolError, NoCompiler, NotRelinkable
 
@@ -97,7 +97,7 @@ def _first_found(candidates: tuple[str, ...]) -> str:
     return next((each for each in candidates if shutil.which(each)), candidates[0])
 
 
-def _become(command: list[str]) -> None:
+def _become(command: list[str]) -> NoReturn:
     sys.stdout.flush()
     os.execvp(command[0], command)
 

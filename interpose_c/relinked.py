@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final, Self
 
 from elftools.elf.elffile import ELFFile
+from elftools.elf.segments import NoteSegment
 
 NAME: Final = "hpool"
 TYPE: Final = 0x4C504801
@@ -61,6 +62,7 @@ class Note:
 def find_note(elf: ELFFile) -> Note | None:
     """Only in memory that is loaded: the shim sees no other."""
     for segment in elf.iter_segments("PT_NOTE"):
+        assert isinstance(segment, NoteSegment)
         for note in segment.iter_notes():
             if note["n_name"] == NAME and note["n_type"] == TYPE:
                 name_bytes = (note["n_namesz"] + 3) & ~3

@@ -74,7 +74,7 @@ class Site:
     def moved_to(self, address: int) -> bytes:
         """The instructions as they read at another address. ValueError: they cannot."""
         encoder = BlockEncoder(64)
-        encoder.add_many(self.moved)
+        encoder.add_many(list(self.moved))
         return encoder.encode(address)
 
 
