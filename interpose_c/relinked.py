@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from typing import Final, Self
 
 from elftools.elf.elffile import ELFFile
-from elftools.elf.segments import NoteSegment
 
-NAME: Final = "hpool"
+NAME: Final = b"hpool\0"
+NOTE: Final = struct.Struct("<III")  # Elf64_Nhdr: lengths of name and description, type
+ALIGN: Final = 4
 TYPE: Final = 0x4C504801
 VERSION: Final = 1
 # struct hp_relinked: version, room, stubs, gates, gate_count, covered, left, reserved; then the numbers.
@@ -62,11 +63,21 @@ class Note:
 def find_note(elf: ELFFile) -> Note | None:
     """Only in memory that is loaded: the shim sees no other."""
     for segment in elf.iter_segments("PT_NOTE"):
-        assert isinstance(segment, NoteSegment)
-        for note in segment.iter_notes():
-            if note["n_name"] == NAME and note["n_type"] == TYPE:
-                name_bytes = (note["n_namesz"] + 3) & ~3
-                inside = note["n_offset"] - segment["p_offset"] + 12 + name_bytes
-                description = bytes(note["n_descdata"][: note["n_descsz"]])
-                return Note.parse(description, segment["p_vaddr"] + inside, segment["p_offset"] + inside)
+        notes = segment.data()
+        at = 0
+        while at + NOTE.size <= len(notes) and segment["p_align"] <= ALIGN:
+            name_bytes, bytes_, kind = NOTE.unpack_from(notes, at)
+            name = at + NOTE.size
+            description = name + _aligned(name_bytes)
+            if kind == TYPE and notes[name : name + name_bytes] == NAME:
+                return Note.parse(
+                    notes[description : description + bytes_],
+                    segment["p_vaddr"] + description,
+                    segment["p_offset"] + description,
+                )
+            at = description + _aligned(bytes_)
     return None
+
+
+def _aligned(length: int) -> int:
+    return (length + ALIGN - 1) & -ALIGN
