@@ -168,7 +168,7 @@ class PersonalPool:
 class StrictPool:
     """Submitter and machine share nothing but a wire.
 
-    The submitter's files are in a tmpfs that only his mount namespace has; the
+    The submitter's files are in an ext4 that only his mount namespace has; the
     machine's root has hpool's Python and nothing else; the users differ.
     `intercept` is the front end of its jobs.
     """

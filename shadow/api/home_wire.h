@@ -90,6 +90,7 @@ enum hpw_flags {
 	HPW_NOFOLLOW = 2, /* the last component is not followed if it is a symlink */
 	HPW_CONTENT = 4,  /* send content of a regular file of at most `length` bytes along */
 	HPW_LISTING = 8,  /* if the last component is a directory, behave as LIST afterwards (replies with op LIST) */
+	HPW_AT_END = 16, /* WRITE: behind whatever the file holds by then, in one piece; `offset` is not looked at */
 };
 
 enum hpw_op {
@@ -115,7 +116,8 @@ enum hpw_op {
 	                  * O_CREAT was given. Created with exactly `mode`. FIFOs, devices, sockets: ENXIO. */
 	HPW_CLOSE = 11,  /* forget the handle; error: that of close */
 	HPW_READ = 12,   /* offset, length <= HPW_MAX_READ; reply data, short at end of file */
-	HPW_WRITE = 13,  /* offset; string1 = the bytes. All or an error. Safe to repeat. */
+	HPW_WRITE = 13,  /* offset; string1 = the bytes. All or an error. Safe to repeat. With AT_END: reply data =
+	                  * where they begin now (8 bytes); a repeated id is answered from the reply cache */
 	HPW_TRUNCATE = 14, /* length = new size. Entry: the file */
 	HPW_ALLOCATE = 15, /* offset, length, arg = fallocate mode. Entry: the file */
 	HPW_FSYNC = 16,

@@ -65,6 +65,7 @@ class Flag(enum.IntFlag):
     NOFOLLOW = 2
     CONTENT = 4
     LISTING = 8
+    AT_END = 16
 
 
 class EntryFlag(enum.IntFlag):

@@ -90,10 +90,13 @@ static inline uint32_t hp_fd_file_kind(uint32_t file, uint64_t flags)
 {
 	return (HP_FD_FILE + file) | (flags & HP_O_APPEND ? HP_FD_APPEND : 0);
 }
+/* The file has a number since: descriptors that seemed plain are looked at again. */
+void hp_fd_numbered(int fd, uint32_t number);
 /* The file's entry if the descriptor is one that needs care, else NULL. */
 struct hp_file *hp_fd_file(int fd);
 /* Do writes through it go to the end of the file, whatever their offset? */
 bool hp_fd_appends(int fd);
+long hp_fd_append(int fd);
 
 /* ---- reading.c ---- */
 #define HP_PIECE (4l << 20) /* fetched at once: a file larger than the mirror streams through */

@@ -74,11 +74,41 @@ bool hp_fd_appends(int fd)
 	return hp_syscall3(__NR_fcntl, fd, F_GETFL, 0) & HP_O_APPEND;
 }
 
-long hp_call_fcntl(struct hp_call *call)
+/* F_SETFL with O_APPEND: from now on what is written through the descriptor
+ * goes behind home's end. */
+long hp_fd_append(int fd)
 {
-	if ((int)call->arg[1] == F_SETFL && call->arg[2] & HP_O_APPEND && hp_channel)
-		__atomic_store_n(&hp_channel->append_set, 1, __ATOMIC_SEQ_CST);
-	return HP_PASS;
+	struct hp_ask ask = { .op = HP_REQ_APPEND };
+	struct hp_file *file = hp_fd_file(fd);
+	int64_t answer;
+
+	__atomic_store_n(&hp_channel->append_set, 1, __ATOMIC_SEQ_CST);
+	if (!file || __atomic_load_n(&file->flags, __ATOMIC_ACQUIRE) & HP_FILE_APPENDS)
+		return 0;
+	ask.base = file->inode;
+	answer = hp_ask(&ask);
+	return answer < 0 ? (long)answer : 0;
+}
+
+void hp_fd_numbered(int fd, uint32_t number)
+{
+	if (number == 0 || (hp_fd_kind(fd) & ~HP_FD_APPEND) == HP_FD_FILE + number)
+		return;
+	for (int i = 0; i < HP_FDS; i++)
+		if (__atomic_load_n(&kinds[i], __ATOMIC_RELAXED) == HP_FD_PLAIN)
+			__atomic_store_n(&kinds[i], 0, __ATOMIC_RELAXED);
+}
+
+/* POSIX locks end with any close; the starter finds out which ones that were. */
+static long close_locked(int fd, const struct hp_file *file)
+{
+	struct hp_ask ask = { .op = HP_REQ_UNLOCKED,
+			      .base = file->inode,
+			      .arg = { HP_LOCK_WHOLE, F_UNLCK, 0, HP_LOCK_END } };
+	long result = hp_syscall1(__NR_close, fd);
+
+	hp_ask(&ask);
+	return result;
 }
 
 long hp_call_close(struct hp_call *call)
@@ -92,8 +122,11 @@ long hp_call_close(struct hp_call *call)
 		return HP_PASS;
 	hp_fd_forget(fd);
 	file = file_of(kind);
-	if (!file || !__atomic_load_n(&file->error, __ATOMIC_RELAXED))
+	if (!file)
 		return HP_PASS;
+	if (!__atomic_load_n(&file->error, __ATOMIC_RELAXED))
+		return __atomic_load_n(&file->flags, __ATOMIC_RELAXED) & HP_FILE_LOCKED ? close_locked(fd, file) :
+											  HP_PASS;
 	error = __atomic_exchange_n(&file->error, 0, __ATOMIC_SEQ_CST);
 	hp_syscall1(__NR_close, fd);
 	return -error;

@@ -66,6 +66,9 @@ static int examine(long fd, const struct hp_open_how *how)
 	if (how->flags & HP_O_TRUNC || !entry.file || !(entry.attr.access & 2) ||
 	    ((how->flags & 3) == 2 && !(entry.attr.access & 4)))
 		return 1;
+	if (how->flags & HP_O_APPEND &&
+	    !(__atomic_load_n(&hp_channel->files[entry.file].flags, __ATOMIC_ACQUIRE) & HP_FILE_APPENDS))
+		return 1;
 	hp_fd_set((int)fd, hp_fd_file_kind(entry.file, how->flags));
 	return 0;
 }

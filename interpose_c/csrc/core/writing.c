@@ -89,7 +89,7 @@ static long make_room(long bytes)
 long hp_write_noted(struct hp_call *call, struct hp_file *file, int output, long length, int64_t at)
 {
 	bool blocks = __atomic_load_n(&file->flags, __ATOMIC_ACQUIRE) & HP_FILE_BLOCKS;
-	int64_t before = at >= 0 ? at : blocks ? write_offset(output) : 0, after;
+	int64_t before = at >= 0 ? at : write_offset(output), after;
 	int lost = hp_lost_write(file);
 	long result;
 
@@ -106,18 +106,17 @@ long hp_write_noted(struct hp_call *call, struct hp_file *file, int output, long
 							  call->arg[3], call->arg[4], call->arg[5]) :
 				 hp_syscall6(call->nr, call->arg[0], call->arg[1], call->arg[2], call->arg[3],
 					     call->arg[4], call->arg[5]);
-		if (result > 0 && at >= 0) {
+		if (result > 0 && at >= 0 && !hp_fd_appends(output)) {
 			note(file, (uint64_t)at, (uint64_t)at + (uint64_t)result);
-			if (hp_fd_appends(output)) {
-				struct hp_stat stat; /* pwrite appends then, whatever the offset: pwrite(2), BUGS */
+		} else if (result > 0 && at >= 0) {
+			struct hp_stat stat; /* pwrite appends then, whatever the offset: pwrite(2), BUGS */
 
-				if (hp_syscall2(__NR_fstat, output, (long)&stat) == 0)
-					note(file, (uint64_t)(stat.size - result), (uint64_t)stat.size);
-			}
+			if (hp_syscall2(__NR_fstat, output, (long)&stat) == 0)
+				note(file, (uint64_t)(stat.size - result), (uint64_t)stat.size);
 		} else if (result > 0) {
 			after = hp_syscall3(__NR_lseek, output, 0, 1);
-			/* others may have moved the shared position on: cover from where we know */
-			note(file, (uint64_t)(after - result), (uint64_t)after);
+			/* others may have moved a shared position on since: what they wrote in between is noted twice */
+			note(file, (uint64_t)(before < after - result ? before : after - result), (uint64_t)after);
 		}
 		hp_release(file);
 		if (result != -ENOSPC || make_room(length))

@@ -94,7 +94,7 @@ int hp_file_as_blocks(hp_engine *engine, struct hp_object *object)
 /* After the job changed the size, at home and in the mirror. */
 void hp_file_set_size(hp_engine *engine, struct hp_object *object, uint64_t size)
 {
-	object->home_size = size;
+	object->home_size = object->append_from = object->append_sure = size;
 	if (object->content == HP_CONTENT_BLOCKS && hp_blocks_of(size) < object->blocks) {
 		object->blocks = hp_blocks_of(size);
 		hp_file_publish_map(engine, object);
@@ -133,7 +133,7 @@ static void apply_fill(hp_engine *engine, struct hp_pending *pending, const stru
 	struct stat before;
 	int error = reply->error;
 
-	if (object->content != HP_CONTENT_BLOCKS || object->fd < 0)
+	if (object->content != HP_CONTENT_BLOCKS || object->fd < 0 || pending->generation != object->generation)
 		return;
 	if (!error && (reply->count > length || fstat(object->fd, &before)))
 		error = EIO;
@@ -173,7 +173,8 @@ static void request_blocks(hp_engine *engine, struct hp_object *object, uint64_t
 						.context = object,
 						.detached = true,
 						.offset = first << HP_BLOCK_SHIFT,
-						.length = part << HP_BLOCK_SHIFT };
+						.length = part << HP_BLOCK_SHIFT,
+						.generation = object->generation };
 		hp_wire_send(engine, lane, pending,
 			     &(struct hp_request){ .head = { .op = HPW_READ,
 							     .handle = object->handle,

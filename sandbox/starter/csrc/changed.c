@@ -52,7 +52,7 @@ static bool make_unknown(hp_engine *engine, struct hp_object *parent, const char
 		hp_mirror_permit(engine, parent);
 		hp_mirror_publish(engine, parent); /* first: a name that is missing in a listed directory is final */
 	}
-	if (object)
+	if (object && !hp_renewable(object))
 		hp_mirror_drop(engine, name);
 	hp_tree_add(engine, parent, text, length)->unknown = true;
 	return true;

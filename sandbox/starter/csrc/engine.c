@@ -37,6 +37,7 @@ hp_engine *hp_engine_create(const struct hp_engine_config *config, char *error, 
 	pthread_mutex_init(&engine->lock, NULL);
 	pthread_cond_init(&engine->changed, NULL);
 	pthread_cond_init(&engine->worker_left, NULL);
+	pthread_cond_init(&engine->lock_taken, NULL);
 	for (int lane = 0; lane < HP_LANES; lane++)
 		pthread_cond_init(&engine->out[lane].filled, NULL);
 	if (fstat(config->root_fd, &status)) {
@@ -126,6 +127,7 @@ void hp_engine_fail(hp_engine *engine, int error)
 	if (!engine->failed)
 		engine->failed = error ? error : EIO;
 	hp_wire_fail_all(engine);
+	hp_locks_fail(engine);
 	pthread_cond_broadcast(&engine->changed);
 	pthread_mutex_unlock(&engine->lock);
 }

@@ -6,7 +6,7 @@
 
 #include "internal.h"
 
-static bool stop_readers(struct hp_file *file)
+bool hp_stop_readers(struct hp_file *file)
 {
 	__atomic_store_n(&file->evicting, 1, __ATOMIC_SEQ_CST);
 	for (int i = 0; i < 200; i++) {
@@ -26,7 +26,7 @@ static uint64_t evict_blocks(hp_engine *engine, struct hp_object *object, uint64
 	struct stat before;
 
 	if (object->mapped || !object->handle || file->map_offset == 0 || hp_file_has_dirty(engine, object) ||
-	    !stop_readers(file))
+	    !hp_stop_readers(file))
 		return 0;
 	if (fstat(object->fd, &before) == 0 && !hp_file_has_dirty(engine, object)) {
 		for (uint64_t block = 0; block < object->blocks && freed < wanted; block++) {

@@ -22,7 +22,7 @@ bool hp_file_has_dirty(const hp_engine *engine, const struct hp_object *object)
 	for (unsigned i = 0; i < HP_EXTENTS; i++)
 		if (file->dirty[i].low != file->dirty[i].high)
 			return true;
-	return object->in_flight > 0;
+	return object->in_flight > 0 || object->deferred.low < object->deferred.high;
 }
 
 void hp_file_release(hp_engine *engine, struct hp_object *object)
@@ -39,7 +39,7 @@ void hp_file_release(hp_engine *engine, struct hp_object *object)
 	if (object->handle)
 		hp_wire_close_handle(engine, object->handle);
 	object->handle = 0;
-	object->handle_writable = object->opened_writable = false;
+	object->handle_writable = object->opened_writable = object->appends = false;
 	if (object->content == HP_CONTENT_BLOCKS) {
 		object->content = HP_CONTENT_NONE;
 		free(object->present);
@@ -107,6 +107,10 @@ int hp_file_number(hp_engine *engine, struct hp_object *object)
 	engine->next_file = number + 1;
 	memset(&engine->channel->files[number], 0, sizeof(struct hp_file));
 	__atomic_store_n(&engine->channel->files[number].inode, object->inode, __ATOMIC_SEQ_CST);
+	if (object->plain_seen) {
+		hp_mirror_publish(engine, object); /* who opens it from now on knows the number */
+		object->plain_seen = in_use(fd);
+	}
 	return 0;
 }
 

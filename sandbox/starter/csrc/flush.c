@@ -19,6 +19,11 @@
 
 typedef unsigned __int128 pair;
 
+static bool has_deferred(const struct hp_object *object)
+{
+	return object->deferred.low < object->deferred.high;
+}
+
 static bool take_extent(struct hp_extent *extent, struct hp_range *range)
 {
 	pair old = *(volatile pair *)extent;
@@ -49,12 +54,16 @@ static void apply_written(hp_engine *engine, struct hp_pending *pending, const s
 	pthread_cond_broadcast(&engine->changed);
 }
 
-static void send_tracked(hp_engine *engine, struct hp_object *object, const struct hp_request *request)
+static void send_tracked(hp_engine *engine, struct hp_object *object, hp_apply apply, const struct hp_request *request)
 {
 	struct hp_pending *pending = calloc(1, sizeof *pending);
 
 	*pending = (struct hp_pending){
-		.apply = apply_written, .context = object, .detached = true, .length = request->head.len1
+		.apply = apply,
+		.context = object,
+		.detached = true,
+		.offset = request->head.offset,
+		.length = request->head.len1,
 	};
 	object->in_flight++;
 	engine->bytes_in_flight += pending->length;
@@ -62,7 +71,7 @@ static void send_tracked(hp_engine *engine, struct hp_object *object, const stru
 	if (pending->done) {
 		struct hpw_reply reply = { .error = pending->error };
 
-		apply_written(engine, pending, &reply, NULL, 0);
+		apply(engine, pending, &reply, NULL, 0);
 		free(pending);
 	}
 }
@@ -85,10 +94,113 @@ static uint64_t present_run(const struct hp_object *object, struct hp_range *ran
 	return end > range->low ? end - range->low : 0;
 }
 
+static void ring_flusher(hp_engine *engine, struct hp_object *object)
+{
+	__atomic_store_n(&engine->channel->files[object->file].queued, 1, __ATOMIC_SEQ_CST);
+	__atomic_add_fetch(&engine->channel->dirty_bell, 1, __ATOMIC_SEQ_CST);
+	syscall(SYS_futex, &engine->channel->dirty_bell, FUTEX_WAKE, 1, NULL, NULL, 0);
+}
+
+static void apply_look(hp_engine *engine, struct hp_pending *pending, const struct hpw_reply *reply,
+		       const uint8_t *body, size_t length)
+{
+	struct hp_object *object = pending->context;
+	const struct hpw_entry *entry = reply->error || !body ? NULL : hp_wire_entry(&body, body + length);
+
+	if (entry && object->mixed && entry->attr.ino == object->attr.ino)
+		hp_renew(engine, object, &entry->attr); /* if not now, then when home has what is written since */
+}
+
+static void ask_for_mixed(hp_engine *engine, struct hp_object *object)
+{
+	struct hp_pending *pending;
+
+	if (!hp_renewable(object) || hp_file_has_dirty(engine, object))
+		return;
+	pending = calloc(1, sizeof *pending);
+	*pending = (struct hp_pending){ .apply = apply_look, .context = object, .detached = true };
+	hp_wire_send(engine, HP_LANE_BULK, pending,
+		     &(struct hp_request){ .head = { .op = HPW_GETATTR, .handle = object->handle } });
+	if (pending->done)
+		free(pending);
+}
+
+/* Others appended before us: the mirror's bytes do not lie where home's do. What
+ * it has of them goes as soon as home has everything of ours. */
+static void apply_appended(hp_engine *engine, struct hp_pending *pending, const struct hpw_reply *reply,
+			   const uint8_t *body, size_t length)
+{
+	struct hp_object *object = pending->context;
+	uint64_t began;
+
+	if (!reply->error && body && length >= sizeof began && reply->count == sizeof began) {
+		memcpy(&began, body, sizeof began);
+		object->mixed |= began != pending->offset;
+	}
+	apply_written(engine, pending, reply, body, length);
+	if (object->in_flight)
+		return;
+	if (object->mixed)
+		ask_for_mixed(engine, object);
+	else
+		object->append_sure = object->append_from;
+	if (object->file && has_deferred(object))
+		ring_flusher(engine, object);
+}
+
+static void send_tail(hp_engine *engine, struct hp_object *object, uint64_t end, uint8_t *buffer)
+{
+	while (object->append_from < end) {
+		uint64_t low = object->append_from, count = end - low;
+		ssize_t got;
+
+		while (engine->bytes_in_flight > HP_IN_FLIGHT && !engine->failed)
+			pthread_cond_wait(&engine->changed, &engine->lock);
+		if (object->append_from != low)
+			continue; /* another thread was here while we waited */
+		got = pread(object->fd, buffer, count < HP_WRITE_CHUNK ? count : HP_WRITE_CHUNK, (off_t)low);
+		if (got <= 0)
+			return;
+		object->append_from = low + (uint64_t)got;
+		send_tracked(engine, object, apply_appended,
+			     &(struct hp_request){ .head = { .op = HPW_WRITE,
+							     .flags = HPW_AT_END,
+							     .handle = object->handle,
+							     .offset = low,
+							     .length = (uint64_t)got,
+							     .len1 = (uint32_t)got },
+						   .string1 = buffer });
+		engine->stats.bytes_written += (uint64_t)got;
+	}
+}
+
+/* Between append_sure and append_from; what lies behind is sent as a tail. */
+static void defer(struct hp_object *object, struct hp_range range)
+{
+	struct hp_range *deferred = &object->deferred;
+
+	if (range.low < object->append_sure)
+		range.low = object->append_sure;
+	if (range.high > object->append_from)
+		range.high = object->append_from;
+	if (range.low >= range.high)
+		return;
+	if (deferred->low >= deferred->high)
+		*deferred = range;
+	if (range.low < deferred->low)
+		deferred->low = range.low;
+	if (range.high > deferred->high)
+		deferred->high = range.high;
+}
+
 static void send_range(hp_engine *engine, struct hp_object *object, struct hp_range range, uint8_t *buffer)
 {
 	uint64_t count;
 
+	if (object->appends && range.high > object->append_sure) {
+		defer(object, range);
+		range.high = object->append_sure;
+	}
 	while ((count = present_run(object, &range)) > 0) {
 		ssize_t got =
 			pread(object->fd, buffer, count < HP_WRITE_CHUNK ? count : HP_WRITE_CHUNK, (off_t)range.low);
@@ -97,7 +209,7 @@ static void send_range(hp_engine *engine, struct hp_object *object, struct hp_ra
 			break; /* cut off meanwhile: the TRUNCATE behind us says so at home */
 		while (engine->bytes_in_flight > HP_IN_FLIGHT && !engine->failed)
 			pthread_cond_wait(&engine->changed, &engine->lock);
-		send_tracked(engine, object,
+		send_tracked(engine, object, apply_written,
 			     &(struct hp_request){ .head = { .op = HPW_WRITE,
 							     .handle = object->handle,
 							     .offset = range.low,
@@ -117,7 +229,7 @@ static void send_mtime(hp_engine *engine, struct hp_object *object, struct times
 
 	object->attr.mtime_s = attr.mtime_s; /* what home has when this arrives: another value is somebody else's */
 	object->attr.mtime_ns = attr.mtime_ns;
-	send_tracked(engine, object,
+	send_tracked(engine, object, apply_written,
 		     &(struct hp_request){ .head = { .op = HPW_SETATTR,
 						     .handle = object->handle,
 						     .mode = HPW_SET_MTIME,
@@ -133,10 +245,11 @@ static bool same_time(struct timespec a, struct timespec b)
 static void collect(hp_engine *engine, struct hp_object *object, bool last)
 {
 	struct hp_file *file = &engine->channel->files[object->file];
-	struct hp_range ranges[HP_EXTENTS + 1];
+	struct hp_range ranges[HP_EXTENTS + 2];
 	unsigned count = 0;
 	struct stat status;
 	uint8_t *buffer;
+	bool tail;
 
 	__atomic_store_n(&file->queued, 0, __ATOMIC_SEQ_CST);
 	if (object->fd < 0 || !object->handle_writable || fstat(object->fd, &status))
@@ -147,7 +260,13 @@ static void collect(hp_engine *engine, struct hp_object *object, bool last)
 	if (last && count == 0 && !same_time(status.st_mtim, object->sent_mtime) &&
 	    !same_time(status.st_mtim, object->local_mtime))
 		ranges[count++] = (struct hp_range){ 0, (uint64_t)status.st_size };
-	if ((count == 0 && object->nshared == 0) || object->orphan)
+	if (object->in_flight == 0 && has_deferred(object)) {
+		if (!object->mixed) /* else it lies elsewhere at home, and home's order holds */
+			ranges[count++] = object->deferred;
+		object->deferred = (struct hp_range){ 0 };
+	}
+	tail = object->appends && (uint64_t)status.st_size > object->append_from;
+	if ((count == 0 && object->nshared == 0 && !tail) || object->orphan)
 		return;
 	object->written = true;
 	object->sent_mtime = status.st_mtim;
@@ -161,8 +280,10 @@ static void collect(hp_engine *engine, struct hp_object *object, bool last)
 			range.high = (uint64_t)status.st_size;
 		send_range(engine, object, range, buffer);
 	}
+	if (tail)
+		send_tail(engine, object, (uint64_t)status.st_size, buffer);
 	free(buffer);
-	if (count || !same_time(status.st_mtim, object->local_mtime))
+	if (count || tail || !same_time(status.st_mtim, object->local_mtime))
 		send_mtime(engine, object, status.st_mtim);
 }
 
@@ -170,6 +291,13 @@ void hp_flush_collect(hp_engine *engine, struct hp_object *object)
 {
 	if (object->file)
 		collect(engine, object, false);
+}
+
+void hp_flush_dirty(hp_engine *engine)
+{
+	for (uint32_t n = 1; n < HP_FILES; n++)
+		if (engine->files[n] && __atomic_load_n(&engine->channel->files[n].queued, __ATOMIC_SEQ_CST))
+			hp_flush_collect(engine, engine->files[n]);
 }
 
 void hp_flush_all_of(hp_engine *engine, struct hp_object *object)
@@ -188,20 +316,29 @@ void hp_flush_all_of(hp_engine *engine, struct hp_object *object)
 
 int hp_flush_object(hp_engine *engine, struct hp_object *object)
 {
-	hp_flush_collect(engine, object);
-	while (object->in_flight > 0)
-		pthread_cond_wait(&engine->changed, &engine->lock);
+	do {
+		hp_flush_collect(engine, object);
+		while (object->in_flight > 0)
+			pthread_cond_wait(&engine->changed, &engine->lock);
+	} while (has_deferred(object) && !engine->failed);
 	return object->orphan ? 0 : -object->error;
 }
 
 int hp_flush_everything(hp_engine *engine)
 {
-	for (uint32_t n = 1; n < HP_FILES; n++)
-		if (engine->files[n] && engine->files[n]->handle_writable)
-			collect(engine, engine->files[n], true);
-	for (uint32_t n = 1; n < HP_FILES; n++)
-		while (engine->files[n] && engine->files[n]->in_flight > 0)
-			pthread_cond_wait(&engine->changed, &engine->lock);
+	bool again;
+
+	do {
+		again = false;
+		for (uint32_t n = 1; n < HP_FILES; n++)
+			if (engine->files[n] && engine->files[n]->handle_writable)
+				collect(engine, engine->files[n], true);
+		for (uint32_t n = 1; n < HP_FILES; n++) {
+			while (engine->files[n] && engine->files[n]->in_flight > 0)
+				pthread_cond_wait(&engine->changed, &engine->lock);
+			again |= engine->files[n] && has_deferred(engine->files[n]);
+		}
+	} while (again && !engine->failed);
 	return engine->failed ? -engine->failed : -engine->first_error;
 }
 
@@ -211,6 +348,7 @@ int hp_engine_barrier(hp_engine *engine)
 
 	pthread_mutex_lock(&engine->lock);
 	error = -hp_flush_everything(engine);
+	hp_locks_settle(engine);
 	pthread_mutex_unlock(&engine->lock);
 	return error;
 }
@@ -241,9 +379,7 @@ void *hp_flusher_main(void *argument)
 		nanosleep(&(struct timespec){ .tv_nsec = COALESCE_NS }, NULL); /* small writes share a record */
 		seen = __atomic_load_n(&channel->dirty_bell, __ATOMIC_SEQ_CST);
 		pthread_mutex_lock(&engine->lock);
-		for (uint32_t n = 1; n < HP_FILES; n++)
-			if (engine->files[n] && __atomic_load_n(&channel->files[n].queued, __ATOMIC_SEQ_CST))
-				hp_flush_collect(engine, engine->files[n]);
+		hp_flush_dirty(engine);
 		pthread_mutex_unlock(&engine->lock);
 	}
 }

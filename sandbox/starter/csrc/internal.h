@@ -64,6 +64,7 @@ struct hp_object {
 	uint8_t *present; /* bitmap, BLOCKS only */
 	uint8_t *asked;   /* bitmap of blocks on their way */
 	uint64_t blocks;
+	uint64_t generation; /* of the content: what was asked for an older one is not taken */
 	uint64_t next_expected; /* where a sequential reader comes next */
 	uint64_t window; /* read-ahead, bytes */
 	unsigned mapped; /* ranges mapped by the job: blocks stay */
@@ -76,6 +77,12 @@ struct hp_object {
 	int fill_error;
 	struct timespec sent_mtime; /* mtime seen just before data was last read to be sent */
 	int error; /* first error at home: the job has not succeeded */
+	bool appends; /* some descriptor of the job has O_APPEND */
+	uint64_t append_from; /* the mirror's bytes from here on are to go to home's end */
+	uint64_t append_sure; /* those before this one lie at home where they lie here */
+	struct hp_range deferred; /* written between the two: sent when it is known where that lies */
+	bool mixed; /* others appended between ours: the mirror's order is not home's */
+	struct hp_locks *locks;
 };
 
 /* A name in a directory. object NULL: known not to exist, unless `unknown`. */
@@ -107,7 +114,7 @@ struct hp_pending {
 	int lane;
 	hp_apply apply; /* called for each reply record, in order, lock held; may be NULL */
 	void *context;
-	uint64_t offset, length;
+	uint64_t offset, length, generation;
 	int error;
 	bool done, detached;
 	uint8_t *data; /* where apply keeps raw bytes */
@@ -152,6 +159,10 @@ struct hp_engine {
 	pthread_cond_t worker_left;
 	bool flusher_running;
 	int first_error; /* of any write at home */
+	struct hp_locks *locked; /* files that have (had) locks */
+	pthread_t lock_watcher;
+	bool lock_watcher_running;
+	pthread_cond_t lock_taken;
 	struct hp_memory memory;
 	char *reports;
 	size_t reports_length;
@@ -261,6 +272,34 @@ void hp_file_release(hp_engine *, struct hp_object *);
 bool hp_evict(hp_engine *, uint64_t bytes);   /* clean content only; never waits for home */
 int hp_make_room(hp_engine *, uint64_t bytes); /* writes back first; for threads that may wait */
 
+/* renew.c */
+bool hp_renewable(const struct hp_object *);
+bool hp_renew(hp_engine *, struct hp_object *, const struct hpw_attr *); /* false: try again later */
+int hp_revalidate(hp_engine *, struct hp_object *, const struct hpw_attr *);
+bool hp_stop_readers(struct hp_file *);
+
+/* held.c: what is locked, by ranges. [first, last], both included */
+struct hp_held {
+	uint64_t first, last;
+	int type; /* F_RDLCK, F_WRLCK */
+};
+struct hp_ranges {
+	struct hp_held *held; /* in order, disjoint */
+	unsigned count, room;
+};
+int hp_ranges_type(const struct hp_ranges *, uint64_t at, uint64_t *last); /* and where it changes */
+bool hp_ranges_cover(const struct hp_ranges *, uint64_t first, uint64_t last, int type);
+void hp_ranges_set(struct hp_ranges *, uint64_t first, uint64_t last, int type); /* F_UNLCK: nothing */
+void hp_ranges_raise(struct hp_ranges *, uint64_t first, uint64_t last, int type); /* never less than it was */
+bool hp_native_ranges(int fd, struct hp_ranges *);
+int hp_native_flock(struct hp_channel *, int fd); /* F_UNLCK, F_RDLCK, F_WRLCK */
+
+/* locks.c */
+int64_t hp_do_lock(hp_engine *, struct hp_slot *);
+void hp_locks_settle(hp_engine *); /* releases what nobody holds any more */
+void hp_locks_stop(hp_engine *);
+void hp_locks_fail(hp_engine *);
+
 /* memory.c */
 void hp_remember(hp_engine *, char kind, const char *path, size_t length);
 
@@ -271,6 +310,7 @@ void hp_apply_bundle(hp_engine *, struct hp_pending *, const struct hpw_reply *,
 /* flush.c */
 void *hp_flusher_main(void *);
 void hp_flush_collect(hp_engine *, struct hp_object *); /* dirty extents onto the bulk lane */
+void hp_flush_dirty(hp_engine *); /* of every file */
 int hp_flush_object(hp_engine *, struct hp_object *);   /* and wait for home */
 void hp_flush_all_of(hp_engine *, struct hp_object *);   /* every byte, noted or not */
 int hp_flush_everything(hp_engine *);
@@ -278,6 +318,7 @@ int hp_flush_everything(hp_engine *);
 /* changes.c, opening.c, attributes.c: requests of the shim. Results: HP_RETRY, 0, -errno */
 int64_t hp_do_open(hp_engine *, struct hp_slot *);
 int64_t hp_do_settle(hp_engine *, struct hp_slot *);
+int64_t hp_do_append(hp_engine *, struct hp_slot *);
 int64_t hp_do_nameless(hp_engine *, struct hp_slot *);
 int64_t hp_make_one(hp_engine *, struct hp_slot *, uint16_t op);
 int64_t hp_do_bind(hp_engine *, struct hp_slot *);

@@ -27,6 +27,33 @@ static int make_writable(hp_engine *engine, struct hp_object *object)
 	return 0;
 }
 
+/* From here on the mirror's bytes behind what home has go to home's end,
+ * wherever that is by then: others append too. */
+static int begin_append(hp_engine *engine, struct hp_object *object)
+{
+	struct stat status;
+	int error;
+
+	if (object->appends || !object->file || object->orphan)
+		return 0;
+	error = hp_flush_object(engine, object);
+	if (error || object->appends)
+		return error;
+	if (fstat(object->fd, &status))
+		return -errno;
+	object->appends = true;
+	object->append_from = object->append_sure = (uint64_t)status.st_size;
+	__atomic_or_fetch(&engine->channel->files[object->file].flags, HP_FILE_APPENDS, __ATOMIC_SEQ_CST);
+	return 0;
+}
+
+int64_t hp_do_append(hp_engine *engine, struct hp_slot *slot)
+{
+	struct hp_object *object = hp_object_by_inode(engine, slot->base);
+
+	return object && object->file ? begin_append(engine, object) : HP_LOCAL;
+}
+
 /* Home has emptied it. */
 static int make_empty(hp_engine *engine, struct hp_object *object)
 {
@@ -38,7 +65,7 @@ static int make_empty(hp_engine *engine, struct hp_object *object)
 	if (ftruncate(fd, 0))
 		error = -errno;
 	object->blocks = 0;
-	object->home_size = 0;
+	object->home_size = object->append_from = object->append_sure = 0;
 	if (object->content == HP_CONTENT_BLOCKS)
 		hp_file_publish_map(engine, object);
 	else
@@ -73,7 +100,9 @@ static int open_existing(hp_engine *engine, struct hp_object *object, int flags)
 		else
 			object->content = HP_CONTENT_WHOLE; /* nobody may read it */
 	}
-	return error ? error : make_writable(engine, object);
+	if (!error)
+		error = make_writable(engine, object);
+	return !error && flags & O_APPEND ? begin_append(engine, object) : error;
 }
 
 /* A name that may not exist: home creates it or says what is there. */
@@ -255,6 +284,8 @@ again: /* the file was replaced at home while we opened it */
 		if (object->content == HP_CONTENT_NONE)
 			object->content = HP_CONTENT_WHOLE;
 		if (object->handle_writable && (error = make_writable(engine, object)))
+			return error;
+		if (flags & O_APPEND && wants_write(flags) && (error = begin_append(engine, object)))
 			return error;
 		if (((flags & O_ACCMODE) != O_WRONLY && !(object->attr.access & 4)) ||
 		    ((flags & O_ACCMODE) != O_RDONLY && !(object->attr.access & 2))) {

@@ -223,6 +223,9 @@ static struct hp_object *apply_name(hp_engine *engine, struct hp_name *name, con
 			hp_mirror_drop(engine, name);
 		return NULL;
 	}
+	if (object && same_thing(object, entry) && changed_at_home(engine, object, entry) &&
+	    hp_renew(engine, object, &entry->attr))
+		return object;
 	if (object && (!same_thing(object, entry) || changed_at_home(engine, object, entry))) {
 		hp_mirror_drop(engine, name);
 		object = NULL;

@@ -96,6 +96,8 @@ int64_t hp_engine_answer(hp_engine *engine, struct hp_slot *slot)
 		return hp_do_open(engine, slot);
 	case HP_REQ_SETTLE:
 		return hp_do_settle(engine, slot);
+	case HP_REQ_APPEND:
+		return hp_do_append(engine, slot);
 	case HP_REQ_TMPFILE:
 		return hp_do_nameless(engine, slot);
 	case HP_REQ_EXEC:
@@ -114,6 +116,11 @@ int64_t hp_engine_answer(hp_engine *engine, struct hp_slot *slot)
 	case HP_REQ_MKNOD:
 	case HP_REQ_BIND:
 		return hp_do_change(engine, slot);
+	case HP_REQ_LOCK:
+	case HP_REQ_LOCKED:
+	case HP_REQ_UNLOCKED:
+	case HP_REQ_GETLOCK:
+		return hp_do_lock(engine, slot);
 	case HP_REQ_REPORT:
 		snprintf(line, sizeof line, "call %ld errno %ld program %.*s", (long)slot->arg[0], (long)slot->arg[1],
 			 (int)(slot->len1 < PATH_MAX ? slot->len1 : PATH_MAX), (const char *)slot->data);
@@ -279,4 +286,5 @@ void hp_workers_stop(hp_engine *engine)
 	pthread_mutex_unlock(&engine->lock);
 	if (engine->flusher_running)
 		pthread_join(engine->flusher, NULL);
+	hp_locks_stop(engine);
 }

@@ -157,7 +157,8 @@ static enum outcome execute(hp_lane *lane, const struct hp_call *call)
 static enum outcome execute_once(hp_lane *lane, const struct hp_call *call)
 {
 	const struct hpw_request *head = call->head;
-	bool once = RULES[head->op].once || (head->op == HPW_OPEN && (head->arg & (O_CREAT | O_TRUNC)));
+	bool once = RULES[head->op].once || (head->op == HPW_OPEN && (head->arg & (O_CREAT | O_TRUNC))) ||
+		    (head->op == HPW_WRITE && head->flags & HPW_AT_END);
 	size_t start = lane->reply.used;
 	enum outcome outcome;
 

@@ -168,6 +168,49 @@ void hp_op_read(hp_lane *lane, const struct hp_call *call)
 	hp_reply_data_end(lane, head, error, error == 0 ? got : 0);
 }
 
+/* The kernel finds the end and writes there in one step; where that was, the
+ * position afterwards says. One lane at a time writes to a handle. */
+static int append(hp_lane *lane, struct hp_handle *handle, const struct hp_text *bytes, uint64_t *began)
+{
+	size_t done = 0;
+
+	if (handle->append_fd < 0)
+		handle->append_fd = hp_reopen(lane->home, handle->fd, O_WRONLY | O_APPEND);
+	if (handle->append_fd < 0)
+		return -handle->append_fd;
+	while (done < bytes->length) {
+		ssize_t part = write(handle->append_fd, bytes->bytes + done, bytes->length - done);
+
+		if (part < 0 && errno != EINTR)
+			return errno;
+		if (part == 0)
+			return EIO;
+		if (part > 0 && done == 0)
+			*began = (uint64_t)(lseek(handle->append_fd, 0, SEEK_CUR) - part);
+		if (part > 0)
+			done += (size_t)part;
+	}
+	return 0;
+}
+
+static void append_and_tell(hp_lane *lane, const struct hp_call *call)
+{
+	struct hp_handle *handle;
+	uint64_t began = 0;
+	int error = hp_handle_get(lane, call->head->handle, &handle);
+	uint8_t *data;
+
+	if (error == 0)
+		error = append(lane, handle, &call->first, &began);
+	if (handle != NULL)
+		hp_handle_changed(handle);
+	hp_handle_put(lane->home, handle);
+	data = hp_reply_data(lane, sizeof(began));
+	if (data != NULL)
+		memcpy(data, &began, sizeof(began));
+	hp_reply_data_end(lane, call->head, error, error == 0 ? sizeof(began) : 0);
+}
+
 void hp_op_write(hp_lane *lane, const struct hp_call *call)
 {
 	const struct hpw_request *head = call->head;
@@ -175,6 +218,10 @@ void hp_op_write(hp_lane *lane, const struct hp_call *call)
 	size_t done = 0;
 	int error;
 
+	if (head->flags & HPW_AT_END) {
+		append_and_tell(lane, call);
+		return;
+	}
 	if (head->offset > INT64_MAX) {
 		hp_reply_error(lane, head, EINVAL);
 		return;
@@ -191,6 +238,8 @@ void hp_op_write(hp_lane *lane, const struct hp_call *call)
 		else if (part > 0)
 			done += (size_t)part;
 	}
+	if (handle != NULL)
+		hp_handle_changed(handle);
 	hp_handle_put(lane->home, handle);
 	hp_reply_error(lane, head, error);
 }
@@ -215,6 +264,8 @@ void hp_op_resize(hp_lane *lane, const struct hp_call *call)
 			break;
 		error = errno == EINTR ? 0 : errno;
 	}
+	if (handle != NULL && head->op != HPW_FSYNC)
+		hp_handle_changed(handle);
 	hp_reply_open(lane, head, head->op);
 	if (error == 0 && head->op != HPW_FSYNC)
 		hp_entry_of_handle(lane, handle);

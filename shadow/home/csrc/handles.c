@@ -92,6 +92,8 @@ static int dispose(struct hp_handle *handle)
 	int error = 0;
 
 	hp_locks_released(handle);
+	if (handle->append_fd >= 0)
+		close(handle->append_fd);
 	if (handle->fd >= 0)
 		error = close(handle->fd) == 0 ? 0 : errno;
 	free(handle->path);
@@ -112,12 +114,24 @@ void hp_handles_free(hp_home *home)
 	free(handles->buckets);
 }
 
-bool hp_handles_write_to(hp_home *home, uint64_t dev, uint64_t ino)
+/* The session was the last to change what `st` describes, so that is no news. */
+bool hp_handles_wrote(hp_home *home, const struct stat *st)
 {
+	int64_t ctime_ns = st->st_ctim.tv_sec * 1000000000 + st->st_ctim.tv_nsec;
+
 	for (const struct hp_handle *handle = home->handles.newest; handle != NULL; handle = handle->older)
-		if (handle->ino == ino && handle->dev == dev && (handle->open_flags & O_ACCMODE) != O_RDONLY)
+		if (handle->ino == st->st_ino && handle->dev == st->st_dev && handle->ctime_ns == ctime_ns)
 			return true;
 	return false;
+}
+
+/* To be called after each change made through the handle. */
+void hp_handle_changed(struct hp_handle *handle)
+{
+	struct stat st;
+
+	if (fstat(handle->fd, &st) == 0)
+		handle->ctime_ns = st.st_ctim.tv_sec * 1000000000 + st.st_ctim.tv_nsec;
 }
 
 static bool park_some(struct hp_handles *handles)
@@ -169,12 +183,14 @@ int hp_handle_add(hp_home *home, uint64_t number, int fd, int open_flags, const 
 	handle->path_len = (uint32_t)found->path.length;
 	handle->number = number;
 	handle->fd = fd;
+	handle->append_fd = -1;
 	handle->open_flags = open_flags;
 	handle->share = found->share;
 	handle->regular = S_ISREG(found->attr.mode);
 	handle->unnamed = unnamed;
 	handle->dev = found->attr.dev;
 	handle->ino = found->attr.ino;
+	handle->ctime_ns = found->attr.ctime_s * 1000000000 + found->attr.ctime_ns;
 
 	pthread_mutex_lock(&home->lock);
 	slot = slot_of(handles, number);

@@ -95,6 +95,7 @@ struct hp_handle {
 	uint64_t number;
 	int fd; /* -1: parked */
 	int open_flags;
+	int append_fd; /* a description of its own that appends, -1: none yet */
 	unsigned users;
 	uint32_t share;
 	bool regular, unnamed, closed;
@@ -103,6 +104,7 @@ struct hp_handle {
 	char *path;
 	uint32_t path_len;
 	struct hp_handle *chain, *newer, *older;
+	_Atomic int64_t ctime_ns; /* when this session last changed it, 0 unknown */
 	struct hp_owner *owners; /* under lock_owners */
 };
 
@@ -122,7 +124,8 @@ int hp_handle_get(hp_lane *, uint64_t number, struct hp_handle **);
 void hp_handle_pin(hp_home *, struct hp_handle *);
 void hp_handle_put(hp_home *, struct hp_handle *);
 int hp_handle_forget(hp_home *, uint64_t number, bool *had_locks);
-bool hp_handles_write_to(hp_home *, uint64_t dev, uint64_t ino); /* lock held */
+bool hp_handles_wrote(hp_home *, const struct stat *); /* lock held */
+void hp_handle_changed(struct hp_handle *);
 bool hp_handles_relieve(hp_home *); /* descriptors ran out: was one freed? */
 void hp_handles_renamed(hp_home *, const char *from, size_t from_len, const char *to, size_t to_len);
 
@@ -207,6 +210,7 @@ void hp_entry_begin(hp_lane *, uint32_t flags, struct hp_text path, struct hp_te
 		    size_t content);
 void hp_entry_end(hp_lane *);
 void hp_entry(hp_lane *, uint32_t flags, struct hp_text path, struct hp_text target, const struct hpw_attr *);
+uint8_t *hp_reply_raw(hp_lane *, size_t room);
 uint8_t *hp_reply_data(hp_lane *, size_t room); /* behind the record's header; then hp_reply_data_end */
 void hp_reply_data_end(hp_lane *, const struct hpw_request *, int error, size_t length);
 

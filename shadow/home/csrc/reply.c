@@ -123,6 +123,12 @@ void hp_entry(hp_lane *lane, uint32_t flags, struct hp_text path, struct hp_text
 	hp_entry_end(lane);
 }
 
+/* Room for whole records of another's making. */
+uint8_t *hp_reply_raw(hp_lane *lane, size_t room)
+{
+	return hp_reply_room(&lane->reply, room + 8) ? lane->reply.bytes + lane->reply.used : NULL;
+}
+
 uint8_t *hp_reply_data(hp_lane *lane, size_t room)
 {
 	struct hp_reply *reply = &lane->reply;

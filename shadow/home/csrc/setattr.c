@@ -160,6 +160,8 @@ void hp_op_setattr(hp_lane *lane, const struct hp_call *call)
 	if (error == 0) {
 		error = set(lane, &object, call->head->mode, &attr);
 		hp_changed(lane, true); /* a directory on the walk may have changed */
+		if (object.handle != NULL)
+			hp_handle_changed(object.handle);
 	}
 	hp_reply_open(lane, call->head, HPW_SETATTR);
 	if (error == 0)
@@ -246,6 +248,8 @@ void hp_op_xattr(hp_lane *lane, const struct hp_call *call)
 		hp_reply_data_end(lane, head, error, (size_t)length);
 	} else {
 		hp_changed(lane, true);
+		if (object.handle != NULL)
+			hp_handle_changed(object.handle);
 		hp_reply_open(lane, head, head->op);
 		if (error == 0)
 			object_entry(lane, &object);

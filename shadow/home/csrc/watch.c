@@ -167,7 +167,7 @@ static bool is_known(hp_home *home, const char *path, size_t length)
 	if (!S_ISREG(st.st_mode))
 		return false;
 	pthread_mutex_lock(&home->lock);
-	own = hp_handles_write_to(home, st.st_dev, st.st_ino);
+	own = hp_handles_wrote(home, &st);
 	pthread_mutex_unlock(&home->lock);
 	return own;
 }

@@ -69,8 +69,19 @@ enum hp_request_op {
 	                   * to open natively; value[1] = file number */
 	HP_REQ_BIND, /* (base, path) new name; path2 = a socket bound in a place of the sandbox's own: moved there */
 	HP_REQ_SETTLE, /* base = inode: the creator's native open is done */
+	/* locks: base = inode, arg[0] = enum hp_lock_space, arg[1] = F_RDLCK, F_WRLCK or F_UNLCK,
+	 * arg[2], arg[3] = first and last byte; see PROTOCOL.md, "Locks" */
+	HP_REQ_LOCK, /* the job is to hold this at home; arg[4] = 1: tell when it can. 0, value[1] = file number or 0;
+	              * -EAGAIN: others hold it, value[0] = what lock_bell says until it is worth asking again */
+	HP_REQ_LOCKED, /* the native lock stands. 0; -EAGAIN: home's is gone meanwhile */
+	HP_REQ_UNLOCKED, /* home is to hold no more than the job's processes do; what they wrote is there before */
+	HP_REQ_GETLOCK, /* who at home would be in the way: value[] = type, first, last byte, pid */
+	HP_REQ_APPEND, /* base = inode: a descriptor appends from now on. 0 or -errno, value[1] = file number */
 	HP_REQ_REPORT, /* a call that was refused or degraded: arg[0] = call number, arg[1] = errno, path = program */
 };
+
+enum hp_lock_space { HP_LOCK_WHOLE, HP_LOCK_RANGE }; /* flock(2); fcntl(2) */
+#define HP_LOCK_END INT64_MAX /* last byte of a range without end */
 
 #define HP_SLOT_IN_ROOT 1 /* `base` is the root of the walk, also for absolute paths and symlinks */
 
@@ -106,6 +117,8 @@ struct hp_extent {
 enum hp_file_flags {
 	HP_FILE_BLOCKS = 1, /* has (had) missing blocks: consult the presence map before reading */
 	HP_FILE_WRITABLE = 2, /* writes are noted */
+	HP_FILE_APPENDS = 4, /* some descriptor appends: what lies behind home's end goes to home's end */
+	HP_FILE_LOCKED = 8, /* the job holds a lock of it at home */
 };
 
 struct hp_file {
@@ -164,6 +177,9 @@ struct hp_channel {
 	_Alignas(64) uint32_t dirty_bell; /* futex: grows when a file becomes dirty */
 	uint32_t flusher_asleep;
 	uint32_t append_set; /* 1: somebody gave a descriptor O_APPEND by fcntl */
+	_Alignas(64) uint32_t lock_bell; /* futex: grows when home gave a lock that somebody waits for */
+	uint32_t lock_probes; /* odd while the starter tries a native flock itself */
+	uint32_t locks; /* files of which the job holds something at home */
 	_Alignas(64) uint32_t ngroups;
 	uint32_t groups[63];
 	_Alignas(4096) struct hp_slot slots[HP_SLOTS];
