@@ -27,17 +27,15 @@ void hp_file_publish_map(hp_engine *engine, struct hp_object *object)
 	if (file->map_offset == 0 && engine->map_used + bytes + 64 > HP_MAP_BYTES) {
 		__atomic_store_n(&file->evicting, 1, __ATOMIC_SEQ_CST); /* no room: every reader asks */
 	} else {
+		__atomic_add_fetch(&file->sequence, 1, __ATOMIC_SEQ_CST);
 		if (file->map_offset == 0 || file->map_blocks < object->blocks) {
-			__atomic_add_fetch(&file->sequence, 1, __ATOMIC_SEQ_CST);
 			engine->map_used += 64;
 			file->map_offset = engine->map_used;
 			engine->map_used += bytes;
-			memcpy(engine->channel->maps + file->map_offset, object->present, (object->blocks + 7) / 8);
-			file->map_blocks = object->blocks;
-			__atomic_add_fetch(&file->sequence, 1, __ATOMIC_SEQ_CST);
-		} else {
-			file->map_blocks = object->blocks;
 		}
+		memcpy(engine->channel->maps + file->map_offset, object->present, (object->blocks + 7) / 8);
+		file->map_blocks = object->blocks;
+		__atomic_add_fetch(&file->sequence, 1, __ATOMIC_SEQ_CST);
 	}
 	__atomic_or_fetch(&file->flags, HP_FILE_BLOCKS, __ATOMIC_SEQ_CST);
 }

@@ -313,7 +313,7 @@ again: /* the file was replaced at home while we opened it */
 	} else {
 		error = open_existing(engine, object, flags);
 	}
-	if (error == -EAGAIN && ++tries < 4)
+	if (error == -EAGAIN && ++tries < 256)
 		goto again;
 	if (error)
 		return error;
