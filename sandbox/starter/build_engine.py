@@ -33,7 +33,8 @@ ffibuilder.cdef(
     void hp_engine_stats(hp_engine *, struct hp_engine_stats *);
     long hp_engine_reports(hp_engine *, char *buffer, size_t room);
     long hp_engine_remembered(hp_engine *, char *buffer, size_t room);
-    void hp_engine_recall(hp_engine *, const char *text, size_t length);
+    void hp_engine_recall(hp_engine *, const char *, size_t, const uint8_t *pack, size_t pack_length);
+    long hp_engine_pack(hp_engine *, int fd);
     int hp_engine_uncached(hp_engine *, uint8_t digest[32], int *fd);
     void hp_engine_fail(hp_engine *, int error);
     void hp_engine_close(hp_engine *);

@@ -40,7 +40,8 @@ class Engine(Protocol):
     def reports(self) -> list[str]: ...
     def fail(self, error: int) -> None: ...
     def uncached(self) -> tuple[bytes, int] | None: ...
-    def recall(self, text: bytes) -> None: ...
+    def recall(self, text: bytes, pack: memoryview) -> None: ...
+    def pack(self, fd: int) -> int: ...
     def remembered(self) -> bytes: ...
 
 
@@ -117,9 +118,17 @@ class NativeEngine:
         length = lib.hp_engine_reports(self._engine, buffer, REPORT_ROOM)
         return bytes(ffi.buffer(buffer, length)).decode("utf-8", "replace").splitlines()
 
-    def recall(self, text: bytes) -> None:
+    def recall(self, text: bytes, pack: memoryview) -> None:
         """Asks home for all that a former run asked for; returns when it has come."""
-        lib.hp_engine_recall(self._engine, text, len(text))
+        given = ffi.from_buffer("uint8_t[]", pack)
+        lib.hp_engine_recall(self._engine, text, len(text), given, len(given))
+
+    def pack(self, fd: int) -> int:
+        """Writes small files for the next run: how many, 0 if nothing new came. Raises OSError."""
+        count = int(lib.hp_engine_pack(self._engine, fd))
+        if count < 0:
+            raise OSError(-count, os.strerror(-count))
+        return count
 
     def remembered(self) -> bytes:
         """What this run asked home for."""

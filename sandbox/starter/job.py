@@ -22,6 +22,7 @@ from hpool.matchmaker.model.errors import (
     SandboxFailed,
     WorkingDirectoryGone,
 )
+from hpool.sandbox import memory
 from hpool.sandbox.api.order import Order
 from hpool.sandbox.starter.engine import WANT_DIRECTORY, WANT_PROGRAM, Engine
 from hpool.sandbox.starter.link import Link
@@ -46,7 +47,7 @@ class JobRun:
         engine: Engine,
         root_fd: int,
         keeper_fd: int,
-        memory: bytes = b"",
+        recalled: memory.Recalled = memory.NOTHING,
     ) -> None:
         self._order = order
         self._task = task
@@ -55,7 +56,7 @@ class JobRun:
         self._engine = engine
         self._root_fd = root_fd
         self._keeper_fd = keeper_fd
-        self._memory = memory
+        self._recalled = recalled
         self._output = OutputPump(link.send, task.output_window)
         self._input = InputPump(link.send, is_terminal=self._job.terminal is not None)
         self._keeper: jail.Keeper | None = None
@@ -91,7 +92,7 @@ class JobRun:
             raise WorkingDirectoryGone(os.strerror(number))
         for path in islands(job):
             self._engine.prepare(path, WANT_DIRECTORY)
-        self._engine.recall(self._memory)
+        self._engine.recall(*self._recalled)
         number = self._engine.prepare(job.program, WANT_PROGRAM)
         program = os.fsdecode(job.program)
         if number in {errno.ENOENT, errno.ENOTDIR}:

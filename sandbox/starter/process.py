@@ -74,10 +74,10 @@ def keep_programs(engine: Engine, cache_fd: int) -> None:
 def keep_memory(engine: Engine, cache_fd: int, name: str, old: bytes) -> None:
     """What this run asked for beyond what the last one knew."""
     joined = memory.join(old, engine.remembered())
-    if joined == old:
-        return
     try:
-        memory.save(cache_fd, name, joined)
+        if joined != old:
+            memory.save(cache_fd, name, joined)
+        memory.save_pack(cache_fd, name, engine.pack)
     except OSError as error:
         log.warning("the cache takes no memory of this run: %s", error)
 
@@ -112,11 +112,11 @@ def child_main(link: socket.socket) -> int:
             clock_offset_ns=offset_ns,
             groups=task.job.groups,
         )
-        name = memory.name_for(task.job.program, task.job.arguments)
-        old = memory.load(cache_fd, name) if cache_fd >= 0 else b""
-        JobRun(order, task, home_link, engine, root_fd, keeper_fd, old).run()
+        name = memory.name_for(task.memory_key, task.job.program, task.job.arguments)
+        recalled = memory.Recalled.load(cache_fd, name) if cache_fd >= 0 else memory.NOTHING
+        JobRun(order, task, home_link, engine, root_fd, keeper_fd, recalled).run()
         if cache_fd >= 0:
-            keep_memory(engine, cache_fd, name, old)
+            keep_memory(engine, cache_fd, name, recalled.text)
             keep_programs(engine, cache_fd)
     except LinkLost as error:
         log.warning("job %s: %s", order.job_id, error)
@@ -134,6 +134,7 @@ def main() -> None:
     parser.add_argument("owner", type=int)
     options = parser.parse_args()
     log_to_stderr("starter")
+    os.umask(0o077)  # the mirror's mode bits are the owner's, and all of them mean something
     os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
     die_with_parent()
     nursery.serve(socket.socket(fileno=options.owner), child_main, kill_children=True)

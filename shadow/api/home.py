@@ -38,6 +38,8 @@ class Task(NamedTuple):
     job: JobDescription
     input_window: int
     output_window: int
+    memory_key: bytes
+    """The submitter's own secret: what a sandbox remembers of his runs it keeps under it."""
 
 
 class Started(NamedTuple):

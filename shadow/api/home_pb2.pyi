@@ -90,14 +90,16 @@ class ClockReading(_message.Message):
     def __init__(self, number: _Optional[int] = ..., home_ns: _Optional[int] = ...) -> None: ...
 
 class Task(_message.Message):
-    __slots__ = ("job", "input_window", "output_window")
+    __slots__ = ("job", "input_window", "output_window", "memory_key")
     JOB_FIELD_NUMBER: _ClassVar[int]
     INPUT_WINDOW_FIELD_NUMBER: _ClassVar[int]
     OUTPUT_WINDOW_FIELD_NUMBER: _ClassVar[int]
+    MEMORY_KEY_FIELD_NUMBER: _ClassVar[int]
     job: _job_pb2.JobDescription
     input_window: int
     output_window: int
-    def __init__(self, job: _Optional[_Union[_job_pb2.JobDescription, _Mapping[str, object]]] = ..., input_window: _Optional[int] = ..., output_window: _Optional[int] = ...) -> None: ...
+    memory_key: bytes
+    def __init__(self, job: _Optional[_Union[_job_pb2.JobDescription, _Mapping[str, object]]] = ..., input_window: _Optional[int] = ..., output_window: _Optional[int] = ..., memory_key: _Optional[bytes] = ...) -> None: ...
 
 class Protections(_message.Message):
     __slots__ = ("names",)

@@ -65,8 +65,11 @@ class Conversation:
         job: JobDescription,
         report: Callable[[custody.FromShadow], None],
         settle: Callable[[Outcome], Awaitable[None]],
+        memory_key: bytes,
     ) -> None:
+        """`memory_key`: the submitter's secret, under which sandboxes keep what they remember of his runs."""
         self.job = job
+        self._memory_key = memory_key
         self.claim_secret = ""
         self.over = asyncio.Event()  # the outcome is known and recorded
         self.released = asyncio.Event()  # the starter was told so
@@ -117,7 +120,9 @@ class Conversation:
         if self._starter is not None or self._ending is not None:
             raise BadMessage("the starter", "a second session")
         self._starter = asyncio.Queue()
-        self._starter.put_nowait(home.Task(self.job, stdio.INPUT_WINDOW, stdio.OUTPUT_WINDOW))
+        self._starter.put_nowait(
+            home.Task(self.job, stdio.INPUT_WINDOW, stdio.OUTPUT_WINDOW, self._memory_key)
+        )
         if self._removing is not None:
             self._starter.put_nowait(stdio.Kill())
         return self._starter

@@ -9,8 +9,10 @@ import contextlib
 import logging
 import os
 import pwd
+import secrets
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Final
 
 from hpool.matchmaker.model.errors import HomeUnusable
 from hpool.matchmaker.model.settings import Directories
@@ -21,6 +23,8 @@ from hpool.shadow.home.policy import policy_for
 from hpool.shadow.home.service import Home
 
 log = logging.getLogger("files")
+
+MEMORY_KEY_BYTES: Final = 32
 
 
 @contextlib.asynccontextmanager
@@ -48,6 +52,24 @@ async def open_home(job: JobDescription, spool: Path) -> AsyncIterator[Home]:
     finally:
         home.close()
         digests.close()
+
+
+def memory_key() -> bytes:
+    """The submitter's secret, made at first use. Where none can be kept, one that is forgotten."""
+    path = Directories.of_user(os.environ, os.getuid()).state / "memory.key"
+    aside = path.with_name(f".{path.name}-{os.getpid()}")
+    try:
+        if not path.exists():
+            aside.touch(0o600)
+            aside.write_bytes(secrets.token_bytes(MEMORY_KEY_BYTES))
+            with contextlib.suppress(FileExistsError):
+                os.link(aside, path)
+            aside.unlink()
+        key = path.read_bytes()
+    except OSError as error:
+        log.warning("sandboxes will not remember this run: %s", error)
+        key = b""
+    return key if len(key) == MEMORY_KEY_BYTES else secrets.token_bytes(MEMORY_KEY_BYTES)
 
 
 def _environment(job: JobDescription) -> dict[str, str]:

@@ -25,7 +25,7 @@ from hpool.shadow.api import custody
 from hpool.shadow.api.custody import FROM_SHADOW, TO_SHADOW, FramedLink
 from hpool.shadow.api.job import Outcome
 from hpool.shadow.job.conversation import Conversation
-from hpool.shadow.job.files import open_home
+from hpool.shadow.job.files import memory_key, open_home
 from hpool.shadow.job.service import ShadowService
 from hpool.shadow.job.spool import Spool
 
@@ -67,7 +67,7 @@ class ShadowProcess:
     async def _serve(self, assignment: custody.Assignment, link: FramedLink) -> None:
         spool = Path(os.fsdecode(assignment.spool))
         self._spool = Spool(spool)
-        conversation = Conversation(assignment.job, link.send, self._settle)
+        conversation = Conversation(assignment.job, link.send, self._settle, memory_key())
         self._conversation = conversation
         listening = asyncio.create_task(self._obey(conversation, link))
         asyncio.get_running_loop().call_later(ATTACH_WITHIN_S, self._expect_terminal, conversation)

@@ -6,10 +6,12 @@ from home. The mirror is an ordinary directory here; no job runs.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
 import os
 import subprocess
+import tempfile
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -83,13 +85,16 @@ def client_library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
 
 
 @pytest.fixture
-def away(client_library: ctypes.CDLL) -> Iterator[Away]:
-    import tempfile
-
+def home() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(dir="/var") as top:  # not below /tmp: that is local to the sandbox
-        home, mirror = Path(top, "home"), Path(top, "mirror")
-        home.mkdir()
-        mirror.mkdir()
+        yield Path(top)
+
+
+@contextlib.contextmanager
+def away_from(home: Path, client: ctypes.CDLL) -> Iterator[Away]:
+    """A mirror of `home` with an engine; one at a time."""
+    with tempfile.TemporaryDirectory(dir="/var") as top:
+        mirror = Path(top)
         error = home_ffi.new("char[256]")
         path = home_ffi.new("char[]", os.fsencode(home))
         rules = home_ffi.new("struct hp_home_rule[1]", [{"path": path, "share": 1}])
@@ -105,9 +110,9 @@ def away(client_library: ctypes.CDLL) -> Iterator[Away]:
         lanes = [threading.Thread(target=pump, args=(engine, served, lane)) for lane in (0, 1)]
         for thread in lanes:
             thread.start()
-        assert client_library.client_open(os.fsencode(mirror / ".hpool/channel")) == 0
-        yield Away(home, mirror, engine, client_library, (ctypes.c_uint64 * 4)())
-        client_library.client_close()
+        assert client.client_open(os.fsencode(mirror / ".hpool/channel")) == 0
+        yield Away(home, mirror, engine, client, (ctypes.c_uint64 * 4)())
+        client.client_close()
         # the lanes see the stop before the engine's memory goes
         stopper = threading.Thread(target=engine_lib.hp_engine_fail, args=(engine, errno.EIO))
         stopper.start()
@@ -121,11 +126,16 @@ def away(client_library: ctypes.CDLL) -> Iterator[Away]:
         os.close(loader)
 
 
+@pytest.fixture
+def away(home: Path, client_library: ctypes.CDLL) -> Iterator[Away]:
+    with away_from(home, client_library) as found:
+        yield found
+
+
 def test_a_name_comes_when_asked_for_and_its_content_when_read(away: Away) -> None:
     file = away.home / "a"
     file.write_text("hello")
     assert away.ask(NAME, file, STAT) == RETRY
-    assert away.there(file).stat().st_size == 5
     assert away.there(file).stat().st_mode & 0o777 == 0, "a placeholder cannot be opened"
     assert away.ask(NAME, file, READ) == RETRY
     assert away.there(file).read_text() == "hello"
@@ -159,6 +169,61 @@ def test_a_directory_that_misses_often_is_listed_and_then_final(away: Away) -> N
     assert away.ask(NAME, away.home / "n5", STAT) == -errno.ENOENT
     assert stats(away).round_trips == before
     assert sorted(os.listdir(away.there(away.home))) == ["a", "b", "c"]
+
+
+def test_a_large_directory_is_known_at_once_and_shown_when_it_is_read(away: Away) -> None:
+    names = [f"name{number}" for number in range(600)]
+    for name in names:
+        (away.home / name).write_text(name)
+    for name in ("n1", "n2", "n3", "n4"):
+        assert away.ask(NAME, away.home / name, STAT) == -errno.ENOENT
+    before = stats(away).round_trips
+    assert away.ask(NAME, away.home / "n5", STAT) == -errno.ENOENT
+    assert away.ask(NAME, away.home / "name7", STAT) == RETRY
+    assert os.listdir(away.there(away.home)) == ["name7"]
+    assert away.ask(NAME, away.home, LIST) == RETRY
+    assert sorted(os.listdir(away.there(away.home))) == sorted(names)
+    assert stats(away).round_trips == before
+
+
+def remembered(away: Away, pack: Path) -> bytes:
+    room = engine_ffi.new("char[]", 1 << 20)
+    length = engine_lib.hp_engine_remembered(away.engine, room, 1 << 20)
+    with pack.open("wb") as file:
+        engine_lib.hp_engine_pack(away.engine, file.fileno())
+    return bytes(engine_ffi.buffer(room, length))
+
+
+def recall(away: Away, text: bytes, pack: bytes) -> int:
+    """How many bytes came."""
+    before = stats(away).bytes_in
+    engine_lib.hp_engine_recall(away.engine, text, len(text), engine_ffi.from_buffer(pack), len(pack))
+    return int(stats(away).bytes_in - before)
+
+
+def test_a_second_run_has_at_its_start_what_the_first_asked_for(
+    home: Path, client_library: ctypes.CDLL, tmp_path: Path
+) -> None:
+    same, other, content = home / "d/same", home / "d/other", "x" * 100_000
+    same.parent.mkdir()
+    for file in (same, other):
+        file.write_text(content)
+    with away_from(home, client_library) as away:
+        assert away.ask(NAME, same.parent, LIST) == RETRY
+        for file in (same, other):
+            assert away.ask(NAME, file, READ) == RETRY
+        text = remembered(away, tmp_path / "pack")
+    pack = (tmp_path / "pack").read_bytes()
+    with away_from(home, client_library) as away:
+        assert recall(away, text, pack) < 10_000
+        assert [away.there(file).read_text() for file in (same, other)] == [content, content]
+    other.write_text("y" * 100_000)
+    damaged = pack[: len(pack) // 2]
+    for held, least, most in ((pack, 100_000, 110_000), (damaged, 100_000, 210_000), (b"", 200_000, 210_000)):
+        with away_from(home, client_library) as away:
+            assert least < recall(away, text, held) < most
+            assert away.there(same).read_text() == content
+            assert away.there(other).read_text() == "y" * 100_000
 
 
 def test_what_is_written_reaches_home_by_the_barrier(away: Away) -> None:

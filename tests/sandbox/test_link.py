@@ -59,7 +59,7 @@ class Shadow:
         server.add_generic_rpc_handlers(service.handlers())
         self.address = rpc.bind(server, "127.0.0.1:0", None)
         await server.start()
-        self.conversation = Conversation(description(), self.reports.append, self._settle)
+        self.conversation = Conversation(description(), self.reports.append, self._settle, b"k" * 32)
         service.take(self.conversation, "attach", EchoHome().serve_lane)
         self.conversation.claimed(SECRET, "m")
         self._stop = asyncio.Event()

@@ -81,7 +81,7 @@ void hp_overlay(struct hp_stat *stat)
 			stat->mode &= ~(04000u | (stat->mode & 010 ? 02000u : 0));
 		return;
 	}
-	if (!is_regular(attr->mode))
+	if (!is_regular(attr->mode) || entry.flags & HP_ATTR_PLACEHOLDER)
 		stat->size = (int64_t)attr->size;
 	stat->blocks = (int64_t)attr->blocks;
 	stat->mtime_s = (uint64_t)attr->mtime_s;

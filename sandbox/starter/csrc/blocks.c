@@ -82,7 +82,10 @@ int hp_file_as_blocks(hp_engine *engine, struct hp_object *object)
 	if (!error && object->content == HP_CONTENT_NONE)
 		error = hp_file_number(engine, object);
 	if (!error && object->content == HP_CONTENT_NONE) {
-		error = hp_start_blocks(engine, object, object->attr.size, false);
+		error = ftruncate(object->fd, (off_t)object->attr.size) ?
+				-errno :
+				hp_start_blocks(engine, object, object->attr.size, false);
+		hp_mirror_set_times(object, object->fd);
 		hp_mirror_permit(engine, object);
 		hp_mirror_publish(engine, object);
 	}

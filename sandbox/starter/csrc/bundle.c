@@ -45,7 +45,7 @@ static bool copy_from_cache(hp_engine *engine, struct hp_object *object, const u
 		hp_mirror_permit(engine, object);
 		hp_mirror_publish(engine, object);
 		engine->stats.cache_hits++;
-	} else if (to >= 0 && (ftruncate(to, 0) || ftruncate(to, (off_t)object->attr.size))) {
+	} else if (to >= 0 && ftruncate(to, 0)) {
 		done = -1;
 	}
 	close(from);

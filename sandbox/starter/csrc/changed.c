@@ -37,10 +37,10 @@ static struct hp_object *known_directory(hp_engine *engine, const char *path, si
 /* Until the answer has come nothing is known of the name. False: leave it be. */
 static bool make_unknown(hp_engine *engine, struct hp_object *parent, const char *text, size_t length)
 {
-	struct hp_name *name = hp_tree_find(engine, parent, text, length);
+	struct hp_name *name = hp_tree_peek(engine, parent, text, length);
 	struct hp_object *object = name ? name->object : NULL;
 
-	if (!name && !parent->listed && !parent->was_listed)
+	if (!name && !parent->known && !parent->listed && !parent->was_listed)
 		return false;
 	if (object && (object->local || (object->file && hp_file_has_dirty(engine, object))))
 		return false;
@@ -54,7 +54,9 @@ static bool make_unknown(hp_engine *engine, struct hp_object *parent, const char
 	}
 	if (object && !hp_renewable(object))
 		hp_mirror_drop(engine, name);
-	hp_tree_add(engine, parent, text, length)->unknown = true;
+	name = hp_tree_put(engine, parent, text, length);
+	hp_tree_withdraw(name);
+	name->unknown = true;
 	return true;
 }
 

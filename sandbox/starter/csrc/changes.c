@@ -71,6 +71,7 @@ static void forget(hp_engine *engine, struct hp_name *name)
 {
 	if (name->object)
 		hp_mirror_drop(engine, name);
+	hp_tree_withdraw(name);
 	name->unknown = true;
 	name->parent->listed = false;
 	hp_mirror_permit(engine, name->parent);

@@ -138,6 +138,7 @@ static void free_names(struct hp_object *directory)
 
 	for (struct hp_name *name = directory->children; name; name = next) {
 		next = name->next_in_parent;
+		free(name->offer);
 		free(name);
 	}
 }

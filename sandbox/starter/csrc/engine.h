@@ -44,7 +44,9 @@ int hp_engine_barrier(hp_engine *);
 void hp_engine_stats(hp_engine *, struct hp_engine_stats *);
 long hp_engine_reports(hp_engine *, char *buffer, size_t room);
 long hp_engine_remembered(hp_engine *, char *buffer, size_t room); /* bytes of it, also when there is less room */
-void hp_engine_recall(hp_engine *, const char *text, size_t length);
+/* `pack`: what hp_engine_pack wrote in a former run, or nothing. */
+void hp_engine_recall(hp_engine *, const char *text, size_t length, const uint8_t *pack, size_t pack_length);
+long hp_engine_pack(hp_engine *, int fd);
 int hp_engine_uncached(hp_engine *, uint8_t digest[32], int *fd);
 void hp_engine_fail(hp_engine *, int error);
 void hp_engine_close(hp_engine *); /* hp_engine_next returns -1 from now on; nothing is freed */

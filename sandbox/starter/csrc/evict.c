@@ -65,7 +65,7 @@ static uint64_t evict_whole(hp_engine *engine, uint64_t wanted)
 			if (fcntl(fd, F_SETLEASE, F_WRLCK) == 0) { /* an open of the job's waits until we close */
 				object->content = HP_CONTENT_NONE;
 				hp_mirror_permit(engine, object);
-				if (ftruncate(fd, 0) == 0 && ftruncate(fd, (off_t)object->attr.size) == 0)
+				if (ftruncate(fd, 0) == 0)
 					freed += object->attr.size;
 				hp_mirror_set_times(object, fd);
 				hp_mirror_publish(engine, object);

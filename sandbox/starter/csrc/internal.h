@@ -43,7 +43,9 @@ struct hp_object {
 	unsigned names;
 	bool is_root;
 	bool local;   /* directory of the sandbox's own: /tmp, /proc, ... */
-	bool listed;
+	bool known;  /* all its names are in the tree, though some are only offers */
+	bool listed; /* and all of them in the mirror */
+	unsigned offers; /* names below that are offers */
 	bool was_listed; /* before a change at home; again when `unsure` is 0 */
 	unsigned unsure; /* names whose answer is on its way */
 	unsigned misses;
@@ -85,11 +87,21 @@ struct hp_object {
 	struct hp_locks *locks;
 };
 
-/* A name in a directory. object NULL: known not to exist, unless `unknown`. */
+/* What a listing said of a name that the mirror does not have yet. Most names
+ * of a directory are never used, and making one costs a few system calls. */
+struct hp_offer {
+	struct hpw_attr attr;
+	uint32_t target_length;
+	char target[];
+};
+
+/* A name in a directory. object NULL: known not to exist, unless `unknown` or
+ * an offer. */
 struct hp_name {
 	struct hp_name *next_in_table, *next_in_parent, *previous_in_parent;
 	struct hp_object *parent, *object;
 	struct hp_name *next_of_object; /* further names of the same file */
+	struct hp_offer *offer;
 	uint32_t hash;
 	uint16_t length;
 	bool unknown;
@@ -164,14 +176,21 @@ struct hp_engine {
 	bool lock_watcher_running;
 	pthread_cond_t lock_taken;
 	struct hp_memory memory;
+	uint64_t contents_came; /* small files that came whole */
 	char *reports;
 	size_t reports_length;
 	struct hp_engine_stats stats;
 };
 
 /* tree.c */
+struct hp_name *hp_tree_peek(hp_engine *, const struct hp_object *parent, const char *text, size_t length);
+/* The same; an offer is made in the mirror first (and still one if that failed). */
 struct hp_name *hp_tree_find(hp_engine *, const struct hp_object *parent, const char *text, size_t length);
 struct hp_name *hp_tree_add(hp_engine *, struct hp_object *parent, const char *text, size_t length);
+struct hp_name *hp_tree_put(hp_engine *, struct hp_object *parent, const char *text, size_t length);
+void hp_tree_offer(struct hp_name *, const struct hpw_attr *, const char *target, size_t target_length);
+void hp_tree_withdraw(struct hp_name *);
+int hp_tree_accept(hp_engine *, struct hp_name *);
 void hp_tree_bind(struct hp_name *, struct hp_object *);
 void hp_tree_unbind(hp_engine *, struct hp_name *); /* the name stays, as absent */
 void hp_tree_move(hp_engine *, struct hp_name *from, struct hp_name *to);
@@ -190,6 +209,7 @@ enum hp_kind hp_kind_of(uint32_t mode);
 int hp_mirror_dirfd(hp_engine *, struct hp_object *directory);
 void hp_mirror_forget_dirfd(hp_engine *, struct hp_object *directory);
 int hp_mirror_make(hp_engine *, struct hp_name *, const struct hpw_attr *, const char *target, size_t target_length);
+int hp_mirror_give_size(hp_engine *, struct hp_object *); /* a placeholder's is 0 */
 int hp_mirror_fill_whole(hp_engine *, struct hp_object *, const uint8_t *content, uint64_t length);
 int hp_mirror_open(hp_engine *, struct hp_object *, int flags);
 void hp_mirror_permit(hp_engine *, struct hp_object *); /* mode bits from access and content */
@@ -239,7 +259,9 @@ enum {
 int hp_resolve(hp_engine *, uint64_t base, const char *path, size_t length, int flags, struct hp_where *);
 bool hp_resolve_known(hp_engine *, const char *path, struct hp_where *); /* from memory alone */
 void hp_apply_listing(hp_engine *, struct hp_object *directory, const struct hpw_reply *, const uint8_t *, size_t);
-int hp_list(hp_engine *, struct hp_object *directory);
+/* All names of a directory: afterwards what is missing there does not exist.
+ * `show`: and the mirror has all of them. */
+int hp_list(hp_engine *, struct hp_object *directory, bool show);
 int hp_have_content(hp_engine *, struct hp_object *); /* readable natively afterwards */
 
 /* files.c: numbers and handles */
@@ -302,6 +324,11 @@ void hp_locks_fail(hp_engine *);
 
 /* memory.c */
 void hp_remember(hp_engine *, char kind, const char *path, size_t length);
+
+/* pack.c */
+struct hp_pack *hp_pack_read(const uint8_t *bytes, size_t length);
+void hp_pack_free(struct hp_pack *);
+bool hp_pack_fill(hp_engine *, const struct hp_pack *, struct hp_object *);
 
 /* bundle.c */
 void hp_bundle(hp_engine *, struct hp_object *program);

@@ -1,5 +1,6 @@
 /* Memory of former runs: what this job asked home for, as text, and asking for
- * all of it at once the next time the same program starts.
+ * all of it at once the next time the same program starts. Small files' content
+ * is kept too (pack.c) and used again if home still shows the same attributes.
  *
  * A line a question: R, a name; C, a name and its small content; L, a
  * directory's names; B, a program or library with what it needs; then a space and the path. What the replay brings is
@@ -41,12 +42,68 @@ long hp_engine_remembered(hp_engine *engine, char *buffer, size_t room)
 	return length;
 }
 
-/* A directory to be listed must be in the tree when its names come. */
+struct line {
+	char kind;
+	const char *path;
+	size_t length;
+};
+
 struct recall {
 	struct hp_pending pending;
 	struct recall *next;
 	char path[];
 };
+
+/* Lines of untrusted text; one that is none is passed over. */
+static struct line *parse(const char *text, size_t length, size_t *count)
+{
+	const char *end = text + length;
+	size_t room = 0;
+	struct line *lines;
+
+	for (size_t i = 0; i < length; i++)
+		room += text[i] == '\n';
+	lines = calloc(room + 1, sizeof *lines);
+	*count = 0;
+	for (size_t i = 0; i < room; i++) {
+		const char *newline = memchr(text, '\n', (size_t)(end - text));
+		size_t size = (size_t)(newline - text);
+
+		if (size > 3 && size < 4096 && text[1] == ' ' && text[2] == '/' && !memchr(text, 0, size))
+			lines[(*count)++] = (struct line){ text[0], text + 2, size - 2 };
+		text = newline + 1;
+	}
+	return lines;
+}
+
+static int by_path(const void *a, const void *b)
+{
+	const struct line *one = a, *other = b;
+
+	return one->length != other->length ? (one->length < other->length ? -1 : 1) :
+					      memcmp(one->path, other->path, one->length);
+}
+
+/* The directories among them, sorted. */
+static struct line *directories_of(const struct line *lines, size_t count, size_t *found)
+{
+	struct line *directories = calloc(count + 1, sizeof *directories);
+
+	*found = 0;
+	for (size_t i = 0; i < count; i++)
+		if (lines[i].kind == 'L')
+			directories[(*found)++] = lines[i];
+	qsort(directories, *found, sizeof *directories, by_path);
+	return directories;
+}
+
+static bool is_below_one(const struct line *line, const struct line *directories, size_t count)
+{
+	const char *slash = memrchr(line->path, '/', line->length);
+	struct line parent = { 0, line->path, slash == line->path ? 1 : (size_t)(slash - line->path) };
+
+	return bsearch(&parent, directories, count, sizeof parent, by_path) != NULL;
+}
 
 static void apply_recalled_list(hp_engine *engine, struct hp_pending *pending, const struct hpw_reply *reply,
 				const uint8_t *body, size_t length)
@@ -59,55 +116,79 @@ static void apply_recalled_list(hp_engine *engine, struct hp_pending *pending, c
 		hp_apply_listing(engine, where.object, reply, body, length);
 }
 
-static struct recall *ask_again(hp_engine *engine, uint16_t op, uint16_t flags, const char *path, size_t length)
+static void ask_again(hp_engine *engine, struct recall **all, uint16_t op, uint16_t flags, const struct line *line)
 {
-	struct recall *recall = calloc(1, sizeof *recall + length + 1);
+	struct recall *recall = calloc(1, sizeof *recall + line->length + 1);
 
-	memcpy(recall->path, path, length);
+	memcpy(recall->path, line->path, line->length);
 	recall->pending.apply = op == HPW_LIST   ? apply_recalled_list :
 				op == HPW_BUNDLE ? hp_apply_bundle :
 						   hp_apply_entries;
 	recall->pending.context = recall;
-	hp_wire_send(engine, HP_LANE_WAIT, &recall->pending,
-		     &(struct hp_request){
-			     .head = { .op = op, .flags = flags, .length = HP_INLINE_LIMIT, .len1 = (uint32_t)length },
-			     .string1 = path });
-	return recall;
+	recall->next = *all;
+	*all = recall;
+	hp_wire_send(
+		engine, HP_LANE_WAIT, &recall->pending,
+		&(struct hp_request){
+			.head = { .op = op, .flags = flags, .length = HP_INLINE_LIMIT, .len1 = (uint32_t)line->length },
+			.string1 = line->path });
 }
 
-/* Returns when everything has come, or the link is gone. Untrusted text: a line
- * that is none is passed over. */
-void hp_engine_recall(hp_engine *engine, const char *text, size_t length)
+static void wait_for_all(hp_engine *engine, struct recall **all)
 {
-	const char *end = text + length;
-	struct recall *all = NULL, *next;
+	struct recall *next;
+
+	for (; *all; *all = next) {
+		next = (*all)->next;
+		while (!(*all)->pending.done)
+			pthread_cond_wait(&engine->changed, &engine->lock);
+		free(*all);
+	}
+}
+
+/* A name whose directory has been listed: taken up without a question, its
+ * content from the pack. */
+static void take_up(hp_engine *engine, struct recall **all, const struct line *line, const struct hp_pack *pack)
+{
+	char *path = strndup(line->path, line->length);
+	struct hp_where where;
+	struct hp_object *object = hp_resolve_known(engine, path, &where) ? where.object : NULL;
+
+	free(path);
+	if (line->kind != 'C' || !object || object->kind != HP_FILE_KIND || object->content != HP_CONTENT_NONE ||
+	    object->filling || object->file || !(object->attr.access & 4) || object->attr.size > HP_INLINE_LIMIT)
+		return;
+	if (!hp_pack_fill(engine, pack, object) && engine->stats.bytes_in < MOST_CONTENT)
+		ask_again(engine, all, HPW_RESOLVE, HPW_CONTENT, line);
+}
+
+/* Returns when everything has come, or the link is gone. */
+void hp_engine_recall(hp_engine *engine, const char *text, size_t length, const uint8_t *packed, size_t packed_length)
+{
+	struct hp_pack *pack = hp_pack_read(packed, packed_length);
+	size_t count, listed;
+	struct line *lines = parse(text, length, &count);
+	struct line *directories = directories_of(lines, count, &listed);
+	struct recall *all = NULL;
 
 	pthread_mutex_lock(&engine->lock);
-	while (text < end && !engine->failed) {
-		const char *newline = memchr(text, '\n', (size_t)(end - text));
-		size_t size = (size_t)((newline ? newline : end) - text);
-		const char *path = text + 2;
-
-		if (size > 3 && size < 4096 && text[1] == ' ' && path[0] == '/' && !memchr(text, 0, size) &&
-		    engine->stats.bytes_in < MOST_CONTENT) {
-			uint16_t flags = text[0] == 'C' ? HPW_CONTENT : 0;
-
-			next = ask_again(engine, text[0] == 'B' ? HPW_BUNDLE : HPW_RESOLVE, flags, path, size - 2);
-			next->next = all;
-			all = next;
-			if (text[0] == 'L') {
-				next = ask_again(engine, HPW_LIST, 0, path, size - 2);
-				next->next = all;
-				all = next;
-			}
+	for (size_t i = 0; i < count && !engine->failed; i++) {
+		if (lines[i].kind == 'B') {
+			ask_again(engine, &all, HPW_BUNDLE, 0, &lines[i]);
+		} else if (lines[i].kind == 'L') {
+			ask_again(engine, &all, HPW_RESOLVE, 0, &lines[i]);
+			ask_again(engine, &all, HPW_LIST, 0, &lines[i]);
+		} else if (!is_below_one(&lines[i], directories, listed)) {
+			ask_again(engine, &all, HPW_RESOLVE, 0, &lines[i]);
 		}
-		text += size + 1;
 	}
-	for (; all; all = next) {
-		next = all->next;
-		while (!all->pending.done)
-			pthread_cond_wait(&engine->changed, &engine->lock);
-		free(all);
-	}
+	wait_for_all(engine, &all);
+	for (size_t i = 0; i < count && !engine->failed; i++)
+		if (lines[i].kind == 'R' || lines[i].kind == 'C')
+			take_up(engine, &all, &lines[i], pack);
+	wait_for_all(engine, &all);
 	pthread_mutex_unlock(&engine->lock);
+	free(directories);
+	free(lines);
+	hp_pack_free(pack);
 }

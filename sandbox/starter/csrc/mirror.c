@@ -110,17 +110,21 @@ void hp_mirror_permit(hp_engine *engine, struct hp_object *object)
 	close(fd);
 }
 
+static const struct timespec *homes_times(const struct hp_object *object, struct timespec times[2])
+{
+	times[0] = (struct timespec){ .tv_sec = object->attr.atime_s, .tv_nsec = object->attr.atime_ns };
+	times[1] = (struct timespec){ .tv_sec = object->attr.mtime_s, .tv_nsec = object->attr.mtime_ns };
+	return times;
+}
+
 /* Gives the mirror's inode home's mtime, and remembers it: another value later
  * means that the job wrote. */
 void hp_mirror_set_times(struct hp_object *object, int fd)
 {
-	struct timespec times[2] = {
-		{ .tv_sec = object->attr.atime_s, .tv_nsec = object->attr.atime_ns },
-		{ .tv_sec = object->attr.mtime_s, .tv_nsec = object->attr.mtime_ns },
-	};
+	struct timespec times[2];
 	struct stat now;
 
-	futimens(fd, times);
+	futimens(fd, homes_times(object, times));
 	if (fstat(fd, &now) == 0)
 		object->local_mtime = now.st_mtim;
 }
@@ -150,15 +154,29 @@ void hp_mirror_publish(hp_engine *engine, struct hp_object *object)
 
 #define MAKING "making"
 
-static int abandon(hp_engine *engine, struct hp_object *object, int fd, int error)
+static int abandon(hp_engine *engine, struct hp_object *object, int error)
 {
-	if (fd >= 0)
-		close(fd);
 	if (unlinkat(engine->nameless_fd, MAKING, 0))
 		unlinkat(engine->nameless_fd, MAKING, AT_REMOVEDIR);
 	free(object->target);
 	free(object);
 	return error;
+}
+
+/* One call, as most names that are made are never used. A file's size comes
+ * with its content. */
+static int make_aside(const hp_engine *engine, const struct hp_object *object)
+{
+	switch (object->kind) {
+	case HP_DIR:
+		return mkdirat(engine->nameless_fd, MAKING, bits_for(object));
+	case HP_SYMLINK:
+		return symlinkat(object->target, engine->nameless_fd, MAKING);
+	case HP_FIFO:
+		return mkfifoat(engine->nameless_fd, MAKING, bits_for(object));
+	default:
+		return mknodat(engine->nameless_fd, MAKING, S_IFREG | bits_for(object), 0);
+	}
 }
 
 /* Makes what `attr` describes under a name that the mirror lacks, and binds
@@ -167,10 +185,10 @@ static int abandon(hp_engine *engine, struct hp_object *object, int fd, int erro
 int hp_mirror_make(hp_engine *engine, struct hp_name *name, const struct hpw_attr *attr, const char *target,
 		   size_t target_length)
 {
-	int parent = hp_mirror_dirfd(engine, name->parent), fd = -1, error = 0;
-	int making = engine->nameless_fd;
+	int parent = hp_mirror_dirfd(engine, name->parent);
 	enum hp_kind kind = hp_kind_of(attr->mode);
 	struct hp_object *object, *twin;
+	struct timespec times[2];
 	struct stat status;
 
 	if (parent < 0)
@@ -181,57 +199,44 @@ int hp_mirror_make(hp_engine *engine, struct hp_name *name, const struct hpw_att
 
 		if (other >= 0 && linkat(other, twin->name->text, parent, name->text, 0) == 0) {
 			hp_tree_bind(name, twin);
+			hp_refresh(engine, twin, attr);
 			return 0;
 		}
 	}
 	object = hp_object_new(engine, kind);
 	object->attr = *attr;
-	switch (kind) {
-	case HP_DIR:
-		if (mkdirat(making, MAKING, 0700))
-			error = -errno;
-		break;
-	case HP_SYMLINK:
-		object->target = malloc(target_length + 1);
-		memcpy(object->target, target, target_length);
-		object->target[target_length] = 0;
-		if (symlinkat(object->target, making, MAKING))
-			error = -errno;
-		break;
-	case HP_FIFO:
-		if (mkfifoat(making, MAKING, 0600))
-			error = -errno;
-		break;
-	default:
-		fd = openat(making, MAKING, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0);
-		if (fd < 0)
-			error = -errno;
-		else if (attr->size && kind == HP_FILE_KIND && ftruncate(fd, (off_t)attr->size))
-			error = -errno;
-	}
-	if (!error && fd < 0) {
-		fd = openat(making, MAKING, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-		error = fd < 0 ? -errno : 0;
-	}
-	if (!error && fstat(fd, &status))
-		error = -errno;
-	if (error)
-		return abandon(engine, object, fd, error);
-	object->inode = status.st_ino;
-	object->home_size = attr->size;
+	if (kind == HP_SYMLINK)
+		object->target = strndup(target, target_length);
 	if (kind == HP_FILE_KIND && attr->size == 0)
 		object->content = HP_CONTENT_WHOLE;
-	if (kind == HP_FILE_KIND)
-		hp_mirror_set_times(object, fd);
-	if (kind == HP_DIR || kind == HP_FIFO || object->content == HP_CONTENT_WHOLE)
-		hp_mirror_chmod(fd, bits_for(object));
+	if (make_aside(engine, object) ||
+	    (object->content == HP_CONTENT_WHOLE &&
+	     utimensat(engine->nameless_fd, MAKING, homes_times(object, times), 0)) ||
+	    fstatat(engine->nameless_fd, MAKING, &status, AT_SYMLINK_NOFOLLOW))
+		return abandon(engine, object, -errno);
+	object->inode = status.st_ino;
+	object->local_mtime = status.st_mtim;
+	object->home_size = attr->size;
 	hp_mirror_publish(engine, object);
-	if (renameat(making, MAKING, parent, name->text))
-		return abandon(engine, object, fd, -errno);
-	close(fd);
+	if (renameat(engine->nameless_fd, MAKING, parent, name->text))
+		return abandon(engine, object, -errno);
 	hp_tree_bind(name, object);
 	hp_object_index(engine, object);
 	return 0;
+}
+
+/* Of a placeholder whose bytes nobody may read. */
+int hp_mirror_give_size(hp_engine *engine, struct hp_object *object)
+{
+	int fd = hp_mirror_open(engine, object, O_RDWR), error;
+
+	if (fd < 0)
+		return fd;
+	error = ftruncate(fd, (off_t)object->attr.size) ? -errno : 0;
+	object->content = HP_CONTENT_WHOLE;
+	hp_mirror_set_times(object, fd);
+	close(fd);
+	return error;
 }
 
 /* The whole content of a small file. The mode is opened last. */
@@ -254,7 +259,6 @@ int hp_mirror_fill_whole(hp_engine *engine, struct hp_object *object, const uint
 		hp_mirror_publish(engine, object);
 	} else {
 		ftruncate(fd, 0);
-		ftruncate(fd, (off_t)object->attr.size);
 	}
 	close(fd);
 	return error;

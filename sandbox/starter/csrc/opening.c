@@ -98,7 +98,7 @@ static int open_existing(hp_engine *engine, struct hp_object *object, int flags)
 		if (object->attr.access & 4)
 			error = hp_have_content(engine, object);
 		else
-			object->content = HP_CONTENT_WHOLE; /* nobody may read it */
+			error = hp_mirror_give_size(engine, object); /* nobody may read it */
 	}
 	if (!error)
 		error = make_writable(engine, object);
@@ -281,8 +281,8 @@ again: /* the file was replaced at home while we opened it */
 		if (object->content == HP_CONTENT_NONE && object->attr.access & 4 &&
 		    (error = hp_have_content(engine, object)))
 			return error;
-		if (object->content == HP_CONTENT_NONE)
-			object->content = HP_CONTENT_WHOLE;
+		if (object->content == HP_CONTENT_NONE && (error = hp_mirror_give_size(engine, object)))
+			return error;
 		if (object->handle_writable && (error = make_writable(engine, object)))
 			return error;
 		if (flags & O_APPEND && wants_write(flags) && (error = begin_append(engine, object)))
@@ -303,7 +303,7 @@ again: /* the file was replaced at home while we opened it */
 	if (object->kind == HP_DIR) {
 		if (wants_write(flags) || creating)
 			return -EISDIR;
-		error = object->attr.access & 4 ? hp_list(engine, object) : -EACCES;
+		error = object->attr.access & 4 ? hp_list(engine, object, true) : -EACCES;
 	} else if (flags & O_DIRECTORY) {
 		error = -ENOTDIR;
 	} else if (object->kind == HP_FIFO) {

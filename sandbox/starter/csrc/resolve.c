@@ -117,6 +117,15 @@ static int walk_local(struct walk *walk)
 	return result;
 }
 
+/* A name was not in `at`: after some misses its names are wanted at home, after
+ * many in the mirror, which spares the shim the question. True: they are known. */
+static bool missed(struct walk *walk, struct hp_object *at)
+{
+	if (at->listed || walk->known_only || !(at->attr.access & 4) || !at->attr.ino || ++at->misses < HP_LIST_AFTER)
+		return at->listed;
+	return hp_list(walk->engine, at, at->known && at->misses > at->offers) == 0;
+}
+
 /* Asks home for the rest of the path, or lists a directory that missed often. */
 static int ask(struct walk *walk)
 {
@@ -132,7 +141,7 @@ static int ask(struct walk *walk)
 		return -walk->last_error;
 	if (++walk->asked > MAX_ASKED)
 		return -EIO;
-	if (++at->misses >= HP_LIST_AFTER && at->attr.access & 4 && at->attr.ino && hp_list(engine, at) == 0)
+	if (!at->known && missed(walk, at))
 		return 0;
 	/* home knows nothing of another root: then step by step */
 	length = walk->root->is_root ? strlen(walk->rest + walk->position) : strcspn(walk->rest + walk->position, "/");
@@ -160,6 +169,16 @@ static int ask(struct walk *walk)
 	return 0;
 }
 
+/* The next run is spared even the question to the engine. */
+static void remember_name(const struct walk *walk, const struct hp_object *parent, const char *text, size_t length)
+{
+	char *path = walk->known_only ? NULL : hp_name_path(parent, text, length);
+
+	if (path)
+		hp_remember(walk->engine, 'R', path, strlen(path));
+	free(path);
+}
+
 static int step(struct walk *walk, struct hp_where *where)
 {
 	hp_engine *engine = walk->engine;
@@ -168,6 +187,7 @@ static int step(struct walk *walk, struct hp_where *where)
 	size_t length = strcspn(text, "/");
 	bool last = !text[length + strspn(text + length, "/")];
 	struct hp_name *name;
+	bool unknown;
 
 	if (at->kind != HP_DIR)
 		return -ENOTDIR;
@@ -186,8 +206,16 @@ static int step(struct walk *walk, struct hp_where *where)
 		walk->position += length;
 		return 0;
 	}
-	name = hp_tree_find(engine, at, text, length);
-	if (name && name->unknown)
+	name = hp_tree_peek(engine, at, text, length);
+	if (name && name->offer) {
+		int error = hp_tree_accept(engine, name);
+
+		if (error)
+			return error;
+		remember_name(walk, at, text, length);
+	}
+	unknown = name && name->unknown;
+	if (unknown)
 		name = NULL;
 	if (last) {
 		where->parent = at;
@@ -202,15 +230,15 @@ static int step(struct walk *walk, struct hp_where *where)
 		return 1;
 	}
 	if (!name || (name->object && name->object->attr.ino == 0 && !name->object->local && last)) {
-		if (at->listed && !name)
+		if ((at->listed || at->known) && !name && !unknown) {
+			missed(walk, at);
 			return -ENOENT;
+		}
 		return ask(walk);
 	}
 	if (!name->object) {
 		/* absent, but only a listed directory spares the shim the question */
-		if (!at->listed && !walk->known_only && ++at->misses >= HP_LIST_AFTER && at->attr.access & 4 &&
-		    at->attr.ino)
-			hp_list(engine, at);
+		missed(walk, at);
 		return -ENOENT;
 	}
 	if (name->object->kind == HP_SYMLINK && (!last || walk->slash || !(walk->flags & HP_NO_FOLLOW))) {
@@ -289,60 +317,6 @@ int hp_resolve(hp_engine *engine, uint64_t base, const char *path, size_t length
 bool hp_resolve_known(hp_engine *engine, const char *path, struct hp_where *where)
 {
 	return resolve(engine, 0, path, strlen(path), HP_FOLLOW, true, where) == 0 && where->object;
-}
-
-void hp_apply_listing(hp_engine *engine, struct hp_object *directory, const struct hpw_reply *reply,
-		      const uint8_t *body, size_t length)
-{
-	const uint8_t *end = body + length;
-	const struct hpw_entry *entry;
-	bool complete = false;
-
-	(void)reply;
-	while (body && (entry = hp_wire_entry(&body, end))) {
-		if (entry->flags & HPW_E_COMPLETE)
-			complete = true;
-		if (entry->flags & HPW_E_SELF)
-			hp_apply_entry(engine, entry);
-		else if (entry->path_len)
-			hp_apply_child(engine, directory, entry);
-	}
-	if (complete && (directory->name || directory->is_root)) {
-		directory->listed = true;
-		hp_mirror_permit(engine, directory);
-		hp_mirror_publish(engine, directory);
-	}
-}
-
-static void apply_listing(hp_engine *engine, struct hp_pending *pending, const struct hpw_reply *reply,
-			  const uint8_t *body, size_t length)
-{
-	hp_apply_listing(engine, pending->context, reply, body, length);
-}
-
-/* All names of a directory: afterwards what is missing there does not exist. */
-int hp_list(hp_engine *engine, struct hp_object *directory)
-{
-	struct hp_pending pending = { .apply = apply_listing, .context = directory };
-	char *path;
-	int error;
-
-	while (directory->filling)
-		pthread_cond_wait(&engine->changed, &engine->lock);
-	if (directory->listed || directory->local)
-		return 0;
-	path = hp_object_path(directory);
-	if (!path)
-		return -ENOENT;
-	directory->filling = true;
-	hp_remember(engine, 'L', path, strlen(path));
-	error = hp_wire_call(
-		engine, HP_LANE_WAIT, &pending,
-		&(struct hp_request){ .head = { .op = HPW_LIST, .len1 = (uint32_t)strlen(path) }, .string1 = path });
-	directory->filling = false;
-	pthread_cond_broadcast(&engine->changed);
-	free(path);
-	return error ? -error : directory->listed ? 0 : -EIO;
 }
 
 /* Loaded by ld.so or dlopen; a wrong guess costs a question. */

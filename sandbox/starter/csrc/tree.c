@@ -1,4 +1,5 @@
-/* Names and files of the mirror as the engine remembers them. No system calls. */
+/* Names and files of the mirror as the engine remembers them. No system calls,
+ * but where an offer is taken up. */
 #define _GNU_SOURCE
 #include "internal.h"
 
@@ -32,7 +33,7 @@ enum hp_kind hp_kind_of(uint32_t mode)
 	}
 }
 
-struct hp_name *hp_tree_find(hp_engine *engine, const struct hp_object *parent, const char *text, size_t length)
+struct hp_name *hp_tree_peek(hp_engine *engine, const struct hp_object *parent, const char *text, size_t length)
 {
 	uint32_t hash = hash_of(parent, text, length);
 
@@ -43,10 +44,57 @@ struct hp_name *hp_tree_find(hp_engine *engine, const struct hp_object *parent, 
 	return NULL;
 }
 
-/* The name as absent; found if it is there already. */
+struct hp_name *hp_tree_find(hp_engine *engine, const struct hp_object *parent, const char *text, size_t length)
+{
+	struct hp_name *name = hp_tree_peek(engine, parent, text, length);
+
+	if (name && name->offer)
+		hp_tree_accept(engine, name);
+	return name;
+}
+
 struct hp_name *hp_tree_add(hp_engine *engine, struct hp_object *parent, const char *text, size_t length)
 {
-	struct hp_name *name = hp_tree_find(engine, parent, text, length);
+	struct hp_name *name = hp_tree_put(engine, parent, text, length);
+
+	if (name->offer)
+		hp_tree_accept(engine, name);
+	return name;
+}
+
+void hp_tree_withdraw(struct hp_name *name)
+{
+	if (!name->offer)
+		return;
+	free(name->offer);
+	name->offer = NULL;
+	name->parent->offers--;
+}
+
+void hp_tree_offer(struct hp_name *name, const struct hpw_attr *attr, const char *target, size_t target_length)
+{
+	hp_tree_withdraw(name);
+	name->offer = malloc(sizeof *name->offer + target_length);
+	name->offer->attr = *attr;
+	name->offer->target_length = (uint32_t)target_length;
+	memcpy(name->offer->target, target, target_length);
+	name->parent->offers++;
+}
+
+int hp_tree_accept(hp_engine *engine, struct hp_name *name)
+{
+	struct hp_offer *offer = name->offer;
+	int error = hp_mirror_make(engine, name, &offer->attr, offer->target, offer->target_length);
+
+	if (!error)
+		hp_tree_withdraw(name);
+	return error;
+}
+
+/* The name as absent; found if it is there already, be it an offer. */
+struct hp_name *hp_tree_put(hp_engine *engine, struct hp_object *parent, const char *text, size_t length)
+{
+	struct hp_name *name = hp_tree_peek(engine, parent, text, length);
 
 	if (name)
 		return name;
@@ -119,9 +167,11 @@ void hp_tree_forget_children(hp_engine *engine, struct hp_object *directory)
 				*link = name->next_in_table;
 				break;
 			}
+		free(name->offer);
 		free(name);
 	}
 	directory->children = NULL;
+	directory->offers = 0;
 }
 
 struct hp_object *hp_object_new(hp_engine *engine, enum hp_kind kind)

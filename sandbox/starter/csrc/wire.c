@@ -154,7 +154,7 @@ static struct hp_name *name_for(hp_engine *engine, const char *path, size_t leng
 		    (part == 2 && path[0] == '.' && path[1] == '.'))
 			return NULL;
 		if (!slash)
-			return hp_tree_add(engine, directory, path, part);
+			return hp_tree_put(engine, directory, path, part);
 		name = hp_tree_find(engine, directory, path, part);
 		if (!name || !name->object || name->object->kind != HP_DIR)
 			return NULL;
@@ -194,23 +194,15 @@ void hp_refresh(hp_engine *engine, struct hp_object *object, const struct hpw_at
 	if (object->local)
 		return;
 	hp_object_rehome(engine, object, attr);
-	if (object->kind == HP_FILE_KIND && object->content == HP_CONTENT_NONE && attr->size != object->home_size) {
-		int fd = hp_mirror_open(engine, object, O_RDWR);
-
-		if (fd >= 0) {
-			if (ftruncate(fd, (off_t)attr->size) == 0)
-				object->home_size = attr->size;
-			hp_mirror_set_times(object, fd);
-			close(fd);
-		}
-	}
+	if (object->kind == HP_FILE_KIND && object->content == HP_CONTENT_NONE)
+		object->home_size = attr->size;
 	if (permit)
 		hp_mirror_permit(engine, object);
 	hp_mirror_publish(engine, object);
 }
 
 /* What home says of one name: made, refreshed, replaced or dropped. */
-static struct hp_object *apply_name(hp_engine *engine, struct hp_name *name, const struct hpw_entry *entry)
+static struct hp_object *apply_name(hp_engine *engine, struct hp_name *name, const struct hpw_entry *entry, bool offer)
 {
 	const char *strings = entry_path(entry) + entry->path_len;
 	struct hp_object *object = name->object;
@@ -218,6 +210,7 @@ static struct hp_object *apply_name(hp_engine *engine, struct hp_name *name, con
 	if (object && object->local)
 		return object;
 	name->unknown = false;
+	hp_tree_withdraw(name);
 	if (entry->flags & HPW_E_ABSENT) {
 		if (object && !(object->file && hp_file_has_dirty(engine, object)))
 			hp_mirror_drop(engine, name);
@@ -230,17 +223,20 @@ static struct hp_object *apply_name(hp_engine *engine, struct hp_name *name, con
 		hp_mirror_drop(engine, name);
 		object = NULL;
 	}
-	if (object) {
-		hp_refresh(engine, object, &entry->attr);
-	} else {
-		if (hp_mirror_make(engine, name, &entry->attr, strings, entry->target_len))
-			return NULL;
-		object = name->object;
-		hp_refresh(engine, object, &entry->attr);
+	if (!object && offer && !(entry->flags & HPW_E_CONTENT)) {
+		hp_tree_offer(name, &entry->attr, strings, entry->target_len);
+		return NULL;
 	}
+	if (object)
+		hp_refresh(engine, object, &entry->attr);
+	else if (hp_mirror_make(engine, name, &entry->attr, strings, entry->target_len))
+		return NULL;
+	object = name->object;
 	if (entry->flags & HPW_E_CONTENT && object->kind == HP_FILE_KIND && object->content == HP_CONTENT_NONE &&
 	    !object->file && entry->content_len == entry->attr.size)
-		hp_mirror_fill_whole(engine, object, (const uint8_t *)strings + entry->target_len, entry->content_len);
+		engine->contents_came +=
+			hp_mirror_fill_whole(engine, object, (const uint8_t *)strings + entry->target_len,
+					     entry->content_len) == 0;
 	return object;
 }
 
@@ -253,7 +249,7 @@ struct hp_object *hp_apply_entry(hp_engine *engine, const struct hpw_entry *entr
 		return engine->root;
 	}
 	name = name_for(engine, entry_path(entry), entry->path_len);
-	return name ? apply_name(engine, name, entry) : NULL;
+	return name ? apply_name(engine, name, entry, false) : NULL;
 }
 
 /* LIST: the entry's path is a bare name in `directory`. */
@@ -264,7 +260,7 @@ void hp_apply_child(hp_engine *engine, struct hp_object *directory, const struct
 	if (entry->path_len > 255 || memchr(text, '/', entry->path_len) || (entry->path_len == 1 && text[0] == '.') ||
 	    (entry->path_len == 2 && text[0] == '.' && text[1] == '.'))
 		return;
-	apply_name(engine, hp_tree_add(engine, directory, text, entry->path_len), entry);
+	apply_name(engine, hp_tree_put(engine, directory, text, entry->path_len), entry, !directory->listed);
 }
 
 void hp_apply_entries(hp_engine *engine, struct hp_pending *pending, const struct hpw_reply *reply, const uint8_t *body,

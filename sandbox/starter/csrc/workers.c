@@ -55,7 +55,7 @@ static int64_t make_usable(hp_engine *engine, struct hp_slot *slot)
 	case HP_WANT_LIST:
 		if (where.object->kind != HP_DIR)
 			return -ENOTDIR;
-		error = where.object->attr.access & 4 ? hp_list(engine, where.object) : -EACCES;
+		error = where.object->attr.access & 4 ? hp_list(engine, where.object, true) : -EACCES;
 		break;
 	case HP_WANT_DIR:
 		if (where.object->kind != HP_DIR)

@@ -1,0 +1,84 @@
+/* All names of a directory. The mirror gets few at once; of many only those
+ * that are used, until the job reads the directory, or looks for so many names
+ * that are not there that answering without the engine pays.
+ */
+#define _GNU_SOURCE
+#include "internal.h"
+
+#define AT_ONCE 256
+
+static int show_names(hp_engine *engine, struct hp_object *directory)
+{
+	for (struct hp_name *name = directory->children; name; name = name->next_in_parent)
+		if (name->offer) {
+			int error = hp_tree_accept(engine, name);
+
+			if (error)
+				return error;
+		}
+	directory->listed = true;
+	hp_mirror_permit(engine, directory);
+	hp_mirror_publish(engine, directory);
+	return 0;
+}
+
+void hp_apply_listing(hp_engine *engine, struct hp_object *directory, const struct hpw_reply *reply,
+		      const uint8_t *body, size_t length)
+{
+	const uint8_t *end = body + length;
+	const struct hpw_entry *entry;
+	bool complete = false;
+
+	(void)reply;
+	while (body && (entry = hp_wire_entry(&body, end))) {
+		if (entry->flags & HPW_E_COMPLETE)
+			complete = true;
+		if (entry->flags & HPW_E_SELF)
+			hp_apply_entry(engine, entry);
+		else if (entry->path_len)
+			hp_apply_child(engine, directory, entry);
+	}
+	if (!complete || (!directory->name && !directory->is_root))
+		return;
+	directory->known = true;
+	if (directory->offers <= AT_ONCE && !directory->unsure)
+		show_names(engine, directory);
+}
+
+static void apply_listing(hp_engine *engine, struct hp_pending *pending, const struct hpw_reply *reply,
+			  const uint8_t *body, size_t length)
+{
+	hp_apply_listing(engine, pending->context, reply, body, length);
+}
+
+int hp_list(hp_engine *engine, struct hp_object *directory, bool show)
+{
+	struct hp_pending pending = { .apply = apply_listing, .context = directory };
+	char *path;
+	int error;
+
+	while (directory->filling)
+		pthread_cond_wait(&engine->changed, &engine->lock);
+	if (directory->listed || directory->local)
+		return 0;
+	if (directory->known && !show)
+		return 0;
+	if (directory->known && !directory->unsure) /* else names changed at home, and the answers are on their way */
+		return show_names(engine, directory);
+	path = hp_object_path(directory);
+	if (!path)
+		return -ENOENT;
+	directory->filling = true;
+	hp_remember(engine, 'L', path, strlen(path));
+	error = hp_wire_call(
+		engine, HP_LANE_WAIT, &pending,
+		&(struct hp_request){ .head = { .op = HPW_LIST, .len1 = (uint32_t)strlen(path) }, .string1 = path });
+	directory->filling = false;
+	pthread_cond_broadcast(&engine->changed);
+	free(path);
+	if (error)
+		return -error;
+	if (!directory->known)
+		return -EIO;
+	return show && !directory->unsure ? show_names(engine, directory) : 0;
+}
