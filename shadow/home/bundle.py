@@ -158,7 +158,7 @@ class _Closure:
         loading = program.facts.loading
         if not loading.machine:
             return
-        if loading.interpreter:
+        if loading.interpreter.startswith("/"):  # a relative one is looked for where the job stands
             self._look(loading.interpreter, program)
         if not loading.interpreter and not loading.needed:
             return  # static

@@ -198,8 +198,8 @@ static long open_at(int dirfd, const char *path, struct hp_open_how *how, bool e
 			hp_syscall1(__NR_close, fd);
 			return open_at(AT_FDCWD, exe, how, extended);
 		}
-		if (verdict == 0 && !(how->flags & HP_O_TRUNC))
-			return fd;
+		if (verdict == 0 && (!(how->flags & HP_O_TRUNC) || how->flags & HP_O_EXCL))
+			return fd; /* what O_EXCL has just made is empty */
 		hp_syscall1(__NR_close, fd);
 		if (verdict == 0) /* not home's: truncated natively */
 			return native_open(dirfd, path, how, extended);
@@ -302,9 +302,11 @@ long hp_call_chdir(struct hp_call *call)
 	return simple_path_call(call, HP_WANT_DIR, false, 0);
 }
 
+#define HP_IN_DONT_FOLLOW 0x02000000
+
 long hp_call_inotify_add_watch(struct hp_call *call)
 {
-	return simple_path_call(call, HP_WANT_READ, false, 1);
+	return simple_path_call(call, HP_WANT_READ, call->arg[2] & HP_IN_DONT_FOLLOW, 1);
 }
 
 /* In the loader: by now the program's content is in the mirror. */

@@ -51,7 +51,9 @@ static int64_t make_usable(hp_engine *engine, struct hp_slot *slot)
 	case HP_WANT_READ:
 		if (where.object->kind == HP_FILE_KIND)
 			error = hp_have_content(engine, where.object);
-		break;
+		if (where.object->kind != HP_DIR)
+			break;
+		__attribute__((fallthrough)); /* to read a directory is to list it */
 	case HP_WANT_LIST:
 		if (where.object->kind != HP_DIR)
 			return -ENOTDIR;

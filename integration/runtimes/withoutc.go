@@ -1,0 +1,5 @@
+//go:build !cgo
+
+package main
+
+func withC() int { return 42 }

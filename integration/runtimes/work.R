@@ -1,0 +1,13 @@
+# What R programs do: tables, saved objects, children, connections, forked workers.
+table <- data.frame(n = 1:500, square = (1:500)^2, name = sprintf("row %d", 1:500))
+write.csv(table, "table.csv", row.names = FALSE)
+back <- read.csv("table.csv"); cat(nrow(back), sum(back$square), "\n")
+saveRDS(table, "table.rds"); cat(identical(readRDS("table.rds"), table), "\n")
+cat(system("printf told; exit 3"), "\n"); cat(system2("sort", "-r", input = c("a", "c", "b"), stdout = TRUE), "\n")
+cat(sort(list.files("dir", recursive = TRUE)), "\n")
+cat(unlist(parallel::mclapply(1:4, function(n) { writeLines(strrep("x", n), paste0("w", n)); n^2 }, mc.cores = 2)), "\n")
+con <- gzfile("lines.gz", "w"); writeLines(readLines("lines.txt"), con); close(con); cat(length(readLines("lines.gz")), "\n")
+cat(file.copy("big.bin", "copied"), file.rename("copied", "moved"), file.info("moved")$size, unlink("moved"), "\n")
+pipe <- pipe("wc -l < lines.txt"); cat(as.integer(readLines(pipe)), "\n"); close(pipe)
+invisible(file.remove("table.rds", "lines.gz"))
+quit(status = 4)

@@ -1,0 +1,11 @@
+-- What Lua programs do: io, os, popen. The loop is long enough that a compiler of LuaJIT's takes it.
+io.stdout:setvbuf("no")
+local n = 0; for line in io.lines("lines.txt") do n = n + #line end; print("bytes", n)
+local out = assert(io.open("made", "wb")); for i = 1, 1000 do out:write(string.rep("x", i % 97), "\n") end; out:close()
+local f = assert(io.open("made", "r+b")); f:seek("set", 500); f:write("changed"); f:seek("end", -10); print(#f:read("a")); f:close()
+local p = assert(io.popen("sort -r small.txt")); print(p:read("a")); p:close()
+print(os.execute("exit 3"))
+print(os.rename("made", "moved"), os.remove("moved"), io.open("nowhere"))
+local a, m = 1, 0; for i = 1, 20000000 do a = (a * 1103 + 12345) % 65537; m = m + a % 7 end; print("sum", m)
+print(os.tmpname():match("^/tmp/") ~= nil, os.getenv("HOME") ~= nil)
+os.exit(4)
