@@ -18,6 +18,19 @@ static void send_fd(int socket, int fd)
 	MUST(sendmsg(socket, &message, 0));
 }
 
+static void show_names(int socket)
+{
+	struct sockaddr_un name = { 0 };
+	socklen_t length = sizeof(name);
+	TRY(getsockname(socket, (struct sockaddr *)&name, &length));
+	printf("named %u %d %s\n", length, name.sun_family, name.sun_path);
+	length = 6;
+	memset(&name, 0, sizeof(name));
+	TRY(getpeername(socket, (struct sockaddr *)&name, &length));
+	printf("peer %u %d %s\n", length, name.sun_family, name.sun_path);
+	TRY(getsockname(socket, NULL, &length));
+}
+
 int main(void)
 {
 	struct sockaddr_un here = { .sun_family = AF_UNIX, .sun_path = "socket" };
@@ -34,11 +47,14 @@ int main(void)
 	if (pid == 0) {
 		int client = MUST(socket(AF_UNIX, SOCK_STREAM, 0));
 		MUST(connect(client, (struct sockaddr *)&here, sizeof(here)));
+		show_names(client);
 		MUST(write(client, "hello", 5));
 		send_fd(client, MUST(open("small.txt", O_RDONLY)));
 		_exit(0);
 	}
 	int peer = TRY(accept(server, NULL, NULL));
+	show_names(peer);
+	show_names(server);
 	VALUE(read(peer, bytes, 5));
 	char control[CMSG_SPACE(sizeof(int))], byte;
 	struct iovec piece = { &byte, 1 };

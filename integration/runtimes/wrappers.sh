@@ -7,7 +7,7 @@ say env-u env -u HOME sh -c 'echo "<$HOME>"'
 say env-S env -S 'B=2 sh -c "echo \$B"'
 say nice nice -n 5 sh -c 'nice'
 say timeout timeout 0.2 sleep 20
-say timeout-k timeout -s KILL 0.2 sleep 20
+say timeout-k sh -c 'timeout -s KILL 0.2 sleep 20; echo "not reached"; :' 2>/dev/null
 say timeout-inside timeout 20 sh -c 'exit 9'
 say setsid setsid -w sh -c 'echo in a session; exit 3'
 say nohup nohup sh -c 'echo immune; kill -HUP $$; echo survived'
@@ -19,7 +19,7 @@ say prlimit prlimit --nofile=64 sh -c 'ulimit -n'
 say flock flock locked sh -c 'flock -n locked echo no || echo excluded'
 say script script -qec 'tty >/dev/null && echo a terminal' /dev/null
 say xargs sh -c 'seq 20 | xargs -n 3 -P 2 sh -c "exit 0" && seq 7 | xargs -n 3 echo'
-say find-exec find dir -type f -exec sh -c 'echo "$1"; exit 0' _ {} \;
+say find-exec sh -c 'find dir -type f -exec sh -c "echo \$1" _ {} \; | sort'
 say exec-a sh -c 'exec bash -c "exec -a renamed sh -c \"echo \\\$0; cat /proc/\\\$\\\$/comm; tr \\\\\\\\0 . </proc/\\\$\\\$/cmdline\""'
 say coproc bash -c 'coproc cat; echo told >&${COPROC[1]}; read -r line <&${COPROC[0]}; echo "$line"'
 say command-v sh -c 'command -v sh cat; type cd'
@@ -34,8 +34,8 @@ printf '#!/nowhere/sh\n' >lost; chmod +x lost
 printf '#!\n' >unnamed; chmod +x unnamed
 printf '#! \t /bin/sh   -e  \necho spaces; false; echo unreached\n' >spaces; chmod +x spaces
 printf '#!/usr/bin/env -S sh -eu\necho "split $#"; echo $unset\n' >split; chmod +x split
-printf '#!dir/relative\necho relative "$0"\n' >relative; chmod +x relative
-ln -s /bin/sh dir/relative
+printf '#!emptydir/relative\necho relative "$0"\n' >relative; chmod +x relative
+ln -s /bin/sh emptydir/relative
 printf '#!/bin/echo one argument only' >unended; chmod +x unended
 printf '#!%s\n' "$PWD/level0" >level1
 printf '#!/bin/sh\necho level "$@"\n' >level0

@@ -4,6 +4,7 @@
 
 #define FAMILY_UNIX 1
 #define PATH_ROOM 108
+#define HP_BOUND_ASIDE "/tmp/.socket"
 
 struct hp_sockaddr_un {
 	uint16_t family;
@@ -44,8 +45,9 @@ long hp_call_bind(struct hp_call *call)
 	const char *path = path_in(call->arg[1], call->arg[2], &address);
 	struct hp_ask ask = { .op = HP_REQ_BIND };
 	struct hp_where where;
+	char names[2 * PATH_ROOM];
 	uint32_t number;
-	unsigned at = 12;
+	unsigned at = sizeof HP_BOUND_ASIDE - 1;
 	int64_t answer;
 	long result;
 
@@ -58,7 +60,7 @@ long hp_call_bind(struct hp_call *call)
 	if (where.foreign)
 		return result;
 	number = (uint32_t)hp_syscall0(__NR_gettid) * 4096u + __atomic_add_fetch(&counter, 1, __ATOMIC_RELAXED) % 4096u;
-	memcpy(temporary.path, "/tmp/.socket", 12);
+	memcpy(temporary.path, HP_BOUND_ASIDE, at);
 	for (; number; number /= 16)
 		temporary.path[at++] = "0123456789abcdef"[number % 16];
 	result = hp_syscall3(__NR_bind, call->arg[0], (long)&temporary, 2 + at + 1);
@@ -68,10 +70,48 @@ long hp_call_bind(struct hp_call *call)
 	ask.data1 = where.path;
 	ask.len1 = where.length;
 	ask.arg[0] = 0140000 | (0777 & ~hp_umask());
-	ask.data2 = temporary.path;
-	ask.len2 = at;
+	memcpy(names, temporary.path, at + 1);
+	memcpy(names + at + 1, path, hp_strlen(path));
+	ask.data2 = names;
+	ask.len2 = at + 1 + (uint32_t)hp_strlen(path);
 	answer = hp_ask(&ask);
 	if (answer < 0)
 		hp_syscall1(__NR_unlink, (long)temporary.path);
 	return (long)answer;
+}
+
+/* The kernel knows such a socket by the name under which it was bound. */
+static long given_address(struct hp_call *call)
+{
+	struct hp_sockaddr_un address = { .family = 0 };
+	struct hp_ask ask = { .op = HP_REQ_ADDRESS, .data1 = address.path, .reply = address.path, .room = PATH_ROOM };
+	uint32_t length = sizeof address - 1, room;
+	long result;
+
+	if (!hp_channel || hp_user_read(&room, (const void *)call->arg[2], sizeof room) || (int32_t)room < 0)
+		return HP_PASS;
+	result = hp_syscall3(call->nr, call->arg[0], (long)&address, (long)&length);
+	if (result || address.family != FAMILY_UNIX || length > sizeof address - 1 ||
+	    !hp_starts(address.path, HP_BOUND_ASIDE))
+		return HP_PASS;
+	ask.len1 = (uint32_t)hp_strlen(address.path);
+	if (hp_ask(&ask) < 0)
+		return HP_PASS;
+	length = 2 + ask.reply_len + 1;
+	if (ask.reply_len < PATH_ROOM)
+		address.path[ask.reply_len] = 0;
+	if (hp_user_write((void *)call->arg[1], &address, length < room ? length : room) ||
+	    hp_user_write((void *)call->arg[2], &length, sizeof length))
+		return -EFAULT;
+	return 0;
+}
+
+long hp_call_getsockname(struct hp_call *call)
+{
+	return given_address(call);
+}
+
+long hp_call_getpeername(struct hp_call *call)
+{
+	return given_address(call);
 }

@@ -10,11 +10,15 @@
 
 /* ---- info.c: argv[0] of the loader ---- */
 /* "hpool:PATH", or "hpool,n<length of PATH>:PATH EXECFN" without the space when the
- * program was named otherwise, with ",f<descriptor>" when it has no name left. */
+ * program was named otherwise, with ",f<descriptor>" when it has no name left.
+ * ",t<number>": the loader stood in the program's way so often; ",r1": it has turned
+ * address randomization on to get out of it. */
 struct hp_info {
 	const char *path; /* what /proc/self/exe names; hp_self_exe() once parsed */
 	const char *name; /* as it was given to execve: AT_EXECFN, the command name */
 	int fd;           /* -1: to be opened by path */
+	unsigned tries;
+	bool randomized;
 };
 bool hp_info_parse(char *text, struct hp_info *info);
 /* Length without NUL, or 0 when there is no room. */
@@ -29,6 +33,7 @@ struct hp_segment {
 };
 struct hp_elf {
 	bool fixed; /* ET_EXEC */
+	bool placed; /* by start.c: it has been mapped */
 	bool executable_stack;
 	uint64_t entry, header_address; /* of the program headers, in memory */
 	uint64_t low, high, align;      /* the span of all segments */

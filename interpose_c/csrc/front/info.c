@@ -10,11 +10,13 @@ static unsigned number(const char **text)
 	return value;
 }
 
-static char *put_number(char *to, unsigned value)
+static char *put_option(char *to, char what, unsigned value)
 {
 	char digits[12];
 	unsigned count = 0;
 
+	*to++ = ',';
+	*to++ = what;
 	do
 		digits[count++] = (char)('0' + value % 10);
 	while (value /= 10);
@@ -31,6 +33,8 @@ bool hp_info_parse(char *text, struct hp_info *info)
 	unsigned length = 0;
 
 	info->fd = -1;
+	info->tries = 0;
+	info->randomized = false;
 	for (unsigned i = 0; i < sizeof word - 1; i++)
 		if (text[i] != word[i])
 			return false;
@@ -42,6 +46,10 @@ bool hp_info_parse(char *text, struct hp_info *info)
 			length = number(&at);
 		else if (what == 'f')
 			info->fd = (int)number(&at);
+		else if (what == 't')
+			info->tries = number(&at);
+		else if (what == 'r')
+			info->randomized = number(&at);
 		else
 			return false;
 	}
@@ -72,14 +80,13 @@ unsigned hp_info_write(char *room, unsigned size, const struct hp_info *info)
 		return 0;
 	memcpy(at, "hpool", 5);
 	at += 5;
-	if (info->fd >= 0) {
-		*at++ = ',';
-		*at++ = 'f';
-		at = put_number(at, (unsigned)info->fd);
-	}
-	*at++ = ',';
-	*at++ = 'n';
-	at = put_number(at, path);
+	if (info->fd >= 0)
+		at = put_option(at, 'f', (unsigned)info->fd);
+	if (info->tries)
+		at = put_option(at, 't', info->tries);
+	if (info->randomized)
+		at = put_option(at, 'r', 1);
+	at = put_option(at, 'n', path);
 	*at++ = ':';
 	memcpy(at, info->path, path);
 	memcpy(at + path, info->name, name + 1);

@@ -17,6 +17,8 @@
 #define PIE_SPREAD (1ul << 28) /* pages */
 #define BRK_SPREAD (1ul << 13)
 #define NO_RANDOMIZE 0x0040000l
+#define WHAT_PERSONALITY 0xffffffffl
+#define TRIES 16
 #define GRND_NONBLOCK 1
 
 extern const Elf64_Dyn _DYNAMIC[] __attribute__((visibility("hidden")));
@@ -71,13 +73,14 @@ static uint64_t random_number(void)
 {
 	uint64_t number = 0;
 
-	if (hp_syscall1(__NR_personality, 0xffffffff) & NO_RANDOMIZE)
+	if (hp_syscall1(__NR_personality, WHAT_PERSONALITY) & NO_RANDOMIZE)
 		return 0;
 	if (hp_syscall3(__NR_getrandom, (long)&number, sizeof number, GRND_NONBLOCK) != sizeof number)
 		number = __builtin_ia32_rdtsc() * 0x9e3779b97f4a7c15ull;
 	return number;
 }
 
+/* Returns only when a fixed program cannot have its addresses because they are taken. */
 static void load(int fd, const char *path, struct hp_elf *elf, uint64_t hint, struct hp_placed *placed)
 {
 	long failed = hp_elf_read(fd, elf);
@@ -85,9 +88,37 @@ static void load(int fd, const char *path, struct hp_elf *elf, uint64_t hint, st
 	if (failed)
 		give_up(path, "is not a program for this machine", failed);
 	failed = hp_elf_map(fd, elf, hint, placed);
+	if (failed == -EEXIST && elf->fixed)
+		return;
 	if (failed)
 		give_up(path, "cannot be mapped", failed);
 	hp_syscall1(__NR_close, fd);
+	elf->placed = true;
+}
+
+/* The program's fixed addresses are where the loader, its stack or the channel happen to
+ * be: starts again, to be put elsewhere. What is never random is made so until then. */
+static void start_elsewhere(const struct hp_info *info, const struct hp_stack *stack)
+{
+	static char word[HP_INFO_MAX];
+	struct hp_info again = *info;
+	long personality = hp_syscall1(__NR_personality, WHAT_PERSONALITY), count = (long)stack->top[0],
+	     error = -EEXIST;
+	const char **words;
+
+	if (personality & NO_RANDOMIZE) {
+		again.randomized = true;
+		hp_syscall1(__NR_personality, personality & ~NO_RANDOMIZE);
+	}
+	words = (const char **)hp_syscall6(__NR_mmap, 0, (count + 2) * (long)sizeof *words, PROT_READ | PROT_WRITE,
+					   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (again.tries++ < TRIES && (unsigned long)words < -4095ul && hp_info_write(word, sizeof word, &again)) {
+		words[0] = word;
+		memcpy(words + 1, stack->argv, (size_t)(count + 1) * sizeof *words);
+		error = hp_syscall3(__NR_execve, (long)(hp_channel ? HP_LOADER_PATH : "/proc/self/exe"), (long)words,
+				    (long)stack->envp);
+	}
+	give_up(info->path, "its addresses are taken", error);
 }
 
 static int open_or_give_up(const char *path)
@@ -159,6 +190,10 @@ void hp_start(uint64_t *top)
 	program_fd = info.fd >= 0 ? info.fd : open_or_give_up(info.path);
 	if_script(program_fd, &info, &stack);
 	load(program_fd, info.path, &program_elf, PIE_BASE + (random % PIE_SPREAD) * HP_PAGE, &program);
+	if (!program_elf.placed)
+		start_elsewhere(&info, &stack);
+	if (info.randomized)
+		hp_syscall1(__NR_personality, hp_syscall1(__NR_personality, WHAT_PERSONALITY) | NO_RANDOMIZE);
 	hp_relinked_open(&program_elf, &program);
 	entry = program.entry;
 	if (program_elf.interpreter[0]) {

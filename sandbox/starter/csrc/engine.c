@@ -169,6 +169,7 @@ void hp_engine_stop(hp_engine *engine)
 		free(engine->out[lane].bytes);
 	munmap(engine->channel, sizeof *engine->channel);
 	munmap(engine->attrs, sizeof *engine->attrs * HP_ATTR_COUNT);
+	hp_bound_free(engine);
 	free(engine->memory.text);
 	free(engine->reports);
 	free(engine);

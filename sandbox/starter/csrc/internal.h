@@ -151,6 +151,8 @@ struct hp_engine {
 	int root_fd, nameless_fd;
 	int stopping, failed;
 	uint64_t next_id, next_handle;
+	struct hp_bound *bound; /* binding.c */
+	unsigned bound_count;
 	struct hp_object *root;
 	struct hp_name *table[HP_BUCKETS];
 	struct hp_object *by_inode[HP_BUCKETS];
@@ -349,6 +351,8 @@ int64_t hp_do_append(hp_engine *, struct hp_slot *);
 int64_t hp_do_nameless(hp_engine *, struct hp_slot *);
 int64_t hp_make_one(hp_engine *, struct hp_slot *, uint16_t op);
 int64_t hp_do_bind(hp_engine *, struct hp_slot *);
+int64_t hp_do_address(hp_engine *, struct hp_slot *);
+void hp_bound_free(hp_engine *);
 int64_t hp_do_change(hp_engine *, struct hp_slot *);
 int64_t hp_do_attributes(hp_engine *, struct hp_slot *);
 

@@ -123,6 +123,8 @@ int64_t hp_engine_answer(hp_engine *engine, struct hp_slot *slot)
 	case HP_REQ_UNLOCKED:
 	case HP_REQ_GETLOCK:
 		return hp_do_lock(engine, slot);
+	case HP_REQ_ADDRESS:
+		return hp_do_address(engine, slot);
 	case HP_REQ_REPORT:
 		snprintf(line, sizeof line, "call %ld errno %ld program %.*s", (long)slot->arg[0], (long)slot->arg[1],
 			 (int)(slot->len1 < PATH_MAX ? slot->len1 : PATH_MAX), (const char *)slot->data);

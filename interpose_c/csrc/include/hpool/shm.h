@@ -67,7 +67,8 @@ enum hp_request_op {
 	HP_REQ_REMOVEXATTR,
 	HP_REQ_TMPFILE,   /* (base, path) directory; arg[0] = flags, arg[1] = mode: reply data = a private path
 	                   * to open natively; value[1] = file number */
-	HP_REQ_BIND, /* (base, path) new name; path2 = a socket bound in a place of the sandbox's own: moved there */
+	HP_REQ_BIND, /* (base, path) new name; path2 = a socket bound in a place of the sandbox's own: moved there,
+	              * NUL, the address as the program gave it */
 	HP_REQ_SETTLE, /* base = inode: the creator's native open is done */
 	/* locks: base = inode, arg[0] = enum hp_lock_space, arg[1] = F_RDLCK, F_WRLCK or F_UNLCK,
 	 * arg[2], arg[3] = first and last byte; see PROTOCOL.md, "Locks" */
@@ -78,6 +79,7 @@ enum hp_request_op {
 	HP_REQ_GETLOCK, /* who at home would be in the way: value[] = type, first, last byte, pid */
 	HP_REQ_APPEND, /* base = inode: a descriptor appends from now on. 0 or -errno, value[1] = file number */
 	HP_REQ_REPORT, /* a call that was refused or degraded: arg[0] = call number, arg[1] = errno, path = program */
+	HP_REQ_ADDRESS, /* path = where a socket was bound for HP_REQ_BIND; reply data = the address the program gave */
 };
 
 enum hp_lock_space { HP_LOCK_WHOLE, HP_LOCK_RANGE }; /* flock(2); fcntl(2) */
