@@ -14,6 +14,11 @@
 #define NOTE_NAME "hpool"
 #define UP4(x) (((x) + 3ul) & ~3ul)
 
+static struct {
+	const uint8_t *stubs;
+	uint32_t count;
+} covered;
+
 /* The program's memory at these addresses of its file, if one segment with `flags` holds all of it. */
 static void *memory(const struct hp_elf *elf, const struct hp_placed *placed, uint64_t address, uint64_t bytes,
 		    uint32_t flags)
@@ -40,6 +45,11 @@ static void open_gates(const struct hp_elf *elf, const struct hp_placed *placed,
 		       PF_R | PF_W);
 	if (!gates || (uint64_t)gates % sizeof *gates)
 		return;
+	covered.stubs = memory(elf, placed, address + (uint64_t)(int64_t)note->stubs,
+			       (uint64_t)note->covered * HP_STUB_BYTES, PF_R | PF_X);
+	if (!covered.stubs)
+		return;
+	covered.count = note->covered;
 	for (unsigned i = 0; i < note->gate_count; i++) {
 		unsigned nr = note->number[i];
 
@@ -47,6 +57,23 @@ static void open_gates(const struct hp_elf *elf, const struct hp_placed *placed,
 				      hp_handlers[nr]        ? hp_entry_handled :
 							       hp_entry_native);
 	}
+}
+
+/* A call through a gate returns right behind its syscall instruction, where nothing may change. */
+bool hp_relinked_covers(const struct hp_text *text, unsigned long site)
+{
+	unsigned long first = (unsigned long)covered.stubs, bytes = (unsigned long)covered.count * HP_STUB_BYTES;
+
+	if (first < text->start || first > text->end || bytes > text->end - first)
+		return false; /* none, of another object, or unmapped since */
+	for (const uint8_t *stub = covered.stubs; stub < covered.stubs + bytes; stub += HP_STUB_BYTES) {
+		int32_t back;
+
+		memcpy(&back, stub + HP_STUB_BACK, sizeof back);
+		if ((unsigned long)stub + (unsigned long)(long)back == site + 2)
+			return true;
+	}
+	return false;
 }
 
 static bool is_ours(const Elf64_Nhdr *note)

@@ -247,6 +247,8 @@ static unsigned long decide(uint8_t *site, unsigned long nr)
 
 	if (!hp_text_find((unsigned long)site, &text))
 		return PLAIN;
+	if (hp_relinked_covers(&text, (unsigned long)site))
+		return PLAIN;
 	if (has_number(site, &text, nr) && (in_one_line(site - JUMP) || !in_one_line(site)))
 		return PLAIN;
 	count = displaced(site, (const uint8_t *)text.end);

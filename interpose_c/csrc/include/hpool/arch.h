@@ -163,6 +163,7 @@ void hp_child_start(struct hp_thread *child, struct hp_frame *frame) __attribute
 _Noreturn void hp_exit_released(struct hp_thread *thread, long code, long nr);
 
 /* ---- front ---- */
+bool hp_relinked_covers(const struct hp_text *text, unsigned long site);
 void hp_self_exe_set(const char *path);
 void hp_proc_publish(void);
 void hp_proc_withdraw(void);
