@@ -117,11 +117,9 @@ def _decode(code: bytes, address: int, function: Function) -> list[Instruction]:
 def _judge(instructions: list[Instruction], at: int, function: Function) -> Site | Left | None:
     """None: the two bytes are no instruction, as far as can be seen from here."""
     position = bisect_right(instructions, at, key=_ip) - 1
-    if position < 0 or instructions[position].ip != at:
-        return None
     if any(each.code == Code.INVALID for each in instructions[: position + 1]):
         return Left(at, "behind bytes that are no code")
-    if instructions[position].code != Code.SYSCALL:
+    if position < 0 or instructions[position].ip != at or instructions[position].code != Code.SYSCALL:
         return None
     moved = _window(instructions, position)
     if moved is None:
