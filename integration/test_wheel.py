@@ -27,6 +27,7 @@ NOT_SOURCES: Final = (
     "build",
     "dist",
     "bin",
+    "lib",
     "*.so",
     "*.egg-info",
     "__pycache__",
@@ -84,6 +85,7 @@ def test_the_wheel_installs_one_top_level_name(wheel: Path) -> None:
     assert {name.partition("/")[0].partition("-")[0] for name in names} == {"hpool"}
     assert "hpool/__init__.py" not in names
     assert executables >= {"hpool/interpose_c/bin/hpool-keeper", "hpool/interpose_c/bin/hpool-loader"}
+    assert "hpool/interpose_c/lib/libhpool.a" in names
     assert [name for name in names if name.endswith("py.typed")]
 
 
@@ -126,6 +128,28 @@ def first_run(installed: Path, home: Path, uid: int) -> None:
         assert (work / "output").stat().st_uid == uid
     finally:
         hpool("pool", "stop")
+
+
+def test_it_compiles_and_links(installed: Path, place: Path) -> None:
+    work = place / "compiled"
+    work.mkdir()
+    (work / "main.c").write_text(
+        '#include <unistd.h>\nint main(void) { return write(1, "hello\\n", 6) != 6; }\n'
+    )
+    environment = {"PATH": "/usr/bin:/bin"}
+    for kind in ("-static", "-pie"):
+        subprocess.run(
+            [installed / "hpool", "cc", kind, "main.c", "-o", "main"], cwd=work, env=environment, check=True
+        )
+        assert subprocess.run([work / "main"], capture_output=True, check=True).stdout == b"hello\n"
+        said = subprocess.run(
+            [installed / "hpool", "inspect", "./main"],
+            cwd=work,
+            env=environment,
+            capture_output=True,
+            text=True,
+        ).stdout
+        assert "relinked (note version" in said
 
 
 def test_an_ordinary_user_runs_a_program_with_it(installed: Path, place: Path) -> None:

@@ -22,7 +22,7 @@ from elftools.elf.constants import P_FLAGS, SH_FLAGS
 from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import SymbolTableSection
 
-from hpool.interpose_c.relinked import GATE_BYTES, HEADER, NUMBER_BYTES, VERSION, Note, find_note
+from hpool.interpose_c.relinked import DONE, GATE_BYTES, HEADER, NUMBER_BYTES, VERSION, Note, find_note
 from hpool.interpose_c.sites import JUMP_BYTES, SYSCALL, Function, Left, Site, find_sites
 from hpool.matchmaker.model.errors import NotRelinkable
 
@@ -102,7 +102,7 @@ def relink(content: bytes) -> tuple[bytes, Relinked]:
     image, note, functions, sections = _read(content)
     if not note.is_known:
         raise ValueError(f"libhpool.a is of another version of hpool ({note.version}, not {VERSION})")
-    if note.gate_count or note.covered:
+    if note.is_done:
         raise ValueError("it has been done already")
     sites: list[Site] = []
     left: list[Left] = []
@@ -192,7 +192,7 @@ def _lead(image: Image, note: Note, sites: list[Site], left: list[Left]) -> tupl
         if gate == len(numbers):
             numbers.append(site.number)
     header = HEADER.pack(
-        *HEADER.unpack_from(image.content, note.file_offset)[:4], len(numbers), len(covered), len(left), 0
+        *HEADER.unpack_from(image.content, note.file_offset)[:4], len(numbers), len(covered), len(left), DONE
     )
     header += struct.pack(f"<{len(numbers)}H", *numbers)
     image.content[note.file_offset : note.file_offset + len(header)] = header

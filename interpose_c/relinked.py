@@ -17,8 +17,9 @@ NOTE: Final = struct.Struct("<III")  # Elf64_Nhdr: lengths of name and descripti
 ALIGN: Final = 4
 TYPE: Final = 0x4C504801
 VERSION: Final = 1
-# struct hp_relinked: version, room, stubs, gates, gate_count, covered, left, reserved; then the numbers.
+# struct hp_relinked: version, room, stubs, gates, gate_count, covered, left, flags; then the numbers.
 HEADER: Final = struct.Struct("<IIiiIIII")
+DONE: Final = 1
 GATE_BYTES: Final = 8
 NUMBER_BYTES: Final = 2
 
@@ -34,6 +35,7 @@ class Note:
     gate_count: int
     covered: int
     left: int
+    flags: int
     file_offset: int  # of the header
     file_bytes: int
 
@@ -41,12 +43,17 @@ class Note:
     def is_known(self) -> bool:
         return self.version == VERSION
 
+    @property
+    def is_done(self) -> bool:
+        """The post-linker was here."""
+        return bool(self.flags & DONE)
+
     @classmethod
     def parse(cls, description: bytes, address: int, file_offset: int) -> Self | None:
         """None: too short to be one."""
         if len(description) < HEADER.size:
             return None
-        version, room, stubs, gates, gate_count, covered, left, _ = HEADER.unpack_from(description)
+        version, room, stubs, gates, gate_count, covered, left, flags = HEADER.unpack_from(description)
         return cls(
             version=version,
             room=room,
@@ -55,6 +62,7 @@ class Note:
             gate_count=gate_count,
             covered=covered,
             left=left,
+            flags=flags,
             file_offset=file_offset,
             file_bytes=len(description),
         )

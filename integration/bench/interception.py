@@ -1,7 +1,8 @@
-"""What one system call costs under the shim: native and through the loader in one run, as ratios.
+"""What one system call costs under the shim: at home and through the loader in one run.
 
-Without a mirror: the price of interception itself, once the call sites are
-rewritten. Usage: python integration/bench/interception.py [rounds]
+Without a mirror: the price of interception itself, once the call sites are rewritten (a plain
+program, dynamic and static) or from the start on (a relinked one).
+Usage: python integration/bench/interception.py [rounds]
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parents[2]
+HPOOL: Final = f"{sys.prefix}/bin/hpool"
 LOADER: Final = ROOT / "interpose_c" / "bin" / "hpool-loader"
 SOURCE: Final = Path(__file__).with_suffix(".c")
 
@@ -28,21 +30,36 @@ def best(one: dict[str, float], other: dict[str, float]) -> dict[str, float]:
     return {name: min(ns, other.get(name, ns)) for name, ns in one.items()}
 
 
+def build(directory: str, name: str, *command: str) -> str:
+    program = f"{directory}/{name}"
+    subprocess.run([*command, "-O2", "-o", program, SOURCE], check=True)
+    return program
+
+
 def main(rounds: int) -> None:
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     with tempfile.TemporaryDirectory() as directory:
-        program, big = f"{directory}/calls", f"{directory}/file"
-        subprocess.run(["gcc", "-O2", "-o", program, SOURCE], check=True)
+        big = f"{directory}/file"
         Path(big).write_bytes(bytes(65536))
-        native: dict[str, float] = {}
-        inside: dict[str, float] = {}
+        plain = build(directory, "plain", "gcc")
+        static = build(directory, "static", "gcc", "-static")
+        relinked = build(directory, "relinked", HPOOL, "cc", "-static")
+        ways = {"native": plain, "static": static, "relinked": relinked}
+        found: dict[str, dict[str, float]] = {}
         for _ in range(rounds):
-            native = best(measure([program, big], program), native)
-            inside = best(measure([f"hpool:{program}", program, big], str(LOADER)), inside)
-    print(f"{'call':<14}{'native':>10}{'shim':>10}{'more':>10}{'ratio':>8}")
-    for name, ns in native.items():
-        print(f"{name:<14}{ns:>8.0f}ns{inside[name]:>8.0f}ns{inside[name] - ns:>8.0f}ns", end="")
-        print(f"{inside[name] / ns:>8.2f}")
+            for way, program in ways.items():
+                alone = measure([program, big], program)
+                inside = measure([f"hpool:{program}", program, big], str(LOADER))
+                found[way] = best(alone, found.get(way, alone))
+                found[f"{way}, shim"] = best(inside, found.get(f"{way}, shim", inside))
+    print(f"{'':<14}{'dynamic':^30}{'static':^30}{'relinked static':^30}")
+    print(f"{'call':<14}" + f"{'home':>10}{'shim':>10}{'more':>10}" * len(ways))
+    for name in found["native"]:
+        print(f"{name:<14}", end="")
+        for way in ways:
+            alone_ns, inside_ns = found[way][name], found[f"{way}, shim"][name]
+            print(f"{alone_ns:>8.0f}ns{inside_ns:>8.0f}ns{inside_ns - alone_ns:>8.0f}ns", end="")
+        print()
 
 
 if __name__ == "__main__":

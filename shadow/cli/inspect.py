@@ -10,11 +10,14 @@ import os
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import click
 
 from hpool.matchmaker.model.errors import HpoolError
+
+if TYPE_CHECKING:
+    from hpool.interpose_c.relinked import Note
 
 DEEPEST_CHAIN: Final = 5  # the kernel's limit for scripts that name scripts
 HEAD_BYTES: Final = 4096
@@ -29,6 +32,7 @@ class Elf(NamedTuple):
     run_path: str
     is_go: bool
     is_stripped: bool
+    relinked: Note | None
 
 
 @click.command()
@@ -81,6 +85,8 @@ def read_elf(path: str) -> Elf:
     from elftools.elf.elffile import ELFFile
     from elftools.elf.segments import InterpSegment
 
+    from hpool.interpose_c.relinked import find_note
+
     with open(path, "rb") as file:
         elf = ELFFile(file)
         interpreter = run_path = ""
@@ -102,6 +108,7 @@ def read_elf(path: str) -> Elf:
             run_path=run_path,
             is_go=elf.get_section_by_name(".gopclntab") is not None,
             is_stripped=elf.get_section_by_name(".symtab") is None,
+            relinked=find_note(elf),
         )
 
 
@@ -117,6 +124,10 @@ def _elf_report(path: str) -> Iterator[str]:
         yield f"  looks for libraries first in: {elf.run_path}"
     if elf.needed:
         yield f"  needs: {' '.join(elf.needed)}"
+    if elf.relinked:
+        yield f"  {relinked_words(elf.relinked)}"
+        if elf.interpreter and elf.relinked.is_done:
+            yield "  those of its libraries are taken while it runs (link with -static to have none of these)"
     yield "how it would be run:"
     yield "  in process: the loader maps the shim beside it; every call passes the table (hpool syscalls)"
     if elf.interpreter:
@@ -124,6 +135,17 @@ def _elf_report(path: str) -> Iterator[str]:
     else:
         yield "  static: no library could be preloaded; the loader does not need one"
     yield from _refusals(path, elf)
+
+
+def relinked_words(note: Note) -> str:
+    if not note.is_known:
+        return f"relinked by another hpool (note version {note.version}): runs as a program that is not"
+    if not note.is_done:
+        return "linked with libhpool.a, not post-linked: runs as a program that is not (hpool cc --post-link)"
+    left = f", {note.left} are taken while it runs" if note.left else ""
+    return (
+        f"relinked (note version {note.version}): {note.covered} of its own system calls go to the shim{left}"
+    )
 
 
 def _refusals(path: str, elf: Elf) -> Iterator[str]:

@@ -211,3 +211,26 @@ def test_a_linkers_words_are_read() -> None:
     link = read_link(["-pie", "-dynamic-linker", "/lib64/ld-linux-x86-64.so.2"])
     assert link is not None
     assert (str(link.output), link.is_static) == ("a.out", False)
+
+
+def test_inspect_says_what_was_done(place: Path) -> None:
+    def words() -> str:
+        status, out, _ = run(HPOOL, "inspect", "./main")
+        assert status == 0
+        return next((line.strip() for line in out.splitlines() if "linked" in line), "")
+
+    assert run("gcc", "-static", "main.c", "-o", "main")[0] == 0
+    assert words() == ""
+    assert run("gcc", "-static", "main.c", "-o", "main", "-Wl,-u,hp_relinked", str(LIBRARY))[0] == 0
+    assert words().startswith("linked with libhpool.a, not post-linked")
+    assert cc("--post-link", "main")[0] == 0
+    done = note("main")
+    assert done is not None
+    assert words() == (
+        f"relinked (note version 1): {done.covered} of its own system calls go to the shim, "
+        f"{done.left} are taken while it runs"
+    )
+    content = bytearray(Path("main").read_bytes())
+    content[done.file_offset] = 2
+    Path("main").write_bytes(content)
+    assert words().startswith("relinked by another hpool (note version 2)")

@@ -7,6 +7,7 @@ others: programs that run (test_relinked.py).
 from __future__ import annotations
 
 import os
+import re
 import struct
 import subprocess
 import sys
@@ -17,7 +18,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hpool.interpose_c.postlink import STUB_BYTES, make_stub, post_link, relink
+from hpool.interpose_c import link, relinked
+from hpool.interpose_c.postlink import BACK_OFFSET, STUB_BYTES, make_stub, post_link, relink
 from hpool.interpose_c.sites import ANY_NUMBER, Function, Left, Site, find_sites
 from hpool.matchmaker.model.errors import NotRelinkable
 
@@ -113,6 +115,21 @@ def test_what_a_jump_does_not_reach_is_said() -> None:
     assert isinstance(site, Site)
     with pytest.raises(ValueError, match="reach"):
         make_stub(site, START + (1 << 32), START + (1 << 32))
+
+
+def test_python_and_c_agree_on_the_note() -> None:
+    header = (Path(link.__file__).parent / "csrc" / "include" / "hpool" / "relinked.h").read_text()
+    defined = dict(re.findall(r"#define (HP_\w+) (\w+)", header))
+    numbers = {name: int(value, 0) for name, value in defined.items()}
+    assert numbers["HP_NOTE_RELINKED"] == relinked.TYPE
+    assert numbers["HP_RELINKED_VERSION"] == relinked.VERSION
+    assert numbers["HP_RELINKED_DONE"] == relinked.DONE
+    assert numbers["HP_STUB_BYTES"] == STUB_BYTES
+    assert numbers["HP_STUB_BACK"] == BACK_OFFSET
+    assert numbers["HP_ANY_NUMBER"] == ANY_NUMBER
+    asserted = re.search(r"sizeof\(struct hp_relinked\) == (\d+)", header)
+    assert asserted
+    assert int(asserted[1]) == relinked.HEADER.size
 
 
 # ---- damaged programs ----------------------------------------------------------

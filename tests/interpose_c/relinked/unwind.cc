@@ -11,7 +11,7 @@
 extern "C" const struct {
 	uint32_t version, room;
 	int32_t stubs, gates;
-	uint32_t gate_count, covered, left, reserved;
+	uint32_t gate_count, covered, left, flags;
 } hp_relinked __attribute__((visibility("hidden")));
 
 struct Thrown {

@@ -15,6 +15,7 @@
 #define HP_RELINKED_VERSION 1
 #define HP_STUB_BYTES 64
 #define HP_STUB_BACK 60 /* where a stub says how far behind its start the call returns to */
+#define HP_RELINKED_DONE 1
 #define HP_ANY_NUMBER 0xffff
 
 #ifndef __ASSEMBLER__
@@ -28,7 +29,7 @@ struct hp_relinked {
 	uint32_t gate_count; /* in use */
 	uint32_t covered;    /* syscall instructions that have a stub */
 	uint32_t left;      /* syscall instructions that have none */
-	uint32_t reserved;   /* 0 */
+	uint32_t flags;      /* HP_RELINKED_DONE: the post-linker was here */
 	uint16_t number[];   /* of each gate: the one call made through it, or HP_ANY_NUMBER */
 };
 _Static_assert(sizeof(struct hp_relinked) == 32, "struct hp_relinked");
