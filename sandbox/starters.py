@@ -21,6 +21,7 @@ import psutil
 from hpool.matchmaker.hosting.nursery import Nursery
 from hpool.sandbox import cache
 from hpool.sandbox.api.order import ORDER, Order
+from hpool.sandbox.users import SlotUsers
 from hpool.shadow.api.queue import ClaimReply
 
 log = logging.getLogger("starters")
@@ -51,6 +52,7 @@ class Starters:
         self._machine = machine
         self._nursery = Nursery("hpool.sandbox.starter.process")
         self._cache = cache_directory
+        self._users = SlotUsers(limits.first_outside_id)
 
     def start(self) -> None:
         self._nursery.start()
@@ -58,6 +60,7 @@ class Starters:
     async def run(self, slot: int, job_id: str, claim: ClaimReply) -> int:
         """Runs one job; returns when nothing of it is left. The starter's exit code, negative: a signal."""
         is_root = os.geteuid() == 0
+        outside = (self._users.of(slot),) * 2 if is_root else (os.geteuid(), os.getegid())
         order = Order(
             job_id=job_id,
             shadow_address=claim.shadow_address,
@@ -65,8 +68,8 @@ class Starters:
             machine=self._machine,
             inside_uid=claim.uid,
             inside_gid=claim.gid,
-            outside_uid=self._limits.first_outside_id + slot if is_root else os.geteuid(),
-            outside_gid=self._limits.first_outside_id + slot if is_root else os.getegid(),
+            outside_uid=outside[0],
+            outside_gid=outside[1],
             mirror_directory=mirror_place(),
             mirror_bytes=self._limits.mirror_bytes,
             mirror_inodes=self._limits.mirror_inodes,
@@ -100,7 +103,7 @@ class Starters:
         place = self._cache
         try:
             if os.geteuid() == 0:
-                uid = self._limits.first_outside_id + slot
+                uid = self._users.of(slot)
                 place = self._cache / str(uid)
                 place.mkdir(mode=0o700, exist_ok=True)
                 os.chown(place, uid, uid)
@@ -111,6 +114,7 @@ class Starters:
 
     def close(self) -> None:
         self._nursery.close()
+        self._users.close()
 
 
 def mirror_place() -> str:
