@@ -1,7 +1,7 @@
 """The small programs: which there are and what each wants around it.
 
 Owns: reading the directives in a program's first comment (`args:`, `stdin:`,
-`env:`, `prepare:`, `link:`, `timeout:`) and compiling the C ones, with any
+`env:`, `prepare:`, `link:`, `timeout:`, `fronts:`) and compiling the C ones, with any
 compiler. Leaves to others: running them (judge.py).
 """
 
@@ -23,7 +23,10 @@ PROGRAMS_DIR: Final = Path(__file__).parent / "programs"
 # A real interpreter binary; `python3` may be a wrapper.
 PYTHON: Final = "/usr/bin/python3" if os.path.exists("/usr/bin/python3") else os.path.realpath(sys.executable)
 HELPERS: Final = ("say.py",)
-DIRECTIVE: Final = re.compile(r"^(?: \*|#|)\s*(args|stdin|env|prepare|link|timeout):(.*)$", re.MULTILINE)
+FRONTS: Final = ("auto", "shim", "trace")
+DIRECTIVE: Final = re.compile(
+    r"^(?: \*|#|)\s*(args|stdin|env|prepare|link|timeout|fronts):(.*)$", re.MULTILINE
+)
 FIRST_COMMENT: Final = re.compile(r'/\*.*?\*/|""".*?"""|(?:^#.*\n)+', re.DOTALL | re.MULTILINE)
 
 
@@ -50,7 +53,7 @@ RELINKED_STATIC: Final = Toolchain("relinked-static", HPOOL_CC, ("-static",))
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """One behaviour. `stdin` None: it gets /dev/null."""
+    """One behaviour. `stdin` None: it gets /dev/null. `fronts`: the values of --intercept that serve it."""
 
     source: Path
     about: str
@@ -60,6 +63,7 @@ class Program:
     extras: tuple[str, ...] = ()
     link: tuple[str, ...] = ()
     timeout_s: float = 60.0
+    fronts: tuple[str, ...] = FRONTS
 
     @property
     def name(self) -> str:
@@ -100,6 +104,7 @@ def read(source: Path) -> Program:
         extras=tuple(" ".join(words.get("prepare", [])).split()),
         link=tuple(" ".join(words.get("link", [])).split()),
         timeout_s=float(words.get("timeout", ["60"])[0]),
+        fronts=tuple(" ".join(words.get("fronts", FRONTS)).split()),
     )
 
 

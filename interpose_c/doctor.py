@@ -25,6 +25,8 @@ _SYS_USERFAULTFD: Final = 323
 _SYS_LANDLOCK_CREATE_RULESET: Final = 444
 _PR_SET_DUMPABLE: Final = 4
 _PR_SET_SYSCALL_USER_DISPATCH: Final = 59
+_AT_HWCAP2: Final = 26
+_HWCAP2_FSGSBASE: Final = 2
 _PAGEMAP_SCAN: Final = 0xC0606610  # _IOWR('f', 16, struct pm_scan_arg)
 _SCOPING_ABI: Final = 6
 _OLDEST_KERNEL: Final = (5, 12)  # mount_setattr; Syscall User Dispatch came with 5.11
@@ -42,6 +44,8 @@ class Need(Enum):
     """What it means when it is missing."""
 
     TO_RUN = "no job can run here"
+    TO_BE_FAST = "jobs run, each of their system calls at a tracer's cost"
+    TO_TRACE = "jobs run, but not programs that only a tracer can serve"
     TO_PROTECT = "jobs run, less confined or less bounded"
     TO_CHECKPOINT = "jobs run, but cannot be moved or resumed"
 
@@ -63,6 +67,7 @@ def examine() -> list[Finding]:
         architecture(),
         kernel(),
         syscall_user_dispatch(),
+        tracing(),
         user_namespaces(),
         job_namespaces(),
         own_proc(),
@@ -98,7 +103,17 @@ def syscall_user_dispatch() -> Finding:
             return ctypes.get_errno()
         return 0
 
-    return _tried("Syscall User Dispatch", try_it, Need.TO_RUN, kernel().fix)
+    return _tried("Syscall User Dispatch", try_it, Need.TO_BE_FAST, kernel().fix)
+
+
+def tracing() -> Finding:
+    """`--intercept trace`, and what `auto` turns to."""
+    scope = int((_read("/proc/sys/kernel/yama/ptrace_scope") or "0").strip())
+    name, fsgsbase = "tracing of jobs", _libc.getauxval(_AT_HWCAP2) & _HWCAP2_FSGSBASE
+    if not fsgsbase:
+        return Finding(name, False, "the processor, or the kernel, keeps %gs", Need.TO_TRACE, kernel().fix)
+    fix = "sudo sysctl kernel.yama.ptrace_scope=1"
+    return Finding(name, scope < 2, f"ptrace_scope {scope}", Need.TO_TRACE, fix)
 
 
 def user_namespaces() -> Finding:

@@ -7,8 +7,9 @@ CC ?= gcc
 LOADER_CFLAGS := -std=gnu11 -O2 -g -ffreestanding -fno-stack-protector -mgeneral-regs-only -mcx16 -fPIE -fvisibility=hidden \
 	-fcf-protection=none -fno-asynchronous-unwind-tables -fno-tree-loop-distribute-patterns -fno-strict-aliasing \
 	-Wall -Wextra -Werror -I$(CSRC)include -I$(CSRC)../../shadow/api -I$(CSRC)
-LOADER_LDFLAGS := -static-pie -nostdlib -Wl,-z,noexecstack -Wl,-z,norelro -Wl,-z,separate-code -Wl,--build-id=none \
-	-Wl,--no-dynamic-linker -Wl,--gc-sections
+# At one address in every process (HP_TEXT_BASE): a seccomp filter is inherited, and knows the shim by it.
+LOADER_LDFLAGS := -static -no-pie -nostdlib -Wl,-Ttext-segment=0x7ea000000000 -Wl,-z,noexecstack -Wl,-z,norelro -Wl,-z,separate-code -Wl,--build-id=none \
+	-Wl,--gc-sections
 
 ifdef PASSTHROUGH
 NAME := hpool-loader-bare

@@ -9,11 +9,14 @@
 #include <linux/errno.h>
 
 #include "hpool/call.h"
+#include "hpool/tracer.h"
 
 #define HP_LINKED_LATER __attribute__((weak, visibility("hidden")))
 
 /* Tells the submitter, once per program and call, what the job was refused. */
 extern void hp_report_refused(const struct hp_call *call, int error) HP_LINKED_LATER;
+
+extern long hp_call_verdict(struct hp_call *call) HP_LINKED_LATER;
 
 static long refuse(const struct hp_call *call, int error)
 {
@@ -51,10 +54,12 @@ HP_REFUSAL(EOPNOTSUPP)
 /* A number without a row is a call of a kernel newer than this table: nobody
  * has thought about what it could reach, so it does not exist here. */
 #define HP_NUMBERS 470
+_Static_assert(HP_NUMBERS == HP_VERDICT_CALL, "the row behind the last");
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Woverride-init"
-const hp_handler hp_handlers[HP_NUMBERS] = {
+const hp_handler hp_handlers[HP_NUMBERS + 1] = {
 	[0 ... HP_NUMBERS - 1] = hp_refuse_ENOSYS,
+	[HP_VERDICT_CALL] = hp_call_verdict, /* only the tracer leads there */
 #include "../syscalls.def"
 };
 #pragma GCC diagnostic pop

@@ -12,7 +12,9 @@
 /* "hpool:PATH", or "hpool,n<length of PATH>:PATH EXECFN" without the space when the
  * program was named otherwise, with ",f<descriptor>" when it has no name left.
  * ",t<number>": the loader stood in the program's way so often; ",r1": it has turned
- * address randomization on to get out of it. */
+ * address randomization on to get out of it. How its calls are met: none of these, in
+ * process for good; ",a" in process until it does what cannot be served so; ",T" ask for
+ * the tracer first; ",x" it is traced; ",d" as if the kernel had no dispatch. */
 struct hp_info {
 	const char *path; /* what /proc/self/exe names; hp_self_exe() once parsed */
 	const char *name; /* as it was given to execve: AT_EXECFN, the command name */
@@ -20,6 +22,7 @@ struct hp_info {
 	unsigned tries;
 	bool randomized;
 };
+extern bool hp_dispatch; /* false: not to be used */
 bool hp_info_parse(char *text, struct hp_info *info);
 /* Length without NUL, or 0 when there is no room. */
 unsigned hp_info_write(char *room, unsigned size, const struct hp_info *info);

@@ -1,6 +1,8 @@
 /* The word by which the execve handler tells the next loader what to run. */
 #include "front.h"
 
+bool hp_dispatch = true;
+
 static unsigned number(const char **text)
 {
 	unsigned value = 0;
@@ -22,6 +24,13 @@ static char *put_option(char *to, char what, unsigned value)
 	while (value /= 10);
 	while (count)
 		*to++ = digits[--count];
+	return to;
+}
+
+static char *put_mark(char *to, char mark)
+{
+	*to++ = ',';
+	*to++ = mark;
 	return to;
 }
 
@@ -50,6 +59,14 @@ bool hp_info_parse(char *text, struct hp_info *info)
 			info->tries = number(&at);
 		else if (what == 'r')
 			info->randomized = number(&at);
+		else if (what == 'a')
+			hp_front_mode = HP_MODE_AUTO;
+		else if (what == 'd')
+			hp_dispatch = false;
+		else if (what == 'T')
+			hp_front_mode = HP_MODE_TRACE;
+		else if (what == 'x')
+			hp_traced = true;
 		else
 			return false;
 	}
@@ -80,6 +97,12 @@ unsigned hp_info_write(char *room, unsigned size, const struct hp_info *info)
 		return 0;
 	memcpy(at, "hpool", 5);
 	at += 5;
+	if (hp_front_mode == HP_MODE_AUTO)
+		at = put_mark(at, 'a');
+	if (!hp_dispatch)
+		at = put_mark(at, 'd');
+	if (hp_traced)
+		at = put_mark(at, 'x');
 	if (info->fd >= 0)
 		at = put_option(at, 'f', (unsigned)info->fd);
 	if (info->tries)

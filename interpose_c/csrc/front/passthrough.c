@@ -3,6 +3,7 @@
 #include <linux/fcntl.h>
 
 #include "front.h"
+#include "hpool/tracer.h"
 
 #define HANDLER(name) long hp_call_##name(struct hp_call *call)
 HANDLER(rt_sigaction);
@@ -25,6 +26,7 @@ HANDLER(exit_group);
 HANDLER(prctl);
 HANDLER(arch_prctl);
 HANDLER(seccomp);
+HANDLER(ptrace);
 
 static bool is_own_exe(long user)
 {
@@ -84,10 +86,11 @@ const hp_handler hp_handlers[] = {
 	[__NR_prctl] = hp_call_prctl,
 	[__NR_arch_prctl] = hp_call_arch_prctl,
 	[__NR_seccomp] = hp_call_seccomp,
+	[__NR_ptrace] = hp_call_ptrace,
 	[__NR_open] = call_open,
 	[__NR_openat] = call_open,
 	[__NR_readlink] = call_readlink,
 	[__NR_readlinkat] = call_readlinkat,
-	[469] = NULL,
+	[HP_VERDICT_CALL] = hp_call_verdict,
 };
-const unsigned hp_handler_count = sizeof hp_handlers / sizeof *hp_handlers;
+const unsigned hp_handler_count = HP_VERDICT_CALL;

@@ -7,6 +7,7 @@
  * for whatever has no gate.
  */
 #include <linux/elf.h>
+#include <linux/mman.h>
 
 #include "front.h"
 #include "hpool/relinked.h"
@@ -18,6 +19,22 @@ static struct {
 	const uint8_t *stubs;
 	uint32_t count;
 } covered;
+
+static uint64_t *opened;
+static unsigned opened_count;
+
+/* While all other threads are stopped: from now on every call is the program's own. */
+void hp_relinked_shut(void)
+{
+	unsigned long first = (unsigned long)opened & ~(HP_PAGE - 1);
+
+	if (!opened_count ||
+	    hp_syscall3(__NR_mprotect, (long)first, (long)(HP_PAGE_UP((uint64_t)(opened + opened_count)) - first),
+			PROT_READ | PROT_WRITE))
+		return;
+	memset(opened, 0, opened_count * sizeof *opened);
+	opened_count = 0;
+}
 
 /* The program's memory at these addresses of its file, if one segment with `flags` holds all of it. */
 static void *memory(const struct hp_elf *elf, const struct hp_placed *placed, uint64_t address, uint64_t bytes,
@@ -50,6 +67,8 @@ static void open_gates(const struct hp_elf *elf, const struct hp_placed *placed,
 	if (!covered.stubs)
 		return;
 	covered.count = note->covered;
+	opened = gates;
+	opened_count = note->gate_count;
 	for (unsigned i = 0; i < note->gate_count; i++) {
 		unsigned nr = note->number[i];
 

@@ -21,22 +21,7 @@
 #define TRIES 16
 #define GRND_NONBLOCK 1
 
-extern const Elf64_Dyn _DYNAMIC[] __attribute__((visibility("hidden")));
 void hp_start(uint64_t *top) __attribute__((used));
-
-static void relocate(void)
-{
-	uint64_t base = (uint64_t)hp_text_start, table = 0, bytes = 0;
-
-	for (const Elf64_Dyn *entry = _DYNAMIC; entry->d_tag != DT_NULL; entry++) {
-		if (entry->d_tag == DT_RELA)
-			table = base + entry->d_un.d_ptr;
-		if (entry->d_tag == DT_RELASZ)
-			bytes = entry->d_un.d_val;
-	}
-	for (const Elf64_Rela *at = (const Elf64_Rela *)table; (uint64_t)at < table + bytes; at++)
-		*(uint64_t *)(base + at->r_offset) = base + (uint64_t)at->r_addend; /* all are R_X86_64_RELATIVE */
-}
 
 _Noreturn static void give_up(const char *path, const char *what, long error)
 {
@@ -144,14 +129,27 @@ static void know_vdso(const struct hp_stack *stack)
 		hp_text_know(&text);
 }
 
+static void start_tracing(const char *otherwise)
+{
+	long failed = hp_trace_start();
+
+	if (failed)
+		give_up(hp_self_exe(), otherwise, failed);
+}
+
 static void take_calls(void)
 {
 	long failed;
 
 	hp_dispatch_start();
-	failed = hp_dispatch_arm();
-	if (failed)
-		give_up(hp_self_exe(), "this kernel lacks Syscall User Dispatch (Linux 5.11)", failed);
+	if (!hp_traced) {
+		failed = hp_dispatch ? hp_dispatch_arm() : -EINVAL;
+		if (failed && hp_front_mode == HP_MODE_AUTO)
+			start_tracing(
+				"this kernel lacks Syscall User Dispatch (Linux 5.11), and its tracing cannot be had");
+		else if (failed)
+			give_up(hp_self_exe(), "this kernel lacks Syscall User Dispatch (Linux 5.11)", failed);
+	}
 	hp_proc_publish();
 }
 
@@ -177,14 +175,16 @@ void hp_start(uint64_t *top)
 	uint64_t random, entry, brk;
 	int program_fd;
 
-	relocate();
 	hp_stack_read(top, &stack);
 	if (top[0] < 2 || !hp_info_parse(stack.argv[0], &info))
 		give_up("hpool-loader", "is started by hpool only", -EINVAL);
 	hp_stack_shift(&stack);
 	hp_self_exe_set(info.path);
+	hp_trace_features(hp_stack_auxv(&stack, AT_HWCAP2));
 	make_thread();
 	hp_channel_map();
+	if (hp_front_mode == HP_MODE_TRACE && !hp_traced)
+		start_tracing("this machine does not let it be traced (--intercept trace)");
 
 	random = random_number();
 	program_fd = info.fd >= 0 ? info.fd : open_or_give_up(info.path);
@@ -194,7 +194,6 @@ void hp_start(uint64_t *top)
 		start_elsewhere(&info, &stack);
 	if (info.randomized)
 		hp_syscall1(__NR_personality, hp_syscall1(__NR_personality, WHAT_PERSONALITY) | NO_RANDOMIZE);
-	hp_relinked_open(&program_elf, &program);
 	entry = program.entry;
 	if (program_elf.interpreter[0]) {
 		load(open_or_give_up(program_elf.interpreter), program_elf.interpreter, &interpreter_elf, 0,
@@ -215,5 +214,9 @@ void hp_start(uint64_t *top)
 	hp_syscall5(__NR_prctl, PR_SET_NAME, (long)hp_base_name(info.name), 0, 0, 0);
 	know_vdso(&stack);
 	take_calls();
+	if (hp_traced)
+		hp_gs_write(0);
+	else
+		hp_relinked_open(&program_elf, &program);
 	hp_enter_program(entry, stack.top);
 }

@@ -68,6 +68,15 @@ static void scope_with_landlock(void)
 	hp_protection("landlock", true, reason);
 }
 
+int hp_signal_only_each_other(void)
+{
+	struct ruleset rules = { 0, 0, LANDLOCK_SCOPES };
+	if (syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_VERSION) < SCOPING_ABI)
+		return -ENOSYS;
+	HP_AUTO_CLOSE int set = (int)syscall(SYS_landlock_create_ruleset, &rules, sizeof rules, 0);
+	return set < 0 || syscall(SYS_landlock_restrict_self, set, 0) ? -errno : 0;
+}
+
 static bool user_namespaces_are_closed(void)
 {
 	char text[8] = "";

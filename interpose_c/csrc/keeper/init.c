@@ -23,6 +23,7 @@ struct run {
 	int exec_status; /* hp_job_spawn's pipe, -1 when read */
 	struct hp_tty tty;
 	struct hp_watch watch;
+	int summons; /* -1: nobody is traced here */
 };
 
 /* The job alone holds its stdin and stdout: their other ends must see it close them. */
@@ -102,7 +103,7 @@ static void serve(struct run *run, const struct hp_init *init, int children, int
 {
 	struct pollfd watched[] = {
 		{ children, POLLIN, 0 },      { control, POLLIN, 0 },          { init->alive, POLLIN, 0 },
-		{ init->starter, POLLIN, 0 }, { run->exec_status, POLLIN, 0 },
+		{ init->starter, POLLIN, 0 }, { run->exec_status, POLLIN, 0 }, { run->summons, POLLIN, 0 },
 	};
 	while (!run->ended) {
 		bool exceeded;
@@ -122,6 +123,8 @@ static void serve(struct run *run, const struct hp_init *init, int children, int
 			read_exec_status(run);
 			watched[4].fd = -1;
 		}
+		if (watched[5].revents)
+			hp_summons_take(run->summons);
 		if (watched[2].revents || watched[3].revents)
 			_exit(1); /* and with PID 1 everybody */
 		if (watched[1].revents) {
@@ -142,7 +145,7 @@ _Noreturn void hp_init_run(const struct hp_init *init)
 	sigset_t births;
 	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	prctl(PR_SET_NAME, "hpool-init", 0, 0, 0);
-	hp_world_build(init, &run.tty, &run.watch);
+	hp_world_build(init, &run.tty, &run.watch, &run.summons);
 	sigemptyset(&births);
 	sigaddset(&births, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &births, NULL);

@@ -76,6 +76,7 @@ static _Noreturn void become_the_job(const struct hp_spec *spec, const struct hp
 	umask(spec->umask < 0 ? 022 : (mode_t)spec->umask);
 	reset_signals();
 	set_limits(STATUS, spec);
+	(void)hp_signal_only_each_other(); /* an older kernel's job may end itself with kill(-1) */
 	execve(LOADER, spec->argv, spec->envp);
 	give_up(STATUS, "exec");
 }

@@ -44,6 +44,7 @@ struct hp_spec {
 	unsigned short rows, columns;
 	uint64_t memory_bytes, max_processes; /* 0: unbounded */
 	enum hp_front front;
+	bool without_dispatch; /* as on a kernel that has none */
 };
 
 /* 0 or -errno; EBADMSG for a key nobody knows. Never freed: it lives as long
@@ -105,8 +106,16 @@ int hp_mount_point(const char *name, unsigned mode) HP_MUST_CHECK;
 /* After this the process has no capability and gains none. Dies on failure. */
 void hp_confine(bool user_namespaces_closed);
 bool hp_close_user_namespaces(void);
+/* From now on the process and its children can signal only each other, where the kernel knows
+ * how: the job neither PID 1 nor its tracers. 0 or -errno. */
+int hp_signal_only_each_other(void);
 /* 0 or -errno. clone3 hides its flags from a filter: ENOSYS unless allowed. */
 int hp_filter_install(bool allow_clone3) HP_MUST_CHECK;
+
+/* ---- summon.c: who asks to be traced (tracer.h) ---------------------------------- */
+/* Where they ask, or -errno. */
+int hp_summons_open(void) HP_MUST_CHECK;
+void hp_summons_take(int place);
 
 /* ---- watch.c: memory of all processes, where no cgroup bounds it --------------- */
 struct hp_watch {
@@ -136,6 +145,6 @@ struct hp_exec_failure {
 /* ---- init.c, world.c: PID 1 --------------------------------------------------- */
 _Noreturn void hp_init_run(const struct hp_init *);
 /* Dies on failure; says by what the job is protected. */
-void hp_world_build(const struct hp_init *, struct hp_tty *, struct hp_watch *);
+void hp_world_build(const struct hp_init *, struct hp_tty *, struct hp_watch *, int *summons);
 
 #endif

@@ -84,8 +84,6 @@ int main(int argc, char **argv)
 	int failed = hp_spec_read(&spec, spec_fd);
 	if (failed)
 		hp_die(-failed, "reading the spec");
-	if (spec.front == HP_FRONT_TRACE)
-		hp_die(ENOSYS, "tracing: this keeper has no tracer");
 	setsid(); /* a Ctrl-C at the starter's terminal is not for us */
 	signal(SIGPIPE, SIG_IGN);
 	volunteer_for_the_oom_killer();

@@ -6,6 +6,7 @@
 #include "keeper.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -98,6 +99,8 @@ static bool read_single(struct hp_spec *spec, const char *key, char *value)
 		return spec->network_host = !strcmp(value, "host"), spec->network_host || !strcmp(value, "none");
 	else if (!strcmp(key, "intercept"))
 		return read_front(spec, value);
+	else if (!strcmp(key, "dispatch"))
+		return spec->without_dispatch = !strcmp(value, "none"), spec->without_dispatch;
 	else if (!strcmp(key, "memory_bytes"))
 		return read_number(&text, &spec->memory_bytes) && !*text;
 	else if (!strcmp(key, "max_processes"))
@@ -107,13 +110,17 @@ static bool read_single(struct hp_spec *spec, const char *key, char *value)
 	return true;
 }
 
-static char *info_word(const char *exe)
+/* See front/info.c. */
+static char *info_word(const struct hp_spec *spec)
 {
-	static const char prefix[] = "hpool:";
-	char *word = malloc(sizeof prefix + strlen(exe));
-	if (word != NULL)
-		strcpy(strcpy(word, prefix) + sizeof prefix - 1, exe);
-	return word;
+	static const char *const marks[] = {
+		[HP_FRONT_AUTO] = ",a",
+		[HP_FRONT_SHIM] = "",
+		[HP_FRONT_TRACE] = ",T",
+	};
+	char *word;
+	int length = asprintf(&word, "hpool%s%s:%s", marks[spec->front], spec->without_dispatch ? ",d" : "", spec->exe);
+	return length < 0 ? NULL : word;
 }
 
 int hp_spec_read(struct hp_spec *spec, int fd)
@@ -155,6 +162,6 @@ int hp_spec_read(struct hp_spec *spec, int fd)
 	}
 	if (spec->exe == NULL || spec->cwd == NULL || spec->exe[0] != '/' || spec->cwd[0] != '/')
 		return -EBADMSG;
-	spec->argv[0] = info_word(spec->exe);
+	spec->argv[0] = info_word(spec);
 	return spec->argv[0] ? 0 : -ENOMEM;
 }

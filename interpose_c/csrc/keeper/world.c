@@ -92,7 +92,7 @@ static void bound_memory(struct hp_watch *watch, const struct hp_init *init)
 		hp_protection("memory", false, most ? "no-cgroup-and-no-proc" : "not-asked");
 }
 
-void hp_world_build(const struct hp_init *init, struct hp_tty *tty, struct hp_watch *watch)
+void hp_world_build(const struct hp_init *init, struct hp_tty *tty, struct hp_watch *watch, int *summons)
 {
 	if (hp_cgroup_join(init->cgroup))
 		hp_die(errno, "joining the control group");
@@ -113,6 +113,11 @@ void hp_world_build(const struct hp_init *init, struct hp_tty *tty, struct hp_wa
 	bound_processes(init);
 	bound_memory(watch, init);
 	hp_mounts_build(init);
+	*summons = -1;
+	if (init->spec->front != HP_FRONT_SHIM)
+		*summons = hp_summons_open();
+	if (*summons < 0 && init->spec->front == HP_FRONT_TRACE)
+		hp_die(-*summons, "opening the way to the tracer");
 	open_terminal(tty, init->spec);
 	hp_confine(closed);
 	hp_control_send_protections();

@@ -96,7 +96,7 @@ static void keeper(void)
 	kill(1, SIGKILL);
 	kill(1, SIGTERM);
 	kill(1, SIGCHLD);
-	say("init-survives", kill(1, 0));
+	say("init-survives", kill(1, 0) == 0 || errno == EPERM ? 0 : -1);
 }
 
 static void files(void)

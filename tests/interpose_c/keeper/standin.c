@@ -7,10 +7,10 @@
 
 int main(int argc, char **argv, char **envp)
 {
-	static const char prefix[] = "hpool:";
-	if (argc < 2 || strncmp(argv[0], prefix, sizeof prefix - 1))
+	const char *path = strchr(argv[0], ':'); /* behind the word and its marks */
+	if (argc < 2 || strncmp(argv[0], "hpool", 5) || path == NULL)
 		return 126;
-	execve(argv[0] + sizeof prefix - 1, argv + 1, envp);
+	execve(path + 1, argv + 1, envp);
 	int error = errno;
 	perror(argv[0]);
 	return error == ENOENT ? 127 : 126;

@@ -20,7 +20,8 @@ extern char hp_pass[], hp_pass_done[], hp_entry_unknown[], hp_unknown_done[], hp
 	hp_int80_done[], hp_entry_on_stack[], hp_leave[], hp_leave_jump[], hp_leave_pass[], hp_pass_on_app_stack[],
 	hp_pass_on_app_stack_done[], hp_pass_later[], hp_leave_tail[], hp_tail_on_app_stack[], hp_tail_done[],
 	hp_tail_jump[], hp_unblock_on_app_stack[], hp_unblock_done[], hp_unblock_jump[], hp_interruptible_begin[],
-	hp_interruptible_syscall[], hp_interruptible_restart[], hp_user_begin[], hp_user_end[], hp_user_fault[];
+	hp_interruptible_syscall[], hp_interruptible_restart[], hp_user_begin[], hp_user_end[], hp_user_fault[],
+	hp_entry_traced_gs[], hp_leave_otherwise[], hp_exit_jump[];
 
 static bool within(unsigned long rip, const char *first, const char *last)
 {
@@ -63,7 +64,11 @@ static const uint64_t *settle(struct hp_thread *thread, int sig, struct sigconte
 {
 	unsigned long rip = regs->rip;
 
-	if (is(rip, hp_entry_any) || is(rip, hp_entry_native) || is(rip, hp_entry_handled)) {
+	if (hp_traced && within(rip, hp_entry_traced, hp_entry_handled)) {
+		if (is(rip, hp_entry_traced))
+			thread->program_gs = regs->r11;
+		regs->rip = hp_site_of(regs->rcx);
+	} else if (is(rip, hp_entry_any) || is(rip, hp_entry_native) || is(rip, hp_entry_handled)) {
 		/* it came with SIGSYS: to go back to the site would be a SIGSYS again, and with many signals no end
 		 * of them. All there is of the call is in the context, so it can as well stay here. */
 		if (sig == SIGCANCEL)
@@ -73,9 +78,10 @@ static const uint64_t *settle(struct hp_thread *thread, int sig, struct sigconte
 		   between(rip, hp_entry_handled, hp_entry_on_stack) || is(rip, hp_pass_on_app_stack)) {
 		regs->rip = hp_site_of(thread->return_to);
 	} else if (is(rip, hp_pass_done) || is(rip, hp_unknown_done) || is(rip, hp_native_done) ||
-		   is(rip, hp_int80_done) || is(rip, hp_pass_on_app_stack_done)) {
+		   is(rip, hp_int80_done) || is(rip, hp_pass_on_app_stack_done) || is(rip, hp_exit_plain) ||
+		   between(rip, hp_exit_traced, hp_exit_jump)) {
 		regs->rip = thread->return_to;
-	} else if (is(rip, hp_leave_jump)) {
+	} else if (is(rip, hp_leave_jump) || is(rip, hp_exit_jump)) {
 		regs->rip = regs->rcx;
 	} else if (is(rip, hp_tail_on_app_stack)) {
 		give_back_arguments(thread, regs);
@@ -107,7 +113,7 @@ static void defer(struct hp_thread *thread, int sig, const struct hp_siginfo *in
 		thread->info[thread->deferred++].signo = sig;
 	}
 	context->uc_sigmask = HP_EVERYTHING & ~(HP_SIG_BIT(SIGSEGV) | HP_SIG_BIT(SIGBUS));
-	if (between(regs->rip, hp_leave, hp_leave_jump))
+	if (between(regs->rip, hp_leave, hp_leave_jump) || between(regs->rip, hp_leave_otherwise, hp_exit_traced))
 		regs->rip = (unsigned long)hp_leave;
 	else if (between(regs->rip, hp_leave_pass, hp_pass_on_app_stack))
 		regs->rip = (unsigned long)hp_pass_later;
@@ -153,17 +159,40 @@ static unsigned long handler_of(struct hp_thread *thread, int sig, const struct 
 	return handler;
 }
 
-bool hp_signal_prepare(int sig, struct hp_signal_frame *frame, struct hp_signal_call *call)
+/* Traced, %gs may be the program's here; where the kernel's signal stack is tells
+ * whose block it is. */
+static struct hp_thread *enter(const struct hp_signal_frame *frame)
+{
+	struct hp_thread *thread;
+	unsigned long gs;
+
+	if (!hp_traced)
+		return hp_thread();
+	thread = (struct hp_thread *)((char *)frame->context.uc_stack.ss_sp + HP_SIGNAL_BYTES + HP_STACK_BYTES);
+	gs = hp_gs_read();
+	if (gs != (unsigned long)thread) {
+		thread->program_gs = gs;
+		hp_gs_write((unsigned long)thread);
+	}
+	return thread;
+}
+
+static bool prepare(struct hp_thread *thread, int sig, struct hp_signal_frame *frame, struct hp_signal_call *call)
 {
 	struct ucontext *context = &frame->context;
 	struct sigcontext *regs = &context->uc_mcontext;
-	struct hp_thread *thread = hp_thread();
 	bool fault = (sig == SIGSEGV || sig == SIGBUS) && frame->info.code > 0, on_altstack = false;
 	const uint64_t *slept_with = NULL;
 	uint64_t blocked = 0;
 
 	if (fault && between(regs->rip, hp_user_begin, hp_user_end)) {
 		regs->rip = (unsigned long)hp_user_fault;
+		return false;
+	}
+	if (fault && hp_traced &&
+	    (is(regs->rip, hp_entry_any) || is(regs->rip, hp_entry_native) || is(regs->rip, hp_entry_handled))) {
+		/* a frame from before the process was taken over led back here, without our %gs */
+		regs->rip = hp_site_of(regs->rcx);
 		return false;
 	}
 	if (hp_on_shim_stack(thread, regs->rsp)) {
@@ -190,6 +219,16 @@ bool hp_signal_prepare(int sig, struct hp_signal_frame *frame, struct hp_signal_
 		return false;
 	}
 	return true;
+}
+
+bool hp_signal_prepare(int sig, struct hp_signal_frame *frame, struct hp_signal_call *call)
+{
+	struct hp_thread *thread = enter(frame);
+	bool handled = prepare(thread, sig, frame, call);
+
+	if (thread->traced && !hp_on_shim_stack(thread, frame->context.uc_mcontext.rsp))
+		hp_gs_write(thread->program_gs);
+	return handled;
 }
 
 /* At the end of a handler: signals go back to the kernel, whose unblocking on

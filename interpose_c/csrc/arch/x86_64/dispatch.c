@@ -9,6 +9,8 @@
 #include "signals.h"
 
 #define SYS_USER_DISPATCH 2
+#define PR_SET_SYSCALL_USER_DISPATCH 59
+#define PR_SYS_DISPATCH_OFF 0
 
 struct dispatched { /* siginfo of SIGSYS, after the common part */
 	uint64_t call_address;
@@ -42,7 +44,7 @@ bool hp_sigsys(int sig, const struct hp_siginfo *info, struct ucontext *context)
 long hp_signal_take(int sig, unsigned long flags, struct hp_sigaction *old)
 {
 	struct hp_sigaction ours = {
-		.handler = (unsigned long)(sig == SIGSYS ? hp_sigsys_entry : hp_signal_entry),
+		.handler = (unsigned long)(sig == SIGSYS && !hp_traced ? hp_sigsys_entry : hp_signal_entry),
 		.flags = (flags & ~(unsigned long)SA_RESETHAND) | SA_SIGINFO | HP_SA_RESTORER,
 		.restorer = (unsigned long)hp_restorer,
 		.mask = HP_EVERYTHING,
@@ -55,8 +57,23 @@ void hp_dispatch_start(void)
 {
 	static const int taken[] = { SIGSYS, SIGSEGV, SIGBUS };
 
-	for (unsigned i = 0; i < sizeof taken / sizeof *taken; i++) {
+	for (unsigned i = hp_traced; i < sizeof taken / sizeof *taken; i++) {
 		hp_signal_take(taken[i], SA_ONSTACK, &hp_main_actions.of[taken[i] - 1]);
 		hp_main_actions.known |= HP_SIG_BIT(taken[i]);
 	}
+}
+
+/* Traced from now on: SIGSYS is the program's like any other signal. */
+void hp_dispatch_over(void)
+{
+	struct hp_actions *actions = hp_thread()->actions;
+	const struct hp_sigaction *own = &actions->of[SIGSYS - 1];
+
+	hp_syscall5(__NR_prctl, PR_SET_SYSCALL_USER_DISPATCH, PR_SYS_DISPATCH_OFF, 0, 0, 0);
+	if (!(actions->known & HP_SIG_BIT(SIGSYS)))
+		return;
+	if (own->handler > HP_SIG_IGN)
+		hp_signal_take(SIGSYS, own->flags, NULL);
+	else
+		hp_syscall4(__NR_rt_sigaction, SIGSYS, (long)own, 0, 8);
 }

@@ -27,6 +27,27 @@
 	.hidden \name
 \name:
 	.endm
+/* The caller's registers from the frame; rcx = where it goes on. */
+	.macro GIVE_BACK
+	mov R_FLAGS(%rsp), %rax
+	add $0x7f, %al
+	sahf
+	mov R_R15(%rsp), %r15
+	mov R_R14(%rsp), %r14
+	mov R_R13(%rsp), %r13
+	mov R_R12(%rsp), %r12
+	mov R_RBP(%rsp), %rbp
+	mov R_RBX(%rsp), %rbx
+	mov R_R10(%rsp), %r10
+	mov R_R9(%rsp), %r9
+	mov R_R8(%rsp), %r8
+	mov R_RDX(%rsp), %rdx
+	mov R_RSI(%rsp), %rsi
+	mov R_RDI(%rsp), %rdi
+	mov R_RIP(%rsp), %rcx
+	mov R_RAX(%rsp), %rax
+	mov R_RSP(%rsp), %rsp
+	.endm
 
 /* The number is not known beforehand. Clobbers flags: only for sites whose next
  * instruction sets them, and for numbers outside of the table. */
@@ -60,6 +81,12 @@ FUNCTION hp_entry_int80
 	int $0x80
 LABEL hp_int80_done
 	jmp *%gs:T_RETURN
+
+/* From the tracer: %gs is ours already, r11 = what the program has there. */
+FUNCTION hp_entry_traced
+	mov %r11, %gs:T_PROGRAM_GS
+LABEL hp_entry_traced_gs
+	jmp hp_entry_handled
 
 FUNCTION hp_entry_handled
 	mov %rcx, %gs:T_RETURN
@@ -110,28 +137,28 @@ LABEL hp_entry_on_stack
 	mov %rax, R_RAX(%rsp)
 /* rsp = the frame, its rax = what the caller gets */
 LABEL hp_leave
-	cmpl $0, %gs:T_DEFERRED
-	jne hp_leave_deferred
-	mov R_FLAGS(%rsp), %rax
-	add $0x7f, %al
-	sahf
-	mov R_R15(%rsp), %r15
-	mov R_R14(%rsp), %r14
-	mov R_R13(%rsp), %r13
-	mov R_R12(%rsp), %r12
-	mov R_RBP(%rsp), %rbp
-	mov R_RBX(%rsp), %rbx
-	mov R_R10(%rsp), %r10
-	mov R_R9(%rsp), %r9
-	mov R_R8(%rsp), %r8
-	mov R_RDX(%rsp), %rdx
-	mov R_RSI(%rsp), %rsi
-	mov R_RDI(%rsp), %rdi
-	mov R_RIP(%rsp), %rcx
-	mov R_RAX(%rsp), %rax
-	mov R_RSP(%rsp), %rsp
+	cmpq $0, %gs:T_DEFERRED /* and T_TRACED */
+	jne hp_leave_otherwise
+	GIVE_BACK
 LABEL hp_leave_jump
 	jmp *%rcx
+
+LABEL hp_leave_otherwise
+	cmpl $0, %gs:T_DEFERRED
+	jne hp_leave_deferred
+	mov R_RIP(%rsp), %rcx
+	mov %rcx, %gs:T_RETURN
+	GIVE_BACK
+/* The ways out of a call that was passed on: T_EXIT is one of them. */
+LABEL hp_exit_traced
+	mov %gs:T_RETURN, %rcx
+	mov %gs:T_PROGRAM_GS, %r11
+LABEL hp_exit_gs
+	wrgsbase %r11
+LABEL hp_exit_jump
+	jmp *%rcx
+LABEL hp_exit_plain
+	jmp *%gs:T_RETURN
 
 /* rcx = 0 HP_AGAIN, 1 HP_RESTART, 2 HP_TAIL, 3 HP_PASS */
 LABEL hp_special
@@ -159,7 +186,7 @@ LABEL hp_leave_pass
 LABEL hp_pass_on_app_stack
 	syscall
 LABEL hp_pass_on_app_stack_done
-	jmp *%gs:T_RETURN
+	jmp *%gs:T_EXIT
 LABEL hp_pass_later
 	movabs $-0x7fffffffffff0004, %rax /* HP_AGAIN */
 	mov %rax, R_RAX(%rsp)
@@ -204,7 +231,7 @@ LABEL hp_tail_done
 	mov %gs:T_TAIL_ARG+32, %r8
 	mov %gs:T_TAIL_ARG+40, %r9
 LABEL hp_tail_jump
-	jmp *%gs:T_RETURN
+	jmp *%gs:T_EXIT
 
 /* Signals wait: hand them back to the kernel, then unblock on the caller's own
  * stack with everything in place, so that they arrive as if just now. */
@@ -256,7 +283,7 @@ LABEL hp_unblock_done
 	mov %gs:T_TAIL_ARG+24, %r10
 	mov %gs:T_RESULT, %rax
 LABEL hp_unblock_jump
-	jmp *%gs:T_RETURN
+	jmp *%gs:T_EXIT
 
 /* long hp_syscall_interruptible(nr, a, b, c, d, e, f) */
 FUNCTION hp_syscall_interruptible

@@ -2,7 +2,7 @@
  * is not rewritten kills the process. The program believes otherwise. */
 #include "signals.h"
 
-#define BIT HP_SIG_BIT(SIGSYS)
+#define BIT (hp_traced ? 0 : HP_SIG_BIT(SIGSYS))
 
 long hp_call_rt_sigprocmask(struct hp_call *call)
 {

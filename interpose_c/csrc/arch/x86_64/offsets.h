@@ -8,11 +8,14 @@
 #define T_APP_STACK 16
 #define T_FRAME 24
 #define T_DEFERRED 32
+#define T_TRACED 36 /* beside it: one comparison tests both */
 #define T_TAIL_ARG 40 /* six words: the caller's rdi rsi rdx r10 r8 r9 */
 #define T_TAIL_NR 88
 #define T_RESULT 96
 #define T_MASK 104
 #define T_OWNER 128
+#define T_EXIT 136
+#define T_PROGRAM_GS 144
 
 /* The frame: struct hp_call, then struct hp_regs */
 #define C_NR 0

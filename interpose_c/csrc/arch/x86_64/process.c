@@ -27,6 +27,7 @@ static struct hp_thread *prepare(struct hp_thread *parent, const struct request 
 	else
 		child->flags = parent->flags & HP_THREAD_SHARED;
 	child->sigsys_blocked = parent->sigsys_blocked;
+	child->program_gs = parent->program_gs;
 	if (what->flags & CLONE_VFORK) /* as the kernel: a new thread has none */
 		child->altstack = parent->altstack;
 	if (what->flags & CLONE_SIGHAND) {
@@ -73,7 +74,10 @@ void hp_child_start(struct hp_thread *child, struct hp_frame *frame)
 
 	if (!forked)
 		hp_thread_install(child);
-	hp_dispatch_arm();
+	else if (hp_traced)
+		hp_trace_begin_task(child);
+	if (!hp_traced)
+		hp_dispatch_arm();
 	frame->regs.rax = 0;
 	if (child->child_stack)
 		frame->regs.rsp = child->child_stack;
@@ -81,6 +85,7 @@ void hp_child_start(struct hp_thread *child, struct hp_frame *frame)
 		return;
 	hp_threads_after_fork(child);
 	hp_rewrite_after_fork();
+	hp_trace_after_fork();
 	hp_proc_publish();
 	hp_after_fork();
 }
@@ -95,6 +100,7 @@ long hp_call_clone(struct hp_call *call)
 
 	for (int i = 0; i < 5; i++)
 		what.arg[i] = call->arg[i];
+	what.arg[0] &= ~CLONE_UNTRACED; /* nobody else's tracer is meant */
 	return spawn(call, &what);
 }
 
@@ -124,6 +130,11 @@ long hp_call_clone3(struct hp_call *call)
 		return -EFAULT;
 	if (args.flags & CLONE_CLEAR_SIGHAND)
 		return -ENOSYS; /* would drop the shim's handlers; libc falls back to clone */
+	if (args.flags & CLONE_UNTRACED) {
+		args.flags &= ~(uint64_t)CLONE_UNTRACED;
+		what.arg[0] = (long)&args;
+		what.arg[1] = (long)(size < sizeof args ? size : sizeof args);
+	}
 	what.flags = args.flags;
 	what.stack = args.stack ? (unsigned long)(args.stack + args.stack_size) : 0;
 	return spawn(call, &what);

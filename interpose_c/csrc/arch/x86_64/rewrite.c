@@ -10,8 +10,8 @@
  * in the tail, never behind the syscall, where bytes may change at any moment.
  * A decision costs nothing when it is not used.
  *
- * In doubt a site stays slow: no private file mapping, a branch into the bytes
- * to be moved, the jump across a cache line while other threads run.
+ * In doubt a site stays slow: no private file mapping, a branch into the bytes to be moved,
+ * the jump across a cache line while other threads run.
  */
 #include <linux/fcntl.h>
 #include <linux/mman.h>
@@ -38,11 +38,15 @@ struct site {
 static struct site sites[SITES]; /* number 0 is never used */
 static uint16_t slots[SLOTS];
 static uint32_t site_count;
-static uint32_t rewriting;
+uint32_t hp_rewriting;
 
-void hp_rewrite_after_fork(void)
+bool hp_site_number(unsigned number, unsigned long *address, unsigned long *tail)
 {
-	rewriting = 0;
+	const struct site *site = &sites[++number % SITES];
+
+	*address = site->address;
+	*tail = site->tail == PLAIN ? 0 : site->tail;
+	return number <= site_count && number < SITES;
 }
 
 /* Lock-free: threads may come to a new site at once. NULL: the table is full. */
@@ -369,7 +373,7 @@ unsigned long hp_site_hit(unsigned long address, unsigned long nr)
 	tail = __atomic_load_n(&site->tail, __ATOMIC_ACQUIRE);
 	if (tail == 0) {
 		unsigned long decision = PLAIN;
-		bool locked = hp_lock_try(&rewriting);
+		bool locked = hp_lock_try(&hp_rewriting);
 
 		if (locked)
 			decision = decide((uint8_t *)address, nr);
@@ -378,12 +382,12 @@ unsigned long hp_site_hit(unsigned long address, unsigned long nr)
 						__ATOMIC_SEQ_CST))
 			tail = decision;
 		if (locked)
-			hp_unlock(&rewriting);
+			hp_unlock(&hp_rewriting);
 	}
-	if (__atomic_add_fetch(&site->hits, 1, __ATOMIC_RELAXED) >= HOT && !site->done && hp_lock_try(&rewriting)) {
+	if (__atomic_add_fetch(&site->hits, 1, __ATOMIC_RELAXED) >= HOT && !site->done && hp_lock_try(&hp_rewriting)) {
 		if (!site->done)
 			rewrite(site, nr);
-		hp_unlock(&rewriting);
+		hp_unlock(&hp_rewriting);
 	}
 	return tail == PLAIN || !tail_holds((const uint8_t *)address, tail) ? address + 2 : tail;
 }

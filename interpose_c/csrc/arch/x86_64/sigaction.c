@@ -6,7 +6,7 @@ static long tell_kernel(int sig, const struct hp_sigaction *new, struct hp_sigac
 {
 	struct hp_sigaction plain = *new;
 
-	if (new->handler > HP_SIG_IGN && sig != SIGSYS)
+	if (new->handler > HP_SIG_IGN && (sig != SIGSYS || hp_traced))
 		return hp_signal_take(sig, new->flags, old);
 	if (hp_always_handled(sig))
 		return hp_signal_take(sig, SA_ONSTACK, old);
@@ -76,6 +76,6 @@ void hp_actions_after_failed_exec(const struct hp_actions *actions)
 	static const int kept[] = { SIGSEGV, SIGBUS, SIGSYS };
 
 	for (unsigned i = 0; i < sizeof kept / sizeof *kept; i++)
-		if (actions->of[kept[i] - 1].handler == HP_SIG_IGN)
+		if (actions->of[kept[i] - 1].handler == HP_SIG_IGN && hp_always_handled(kept[i]))
 			hp_signal_take(kept[i], SA_ONSTACK, NULL);
 }

@@ -9,13 +9,14 @@
 #include "hpool/arch.h"
 
 /* The kernel's own are handled by the shim even while the program has none:
- * dispatch itself, and faults of hp_user_read and its kin. */
+ * dispatch itself (not when traced), and faults of hp_user_read and its kin. */
 static inline bool hp_always_handled(int sig)
 {
-	return sig == SIGSYS || sig == SIGSEGV || sig == SIGBUS;
+	return (sig == SIGSYS && !hp_traced) || sig == SIGSEGV || sig == SIGBUS;
 }
 
-#define HP_EVERYTHING (~HP_SIG_BIT(SIGSYS))
+/* A blocked SIGSYS would kill where dispatch is on. */
+#define HP_EVERYTHING (hp_traced ? ~0ul : ~HP_SIG_BIT(SIGSYS))
 #define HP_SIG_DFL 0ul
 #define HP_SIG_IGN 1ul
 #define HP_SA_RESTORER 0x04000000ul

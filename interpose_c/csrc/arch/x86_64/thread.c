@@ -30,6 +30,9 @@ AT(struct hp_thread, tail_nr, T_TAIL_NR);
 AT(struct hp_thread, result, T_RESULT);
 AT(struct hp_thread, mask, T_MASK);
 AT(struct hp_thread, owner, T_OWNER);
+AT(struct hp_thread, traced, T_TRACED);
+AT(struct hp_thread, exit, T_EXIT);
+AT(struct hp_thread, program_gs, T_PROGRAM_GS);
 AT(struct hp_frame, call.arg, C_ARG);
 AT(struct hp_frame, call.regs, C_REGS);
 AT(struct hp_frame, regs, FRAME_REGS);
@@ -125,6 +128,15 @@ bool hp_alone(void)
 	return users <= 1;
 }
 
+bool hp_shares_memory(void)
+{
+	for (struct hp_thread *thread = __atomic_load_n(&blocks, __ATOMIC_ACQUIRE); thread; thread = thread->next)
+		if (__atomic_load_n(&thread->owner, __ATOMIC_RELAXED) != 0 &&
+		    (thread->flags & (HP_THREAD_SHARED | HP_THREAD_VFORK)) == HP_THREAD_SHARED)
+			return true;
+	return false;
+}
+
 long hp_thread_install(struct hp_thread *thread)
 {
 	const stack_t signals = { .ss_sp = (char *)thread - HP_STACK_BYTES - HP_SIGNAL_BYTES,
@@ -133,6 +145,8 @@ long hp_thread_install(struct hp_thread *thread)
 
 	if (!failed)
 		failed = hp_syscall2(__NR_sigaltstack, (long)&signals, 0);
+	if (!failed)
+		hp_trace_begin_task(thread);
 	return failed;
 }
 
@@ -157,6 +171,15 @@ void hp_threads_after_fork(struct hp_thread *survivor)
 			thread->owner = 0;
 			released++;
 		}
+}
+
+void hp_threads_traced(void)
+{
+	for (struct hp_thread *thread = blocks; thread; thread = thread->next) {
+		thread->program_gs = 0;
+		thread->traced = 1;
+		thread->exit = (unsigned long)hp_exit_traced;
+	}
 }
 
 bool hp_on_shim_stack(const struct hp_thread *thread, unsigned long stack)

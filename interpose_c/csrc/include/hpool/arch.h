@@ -72,7 +72,8 @@ struct hp_thread {
 	uint64_t return_to; /* of a call that is passed on just now */
 	uint64_t app_stack;
 	uint64_t frame;          /* of the next call: top of the shim's stack */
-	uint32_t deferred, pad0; /* signals that wait for the handler's end */
+	uint32_t deferred; /* signals that wait for the handler's end */
+	uint32_t traced;   /* %gs is given back at the way out */
 	uint64_t tail_arg[6];
 	uint64_t tail_nr;
 	uint64_t result;       /* of the call whose end is put off by unblocking */
@@ -81,6 +82,8 @@ struct hp_thread {
 	uint32_t suspended, flags;
 	uint32_t owner; /* 0: free */
 	uint32_t sigsys_blocked; /* the program believes so */
+	unsigned long exit;    /* the way out of a call that was passed on */
+	uint64_t program_gs;   /* traced: the program's %gs while the shim runs */
 	struct hp_thread *next;  /* all blocks, never unlinked */
 	struct hp_actions *actions;
 	unsigned long child_stack; /* of a fork with a stack of its own */
@@ -107,6 +110,7 @@ struct hp_thread *hp_thread_create(void); /* NULL: no memory */
 void hp_thread_release(struct hp_thread *thread);
 void hp_thread_leaves(void); /* the caller's block will have no owner in a moment */
 bool hp_alone(void);                              /* no other task runs in this memory */
+bool hp_shares_memory(void); /* with a process that is not waited for */
 long hp_thread_install(struct hp_thread *thread); /* %gs and signal stack of the running task */
 long hp_dispatch_arm(void);
 void hp_threads_after_fork(struct hp_thread *survivor);
@@ -125,7 +129,11 @@ void hp_actions_after_failed_exec(const struct hp_actions *actions);
 /* A call at `site` (address of its syscall instruction) came the slow way:
  * where it goes on, after the site was perhaps rewritten. */
 unsigned long hp_site_hit(unsigned long site, unsigned long nr);
-void hp_rewrite_after_fork(void);
+extern uint32_t hp_rewriting; /* lock: somebody rewrites */
+void hp_rewrite_after_fork(void); /* also ends a pause */
+void hp_rewrite_pause(void);     /* nobody is at it, nobody begins */
+/* The known sites, from 0; tail 0: calls go on behind it. */
+bool hp_site_number(unsigned number, unsigned long *address, unsigned long *tail);
 
 struct hp_text {
 	unsigned long start, end;
@@ -162,8 +170,45 @@ long hp_clone_raw(long nr, const long arg[5], struct hp_thread *child, struct hp
 void hp_child_start(struct hp_thread *child, struct hp_frame *frame) __attribute__((used));
 _Noreturn void hp_exit_released(struct hp_thread *thread, long code, long nr);
 
+/* ---- traced.c, verdict.c: the other front end ---- */
+enum hp_front_mode { HP_MODE_SHIM, HP_MODE_AUTO, HP_MODE_TRACE };
+extern enum hp_front_mode hp_front_mode;
+extern bool hp_traced;  /* this process is */
+extern bool hp_gs_free; /* %gs can be changed without a system call */
+enum hp_trace_op;
+extern char hp_entry_traced[], hp_exit_traced[], hp_exit_plain[];
+void hp_trace_features(unsigned long hwcap2);
+long hp_trace_start(void); /* in the loader: 0 traced from now on, or -errno */
+/* In a running process, all its threads: 0, -errno, or HP_AGAIN. */
+long hp_take_over(void);
+long hp_trace_call(enum hp_trace_op op, long a, long b, long c, long d);
+long hp_trace_everything(long flags);             /* every call of the program's stops, for its own rules */
+void hp_trace_begin_task(struct hp_thread *thread); /* each new task, once its block is installed */
+void hp_trace_after_fork(void);
+void hp_threads_traced(void);
+void hp_dispatch_over(void);
+long hp_call_exit(struct hp_call *call);
+long hp_call_verdict(struct hp_call *call); /* of a call that the program's own rules forbid */
+long hp_own_seccomp(struct hp_call *call);
+long hp_own_dispatch(struct hp_call *call);
+void hp_rewrite_undo(void);
+
+static inline unsigned long hp_gs_read(void)
+{
+	unsigned long base;
+
+	__asm__ volatile("rdgsbase %0" : "=r"(base));
+	return base;
+}
+
+static inline void hp_gs_write(unsigned long base)
+{
+	__asm__ volatile("wrgsbase %0" : : "r"(base) : "memory");
+}
+
 /* ---- front ---- */
 bool hp_relinked_covers(const struct hp_text *text, unsigned long site);
+void hp_relinked_shut(void);
 void hp_self_exe_set(const char *path);
 void hp_proc_publish(void);
 void hp_proc_withdraw(void);
