@@ -1,0 +1,74 @@
+/* Trailing slashes, dots and empty names, in every call. */
+#include "say.h"
+
+int main(void)
+{
+	struct stat st;
+	char text[10];
+	TRY(stat("", &st));
+	TRY(open("", O_RDONLY));
+	TRY(open("", O_CREAT | O_WRONLY, 0644));
+	TRY(rmdir(""));
+	TRY(link("", "x"));
+	TRY(link("small.txt", ""));
+	TRY(symlink("", "x"));
+	TRY(symlink("x", ""));
+	TRY(readlink("", text, 10));
+	TRY(chdir(""));
+	TRY(chmod("", 0644));
+	TRY(truncate("", 0));
+	TRY(access("", F_OK));
+	TRY(mkfifo("", 0644));
+	TRY(stat("small.txt/", &st));
+	TRY(stat("small.txt//", &st));
+	TRY(stat("dir//sub///", &st));
+	TRY(lstat("dirlink/", &st));
+	YES(S_ISDIR(st.st_mode));
+	TRY(lstat("link/", &st));
+	TRY(open("small.txt/", O_RDONLY));
+	TRY(open("new/", O_CREAT | O_WRONLY, 0644));
+	TRY(open("dir/", O_CREAT | O_RDONLY, 0644));
+	TRY(open("dir/", O_RDONLY));
+	TRY(open("dir", O_CREAT | O_RDONLY, 0644));
+	TRY(open("dir/.", O_CREAT | O_WRONLY, 0644));
+	TRY(open("dir/..", O_CREAT | O_EXCL | O_WRONLY, 0644));
+	TRY(mkdir("made///", 0755));
+	TRY(rmdir("made//"));
+	TRY(mkdir("dir/.", 0755));
+	TRY(mkdir("dir/..", 0755));
+	TRY(mkdir("absent/.", 0755));
+	TRY(mkdir("dangling", 0755));
+	TRY(mkdir("dangling/", 0755));
+	TRY(rmdir("dirlink"));
+	TRY(rmdir("dirlink/"));
+	TRY(rmdir("."));
+	TRY(rmdir(".."));
+	TRY(rmdir("emptydir/."));
+	TRY(unlink("dir/"));
+	TRY(unlink("dirlink/"));
+	TRY(unlink("link/"));
+	TRY(unlink("."));
+	TRY(unlink(".."));
+	TRY(unlink("absent/"));
+	TRY(unlinkat(AT_FDCWD, "small.txt", AT_REMOVEDIR));
+	TRY(unlinkat(AT_FDCWD, "emptydir", 1));
+	TRY(link("small.txt/", "x"));
+	TRY(link("small.txt", "x/"));
+	TRY(link("dir", "x"));
+	TRY(link("dirlink/", "x"));
+	TRY(symlink("x", "s/"));
+	TRY(symlink("x", "dir/"));
+	TRY(readlink("dirlink/", text, 10));
+	TRY(readlink("small.txt", text, 10));
+	TRY(readlink("link", text, 0));
+	TRY(mkfifo("p/", 0600));
+	TRY(chmod("small.txt/", 0644));
+	TRY(truncate("small.txt/", 0));
+	TRY(access("small.txt/", F_OK));
+	TRY(access("dir/", X_OK));
+	TRY(chdir("dir/./sub/../"));
+	show("a");
+	TRY(chdir("../../../../../../../../../../.."));
+	TRY(stat("..", &st));
+	return 0;
+}
