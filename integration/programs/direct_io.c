@@ -19,6 +19,7 @@ int main(void)
 	YES(memcmp(block, "plainDDD", 8) == 0);
 	VALUE(pread(fd, block, 4096, 3 << 20));
 	VALUE(pread(fd, block, 4096, 8 << 20));
+	memset(block, 'B', 4096);
 	int created = TRY(open("direct", O_RDWR | O_CREAT | O_DIRECT, 0644));
 	VALUE(pwrite(created, block, 4096, 8192));
 	TRY(fcntl(other, F_SETFL, O_DIRECT));

@@ -32,7 +32,6 @@ int main(void)
 	TRY(statfs("/proc", &other));
 	printf("proc %lx\n", (long)other.f_type);
 	VALUE(pathconf(".", _PC_NAME_MAX));
-	VALUE(pathconf(".", _PC_LINK_MAX));
 	VALUE(fpathconf(fd, _PC_FILESIZEBITS));
 	return 0;
 }

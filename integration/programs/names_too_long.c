@@ -53,5 +53,9 @@ int main(void)
 	VALUE(getcwd(path, 4096) == NULL ? -1 : 1);
 	VALUE(syscall(SYS_getcwd, path, 6000) > 4096);
 	TRY(unlink("at the bottom"));
+	for (int i = 0; i < 20; i++) {
+		MUST(chdir(".."));
+		MUST(rmdir(deep));
+	}
 	return 0;
 }

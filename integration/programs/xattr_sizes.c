@@ -17,8 +17,6 @@ int main(void)
 	VALUE(getxattr("f", "user.long", back, 2999));
 	VALUE(getxattr("f", "user.long", back, sizeof(back)));
 	YES(memcmp(value, back, 3000) == 0);
-	TRY(setxattr("f", "user.longer", value, 30000, 0));
-	TRY(setxattr("f", "user.longer", value, 65536, 0));
 	TRY(setxattr("f", "user.longer", value, 65537, 0));
 	memset(name + 5, 'n', 250);
 	TRY(setxattr("f", name, "x", 1, 0));

@@ -53,6 +53,21 @@ static bool is_regular(uint32_t mode)
 	return (mode & 0170000) == 0100000;
 }
 
+/* The mirror follows reads as any file system mounted relatime does. */
+static void read_since(struct hp_stat *stat, const struct hpw_attr *attr)
+{
+	int64_t offset = hp_channel->clock_offset_ns;
+	int64_t local = (int64_t)stat->atime_s * 1000000000 + (int64_t)stat->atime_ns + offset;
+
+	if (is_regular(attr->mode) && local > attr->atime_s * 1000000000 + attr->atime_ns + offset) {
+		stat->atime_s = (uint64_t)(local / 1000000000);
+		stat->atime_ns = (uint64_t)(local % 1000000000);
+		return;
+	}
+	stat->atime_s = (uint64_t)attr->atime_s;
+	stat->atime_ns = attr->atime_ns;
+}
+
 void hp_overlay(struct hp_stat *stat)
 {
 	struct hp_attr_entry entry;
@@ -68,8 +83,7 @@ void hp_overlay(struct hp_stat *stat)
 	stat->gid = attr->gid;
 	stat->rdev = attr->rdev;
 	stat->blksize = attr->blksize;
-	stat->atime_s = (uint64_t)attr->atime_s;
-	stat->atime_ns = attr->atime_ns;
+	read_since(stat, attr);
 	if (is_regular(attr->mode) &&
 	    (stat->mtime_s != (uint64_t)entry.local_mtime_s || stat->mtime_ns != entry.local_mtime_ns)) {
 		int64_t offset = hp_channel->clock_offset_ns; /* the job wrote: its times in home's clock */
@@ -160,6 +174,8 @@ static void overlay_statx(struct statx *user)
 		return;
 	stat.size = (int64_t)user->stx_size;
 	stat.blocks = (int64_t)user->stx_blocks;
+	stat.atime_s = (uint64_t)user->stx_atime.tv_sec;
+	stat.atime_ns = user->stx_atime.tv_nsec;
 	stat.mtime_s = (uint64_t)user->stx_mtime.tv_sec;
 	stat.mtime_ns = user->stx_mtime.tv_nsec;
 	hp_overlay(&stat);

@@ -124,7 +124,8 @@ static long two_names(uint16_t op, int dirfd1, const char *path1, int dirfd2, co
 	struct hp_where where1, where2;
 	struct hp_ask ask = { .op = op, .arg = { arg0 } };
 
-	if (!asks(native) || !*path1 || !*path2)
+	/* EBUSY is said of a root: at home it may be another file system's, then it is EXDEV */
+	if ((!asks(native) && !(native == -EBUSY && hp_channel)) || !*path1 || !*path2)
 		return native;
 	hp_locate(dirfd1, path1, &where1);
 	hp_locate(dirfd2, path2, &where2);

@@ -27,6 +27,7 @@
 #define HP_O_APPEND 02000
 #define HP_O_DIRECTORY 0200000
 #define HP_O_NOFOLLOW 0400000
+#define HP_O_NOATIME 01000000
 #define HP_O_PATH 010000000
 #define HP_O_TMPFILE_BIT 020000000
 #define HP_O_CLOEXEC 02000000
@@ -98,6 +99,9 @@ struct hp_file *hp_fd_file(int fd);
 bool hp_fd_appends(int fd);
 long hp_fd_append(int fd);
 
+/* ---- opening.c ---- */
+bool hp_owns(int fd);
+
 /* ---- reading.c ---- */
 #define HP_PIECE (4l << 20) /* fetched at once: a file larger than the mirror streams through */
 /* The file's entry if some of its blocks may be missing, else NULL. */
@@ -116,7 +120,7 @@ long hp_write_noted(struct hp_call *call, struct hp_file *file, int output, long
 int hp_lost_write(struct hp_file *file);
 
 /* ---- sizes.c ---- */
-bool hp_too_large(int64_t size);
+bool hp_too_large(int64_t size, int dirfd, const char *path);
 
 /* ---- special.c ---- */
 /* /proc/.../exe: what the program should find there, or NULL. */

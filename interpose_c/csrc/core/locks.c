@@ -286,6 +286,8 @@ long hp_call_fcntl(struct hp_call *call)
 	case F_OFD_GETLK:
 		return get_lock(call);
 	case F_SETFL:
+		if (call->arg[2] & HP_O_NOATIME && !hp_owns((int)call->arg[0]))
+			return -EPERM;
 		failed = call->arg[2] & HP_O_APPEND ? hp_fd_append((int)call->arg[0]) : 0;
 		return failed ? failed : HP_PASS;
 	default:

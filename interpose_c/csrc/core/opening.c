@@ -48,13 +48,27 @@ static long open_made(int dirfd, const char *path, const struct hp_open_how *how
 				      open_now(dirfd, path, how, extended);
 }
 
-/* The native open succeeded. 0: it may stand; 1: home must be asked first. */
+/* O_NOATIME is the owner's: here the job owns everything. */
+bool hp_owns(int fd)
+{
+	struct hp_stat stat;
+	long user = hp_syscall0(__NR_geteuid);
+
+	if (user == 0 || hp_syscall2(__NR_fstat, fd, (long)&stat))
+		return true;
+	hp_overlay(&stat);
+	return stat.uid == (uint32_t)user;
+}
+
+/* The native open succeeded. 0: it may stand; 1: home must be asked first; -errno. */
 static int examine(long fd, const struct hp_open_how *how)
 {
 	struct hp_attr_entry entry;
 	struct hp_stat stat;
 
 	hp_fd_forget((int)fd);
+	if (how->flags & HP_O_NOATIME && !hp_owns((int)fd))
+		return -EPERM;
 	if (!writes(how->flags) && !(how->flags & HP_O_TRUNC))
 		return 0;
 	if (hp_syscall2(__NR_fstat, fd, (long)&stat) || (stat.mode & 0170000) != 0100000)
@@ -123,6 +137,10 @@ static long open_asking(int dirfd, const char *path, struct hp_open_how *how, bo
 		}
 		if (fd >= 0) {
 			hp_fd_forget((int)fd);
+			if (how->flags & HP_O_NOATIME && !hp_owns((int)fd)) {
+				hp_syscall1(__NR_close, fd);
+				return -EPERM;
+			}
 			if (ask.value[1])
 				hp_fd_set((int)fd, hp_fd_file_kind((uint32_t)ask.value[1], how->flags));
 			return fd;
@@ -194,6 +212,10 @@ static long open_at(int dirfd, const char *path, struct hp_open_how *how, bool e
 	if (fd >= 0) {
 		int verdict = examine(fd, how);
 
+		if (verdict < 0) {
+			hp_syscall1(__NR_close, fd);
+			return verdict;
+		}
 		if (verdict == 0 && path[0] == '/' && (exe = hp_exe_alias(path, alias, sizeof alias)) != NULL) {
 			hp_syscall1(__NR_close, fd);
 			return open_at(AT_FDCWD, exe, how, extended);
@@ -244,6 +266,28 @@ long hp_call_openat2(struct hp_call *call)
 
 /* ---- calls that follow a name and change nothing -------------------------- */
 
+/* In the mirror a file by O_TMPFILE has a name; natively /proc says "#inode (deleted)". */
+static long name_nameless(int dirfd, long path, long buffer, long size)
+{
+	static const char deleted[] = " (deleted)";
+	char text[48] = "/#", digits[24];
+	unsigned length = 2, count = 0;
+	struct hp_stat stat;
+
+	if (hp_syscall4(__NR_newfstatat, dirfd, path, (long)&stat, 0))
+		return -ENOENT;
+	hp_overlay(&stat);
+	for (uint64_t n = stat.ino; count == 0 || n; n /= 10)
+		digits[count++] = (char)('0' + n % 10);
+	while (count)
+		text[length++] = digits[--count];
+	memcpy(text + length, deleted, sizeof deleted);
+	length += sizeof deleted - 1;
+	if (length > size)
+		length = (unsigned)size;
+	return hp_user_write((void *)buffer, text, length) ? -EFAULT : (long)length;
+}
+
 static long read_link(int dirfd, long path, long buffer, long size)
 {
 	char alias[HP_EXE_MAX + 4];
@@ -258,6 +302,10 @@ static long read_link(int dirfd, long path, long buffer, long size)
 			return result;
 		result = hp_syscall4(__NR_readlinkat, dirfd, path, buffer, size);
 	}
+	if (result > (long)sizeof HP_NAMELESS_DIR &&
+	    hp_user_read(alias, (const void *)buffer, sizeof HP_NAMELESS_DIR - 1) == 0 &&
+	    memcmp(alias, HP_NAMELESS_DIR, sizeof HP_NAMELESS_DIR - 1) == 0)
+		return name_nameless(dirfd, path, buffer, size);
 	if (result >= 0 && (exe = hp_exe_alias((const char *)path, alias, sizeof alias)) != NULL) {
 		long length = (long)hp_strlen(exe);
 

@@ -78,8 +78,9 @@ long hp_call_fchmodat2(struct hp_call *call)
 
 static long change_owner(struct hp_call *call, int dirfd, long path, long uid, long gid, int flags)
 {
-	int64_t set = ((uint32_t)uid == ~0u ? 0 : HPW_SET_UID) | ((uint32_t)gid == ~0u ? 0 : HPW_SET_GID);
-	struct hp_ask ask = { .arg = { set, 0, 0, (int64_t)((uint64_t)(uint32_t)uid << 32 | (uint32_t)gid) } };
+	/* -1 leaves an id as it is, and takes set-id bits all the same */
+	struct hp_ask ask = { .arg = { HPW_SET_UID | HPW_SET_GID, 0, 0,
+				       (int64_t)((uint64_t)(uint32_t)uid << 32 | (uint32_t)gid) } };
 
 	long result =
 		flags & ~(HP_AT_NOFOLLOW | HP_AT_EMPTY_PATH) ? HP_PASS : set_attributes(call, dirfd, path, flags, &ask);
@@ -199,7 +200,7 @@ long hp_call_truncate(struct hp_call *call)
 	int64_t answer;
 	long found;
 
-	if (call->arg[1] < 0 || hp_too_large(call->arg[1]))
+	if (call->arg[1] < 0 || hp_too_large(call->arg[1], AT_FDCWD, (const char *)call->arg[0]))
 		return HP_PASS;
 	found = object_of(AT_FDCWD, call->arg[0], 0, &inode);
 	if (found <= 0)

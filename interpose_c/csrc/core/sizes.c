@@ -1,4 +1,6 @@
 /* Sizes, holes, and waiting until home has what was written. */
+#include <linux/falloc.h>
+
 #include "core.h"
 
 long hp_call_lseek(struct hp_call *call)
@@ -23,12 +25,15 @@ long hp_call_lseek(struct hp_call *call)
 	return result;
 }
 
-/* Beyond RLIMIT_FSIZE: the kernel's refusal comes with a signal. */
-bool hp_too_large(int64_t size)
+/* Growth beyond RLIMIT_FSIZE: the kernel's refusal comes with a signal. */
+bool hp_too_large(int64_t size, int dirfd, const char *path)
 {
+	struct hp_stat stat;
 	uint64_t limit[2];
 
-	return hp_syscall4(__NR_prlimit64, 0, 1 /* RLIMIT_FSIZE */, 0, (long)limit) == 0 && (uint64_t)size > limit[0];
+	if (hp_syscall4(__NR_prlimit64, 0, 1 /* RLIMIT_FSIZE */, 0, (long)limit) || (uint64_t)size <= limit[0])
+		return false;
+	return hp_syscall4(__NR_newfstatat, dirfd, (long)path, (long)&stat, HP_AT_EMPTY_PATH) || size > stat.size;
 }
 
 long hp_call_ftruncate(struct hp_call *call)
@@ -37,7 +42,7 @@ long hp_call_ftruncate(struct hp_call *call)
 	struct hp_ask ask = { .op = HP_REQ_TRUNCATE, .arg = { call->arg[1] } };
 	long flags;
 
-	if (!file || call->arg[1] < 0 || hp_too_large(call->arg[1]))
+	if (!file || call->arg[1] < 0 || hp_too_large(call->arg[1], (int)call->arg[0], ""))
 		return HP_PASS;
 	flags = hp_syscall3(__NR_fcntl, call->arg[0], F_GETFL, 0);
 	if (flags < 0 || !(flags & 3) || flags & HP_O_PATH)
@@ -52,7 +57,9 @@ long hp_call_fallocate(struct hp_call *call)
 	struct hp_ask ask = { .op = HP_REQ_ALLOCATE, .arg = { call->arg[1], call->arg[2], call->arg[3] } };
 	long flags;
 
-	if (!file || call->arg[2] < 0 || call->arg[3] <= 0 || hp_too_large(call->arg[2] + call->arg[3]))
+	if (!file || call->arg[2] < 0 || call->arg[3] <= 0 || call->arg[3] > INT64_MAX - call->arg[2] ||
+	    (!(call->arg[1] & ~(long)FALLOC_FL_ZERO_RANGE) &&
+	     hp_too_large(call->arg[2] + call->arg[3], (int)call->arg[0], "")))
 		return HP_PASS;
 	flags = hp_syscall3(__NR_fcntl, call->arg[0], F_GETFL, 0);
 	if (flags < 0 || !(flags & 3))

@@ -1,8 +1,13 @@
 /* Writing files that need care: natively, and the bytes noted, so that the
  * starter sends them home. */
+#include <linux/fs.h>
 #include <linux/futex.h>
 
 #include "core.h"
+
+#ifndef RWF_NOAPPEND
+#define RWF_NOAPPEND 0x20
+#endif
 
 typedef unsigned __int128 pair;
 
@@ -83,6 +88,14 @@ static long make_room(long bytes)
 	return hp_ask(&ask) == HP_RETRY ? 0 : -ENOSPC;
 }
 
+/* pwritev2 has a flag for either. */
+static bool appends(const struct hp_call *call, int output)
+{
+	if (call->nr == __NR_pwritev2 && call->arg[5] & (RWF_APPEND | RWF_NOAPPEND))
+		return call->arg[5] & RWF_APPEND;
+	return hp_fd_appends(output);
+}
+
 /* Issues the call natively with the blocks it touches present, and notes what
  * it wrote. `at` < 0: at the descriptor's position. `output` is the written
  * descriptor, `length` the most it can write. */
@@ -106,7 +119,7 @@ long hp_write_noted(struct hp_call *call, struct hp_file *file, int output, long
 							  call->arg[3], call->arg[4], call->arg[5]) :
 				 hp_syscall6(call->nr, call->arg[0], call->arg[1], call->arg[2], call->arg[3],
 					     call->arg[4], call->arg[5]);
-		if (result > 0 && at >= 0 && !hp_fd_appends(output)) {
+		if (result > 0 && at >= 0 && !appends(call, output)) {
 			note(file, (uint64_t)at, (uint64_t)at + (uint64_t)result);
 		} else if (result > 0 && at >= 0) {
 			struct hp_stat stat; /* pwrite appends then, whatever the offset: pwrite(2), BUGS */
@@ -163,5 +176,9 @@ long hp_call_pwritev(struct hp_call *call)
 
 long hp_call_pwritev2(struct hp_call *call)
 {
+	long failed = call->arg[5] & RWF_APPEND && hp_channel ? hp_fd_append((int)call->arg[0]) : 0;
+
+	if (failed)
+		return failed;
 	return call->arg[3] < -1 ? HP_PASS : write_vector(call, call->arg[3]);
 }

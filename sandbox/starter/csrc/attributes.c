@@ -7,6 +7,8 @@
 
 #include "internal.h"
 
+#define NATIVE_MODES (FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE) /* what the mirror's file system has */
+
 struct effect {
 	struct hp_object *object;
 	uint32_t set;
@@ -58,7 +60,7 @@ static void apply_effect(hp_engine *engine, struct hp_pending *pending, const st
 			effect->error = -errno;
 		hp_file_set_size(engine, object, effect->size);
 	}
-	if (object->fd >= 0 && pending->op == HPW_ALLOCATE &&
+	if (object->fd >= 0 && pending->op == HPW_ALLOCATE && !(effect->mode & ~NATIVE_MODES) &&
 	    fallocate(object->fd, effect->mode, (off_t)effect->offset, (off_t)effect->length))
 		effect->error = -errno;
 	hp_object_rehome(engine, object, &entry->attr);
@@ -152,8 +154,6 @@ static int allocate(hp_engine *engine, struct hp_object *object, struct hp_slot 
 	struct hp_pending pending = { .apply = apply_effect, .context = &effect };
 	int error;
 
-	if (effect.mode & ~(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE))
-		return -EOPNOTSUPP; /* the mirror's file system has no more */
 	if (!object->handle_writable)
 		return -EBADF;
 	error = call_for(engine, object, &pending,
@@ -161,6 +161,8 @@ static int allocate(hp_engine *engine, struct hp_object *object, struct hp_slot 
 							.arg = (uint32_t)effect.mode,
 							.offset = effect.offset,
 							.length = effect.length } });
+	if (!error && effect.mode & ~NATIVE_MODES)
+		return hp_refetch(engine, object); /* zeros or other places: home has done it, the mirror cannot */
 	return error ? error : effect.error;
 }
 

@@ -73,7 +73,7 @@ static void forget(hp_engine *engine, struct hp_name *name)
 		hp_mirror_drop(engine, name);
 	hp_tree_withdraw(name);
 	name->unknown = true;
-	name->parent->listed = false;
+	name->parent->listed = name->parent->known = false;
 	hp_mirror_permit(engine, name->parent);
 	hp_mirror_publish(engine, name->parent);
 }
@@ -249,6 +249,11 @@ static int64_t remove_one(hp_engine *engine, struct hp_slot *slot, uint16_t op)
 	return -error;
 }
 
+static uint64_t device_of(const struct hp_where *where)
+{
+	return where->parent ? where->parent->attr.dev : where->object ? where->object->attr.dev : 0;
+}
+
 static int64_t rename_one(hp_engine *engine, struct hp_slot *slot)
 {
 	const char *path1 = (const char *)slot->data, *path2 = path1 + slot->len1;
@@ -258,9 +263,10 @@ static int64_t rename_one(hp_engine *engine, struct hp_slot *slot)
 	int error = where_to(engine, slot->base, path1, slot->len1, HP_NO_FOLLOW, &from);
 	/* of a file with several names the target may be another one: then nothing happens */
 	bool alone = error || !from.object || from.object->kind == HP_DIR || from.object->attr.nlink < 2;
-	int error2 = error == 0 || error == HP_IS_LOCAL ? where_to(engine, slot->base2, path2, slot->len2,
-								   HP_NO_FOLLOW | (alone ? HP_PARENT_ONLY : 0), &to) :
-							  0;
+	int error2 = error == 0 || error == -EBUSY || error == HP_IS_LOCAL ?
+			     where_to(engine, slot->base2, path2, slot->len2,
+				      HP_NO_FOLLOW | (alone ? HP_PARENT_ONLY : 0), &to) :
+			     0;
 	char *name1, *name2;
 
 	if (error == HP_IS_LOCAL && error2 == HP_IS_LOCAL)
@@ -269,10 +275,10 @@ static int64_t rename_one(hp_engine *engine, struct hp_slot *slot)
 		return -EXDEV;
 	if (error2 == -ENOENT && to.parent)
 		error2 = 0;
-	if (error || error2)
-		return error ? error : error2;
-	if (!from.parent || !to.parent)
-		return -EBUSY;
+	if ((error && error != -EBUSY) || (error2 && error2 != -EBUSY))
+		return error && error != -EBUSY ? error : error2;
+	if (!from.parent || !to.parent) /* the root, "." or "..": busy, unless it is on another file system */
+		return device_of(&from) == device_of(&to) ? -EBUSY : -EXDEV;
 	if (to.must_be_directory && from.object && from.object->kind != HP_DIR)
 		return -ENOTDIR;
 	change.parent = from.parent;

@@ -35,6 +35,48 @@ static bool take_extent(struct hp_extent *extent, struct hp_range *range)
 	return range->low < range->high;
 }
 
+static void ring_flusher(hp_engine *engine, struct hp_object *object)
+{
+	__atomic_store_n(&engine->channel->files[object->file].queued, 1, __ATOMIC_SEQ_CST);
+	__atomic_add_fetch(&engine->channel->dirty_bell, 1, __ATOMIC_SEQ_CST);
+	syscall(SYS_futex, &engine->channel->dirty_bell, FUTEX_WAKE, 1, NULL, NULL, 0);
+}
+
+static void apply_look(hp_engine *engine, struct hp_pending *pending, const struct hpw_reply *reply,
+		       const uint8_t *body, size_t length)
+{
+	struct hp_object *object = pending->context;
+	const struct hpw_entry *entry = reply->error || !body ? NULL : hp_wire_entry(&body, body + length);
+
+	if (entry && object->mixed && entry->attr.ino == object->attr.ino)
+		hp_renew(engine, object, &entry->attr); /* if not now, then when home has what is written since */
+}
+
+static void ask_for_mixed(hp_engine *engine, struct hp_object *object)
+{
+	struct hp_pending *pending;
+
+	if (!hp_renewable(object) || hp_file_has_dirty(engine, object))
+		return;
+	pending = calloc(1, sizeof *pending);
+	*pending = (struct hp_pending){ .apply = apply_look, .context = object, .detached = true };
+	hp_wire_send(engine, HP_LANE_BULK, pending,
+		     &(struct hp_request){ .head = { .op = HPW_GETATTR, .handle = object->handle } });
+	if (pending->done)
+		free(pending);
+}
+
+/* Home has everything: either where it lies here, or it is fetched again. */
+static void all_appended(hp_engine *engine, struct hp_object *object)
+{
+	if (object->mixed)
+		ask_for_mixed(engine, object);
+	else
+		object->append_sure = object->append_from;
+	if (object->file && has_deferred(object))
+		ring_flusher(engine, object);
+}
+
 static void apply_written(hp_engine *engine, struct hp_pending *pending, const struct hpw_reply *reply,
 			  const uint8_t *body, size_t length)
 {
@@ -51,6 +93,8 @@ static void apply_written(hp_engine *engine, struct hp_pending *pending, const s
 			engine->first_error = reply->error;
 		engine->channel->files[object->file].error = reply->error;
 	}
+	if (object->appends && object->in_flight == 0)
+		all_appended(engine, object);
 	pthread_cond_broadcast(&engine->changed);
 }
 
@@ -94,39 +138,8 @@ static uint64_t present_run(const struct hp_object *object, struct hp_range *ran
 	return end > range->low ? end - range->low : 0;
 }
 
-static void ring_flusher(hp_engine *engine, struct hp_object *object)
-{
-	__atomic_store_n(&engine->channel->files[object->file].queued, 1, __ATOMIC_SEQ_CST);
-	__atomic_add_fetch(&engine->channel->dirty_bell, 1, __ATOMIC_SEQ_CST);
-	syscall(SYS_futex, &engine->channel->dirty_bell, FUTEX_WAKE, 1, NULL, NULL, 0);
-}
-
-static void apply_look(hp_engine *engine, struct hp_pending *pending, const struct hpw_reply *reply,
-		       const uint8_t *body, size_t length)
-{
-	struct hp_object *object = pending->context;
-	const struct hpw_entry *entry = reply->error || !body ? NULL : hp_wire_entry(&body, body + length);
-
-	if (entry && object->mixed && entry->attr.ino == object->attr.ino)
-		hp_renew(engine, object, &entry->attr); /* if not now, then when home has what is written since */
-}
-
-static void ask_for_mixed(hp_engine *engine, struct hp_object *object)
-{
-	struct hp_pending *pending;
-
-	if (!hp_renewable(object) || hp_file_has_dirty(engine, object))
-		return;
-	pending = calloc(1, sizeof *pending);
-	*pending = (struct hp_pending){ .apply = apply_look, .context = object, .detached = true };
-	hp_wire_send(engine, HP_LANE_BULK, pending,
-		     &(struct hp_request){ .head = { .op = HPW_GETATTR, .handle = object->handle } });
-	if (pending->done)
-		free(pending);
-}
-
-/* Others appended before us: the mirror's bytes do not lie where home's do. What
- * it has of them goes as soon as home has everything of ours. */
+/* Where it began says whether others appended before us: then the mirror's bytes
+ * do not lie where home's do, and go as soon as home has everything of ours. */
 static void apply_appended(hp_engine *engine, struct hp_pending *pending, const struct hpw_reply *reply,
 			   const uint8_t *body, size_t length)
 {
@@ -138,14 +151,6 @@ static void apply_appended(hp_engine *engine, struct hp_pending *pending, const 
 		object->mixed |= began != pending->offset;
 	}
 	apply_written(engine, pending, reply, body, length);
-	if (object->in_flight)
-		return;
-	if (object->mixed)
-		ask_for_mixed(engine, object);
-	else
-		object->append_sure = object->append_from;
-	if (object->file && has_deferred(object))
-		ring_flusher(engine, object);
 }
 
 static void send_tail(hp_engine *engine, struct hp_object *object, uint64_t end, uint8_t *buffer)

@@ -300,6 +300,7 @@ int hp_make_room(hp_engine *, uint64_t bytes); /* writes back first; for threads
 bool hp_renewable(const struct hp_object *);
 bool hp_renew(hp_engine *, struct hp_object *, const struct hpw_attr *); /* false: try again later */
 int hp_revalidate(hp_engine *, struct hp_object *, const struct hpw_attr *);
+int hp_refetch(hp_engine *, struct hp_object *);
 bool hp_stop_readers(struct hp_file *);
 
 /* held.c: what is locked, by ranges. [first, last], both included */

@@ -94,7 +94,8 @@ int hp_mirror_open(hp_engine *engine, struct hp_object *object, int flags)
 	parent = hp_mirror_dirfd(engine, object->name->parent);
 	if (parent < 0)
 		return parent;
-	fd = openat(parent, object->name->text, flags | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+	fd = openat(parent, object->name->text,
+		    flags | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | (flags & O_PATH ? 0 : O_NOATIME));
 	if (fd < 0)
 		return -errno;
 	return fd;

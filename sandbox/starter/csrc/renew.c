@@ -117,6 +117,29 @@ static int write_over(hp_engine *engine, struct hp_object *object, const struct 
 	return error;
 }
 
+/* Home's bytes in place of the mirror's, whatever the times say. */
+static int replace(hp_engine *engine, struct hp_object *object, const struct hpw_attr *attr)
+{
+	for (int round = 0; round < 20 && hp_renewable(object); round++) {
+		int error;
+
+		if (hp_renew(engine, object, attr))
+			return 0;
+		error = hp_flush_object(engine, object);
+		if (error)
+			return error;
+	}
+	return object->attr.access & 4 ? write_over(engine, object, attr) : 0;
+}
+
+/* Home has changed the content at the job's wish, and its attributes are known. */
+int hp_refetch(hp_engine *engine, struct hp_object *object)
+{
+	struct hpw_attr attr = object->attr;
+
+	return replace(engine, object, &attr);
+}
+
 /* The job has just got a lock that others may have had: `attr` is what home
  * says since. Nothing of the job's is on its way. */
 int hp_revalidate(hp_engine *engine, struct hp_object *object, const struct hpw_attr *attr)
@@ -129,14 +152,5 @@ int hp_revalidate(hp_engine *engine, struct hp_object *object, const struct hpw_
 		hp_refresh(engine, object, attr);
 		return 0;
 	}
-	for (int round = 0; round < 20 && hp_renewable(object); round++) {
-		int error;
-
-		if (hp_renew(engine, object, attr))
-			return 0;
-		error = hp_flush_object(engine, object);
-		if (error)
-			return error;
-	}
-	return object->attr.access & 4 ? write_over(engine, object, attr) : 0;
+	return replace(engine, object, attr);
 }

@@ -257,6 +257,13 @@ static void two_parents(hp_lane *lane, const struct hp_found *from, const struct
 		hp_entry_parent(lane, from);
 }
 
+static bool another_mount(const struct hp_found *from, const struct hp_found *to)
+{
+	struct stat one, two;
+
+	return fstat(from->parent_fd, &one) == 0 && fstat(to->parent_fd, &two) == 0 && one.st_dev != two.st_dev;
+}
+
 void hp_op_rename(hp_lane *lane, const struct hp_call *call)
 {
 	uint32_t flags = call->head->arg;
@@ -276,6 +283,8 @@ void hp_op_rename(hp_lane *lane, const struct hp_call *call)
 	if (error == 0 && (flags & RENAME_EXCHANGE)) {
 		error = hp_walk_look(lane, &to);
 	}
+	if (error == 0 && another_mount(&from, &to))
+		error = EXDEV; /* said before rights are looked at */
 	if (error == 0 && (hp_may_change(lane, &from, false) != 0 || hp_may_change(lane, &to, false) != 0))
 		error = EACCES;
 	if (error == 0 && syscall(SYS_renameat2, from.parent_fd, from.name, to.parent_fd, to.name, flags) != 0)
@@ -320,6 +329,8 @@ void hp_op_link(hp_lane *lane, const struct hp_call *call)
 		error = EEXIST;
 	if (error == 0 && to.slash)
 		error = ENOENT;
+	if (error == 0 && another_mount(&from, &to))
+		error = EXDEV;
 	if (error == 0 && S_ISDIR(from.attr.mode))
 		error = EPERM;
 	if (error == 0 && (hp_may_change(lane, &from, false) != 0 || hp_may_change(lane, &to, false) != 0))

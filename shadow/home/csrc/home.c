@@ -122,16 +122,22 @@ void hp_lane_destroy(hp_lane *lane)
 	free(lane);
 }
 
+/* Reading for a job is not reading by the user: access times stay, where they are his. */
 int hp_reopen(hp_home *home, int fd, int flags)
 {
+	int quiet = O_NOATIME;
 	char number[16];
 
 	snprintf(number, sizeof(number), "%d", fd);
 	for (;;) {
-		int opened = openat(home->proc_fd, number, flags | O_CLOEXEC | O_NOCTTY);
+		int opened = openat(home->proc_fd, number, flags | quiet | O_CLOEXEC | O_NOCTTY);
 
 		if (opened >= 0)
 			return opened;
+		if (errno == EPERM && quiet != 0) {
+			quiet = 0;
+			continue;
+		}
 		if (errno == EINTR || ((errno == EMFILE || errno == ENFILE) && hp_handles_relieve(home)))
 			continue;
 		return -errno;

@@ -14,12 +14,16 @@ _Static_assert(sizeof(struct statfs) == 120, "the kernel's x86-64 shape");
 static int open_same(int dir_fd, const char *name, const struct hpw_attr *seen, const hp_home *home,
 		     struct hpw_attr *now)
 {
-	const struct open_how how = {
-		.flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC,
+	struct open_how how = {
+		.flags = O_RDONLY | O_NOATIME | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC,
 		.resolve = RESOLVE_NO_MAGICLINKS,
 	};
 	int fd = (int)syscall(SYS_openat2, dir_fd, name, &how, sizeof(how));
 
+	if (fd < 0 && errno == EPERM) {
+		how.flags &= ~(uint64_t)O_NOATIME; /* somebody else's */
+		fd = (int)syscall(SYS_openat2, dir_fd, name, &how, sizeof(how));
+	}
 	if (fd < 0)
 		return -1;
 	if (hp_attr_read(home, fd, "", now) == 0 && S_ISREG(now->mode) && now->ino == seen->ino &&

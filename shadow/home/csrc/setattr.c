@@ -52,8 +52,14 @@ static void object_entry(hp_lane *lane, struct object *object)
 		hp_entry_of(lane, object->fd, "", object->found.path, object->share);
 }
 
+/* The present time may be given by who may write, another only by the owner. */
+static bool now_only(uint32_t set)
+{
+	return set == (HPW_SET_ATIME_NOW | HPW_SET_MTIME_NOW);
+}
+
 /* Attributes are changed by the owner (or root): writing rights do not matter. */
-static int may_set(hp_lane *lane, const struct object *object)
+static int may_set(hp_lane *lane, const struct object *object, int not_owner)
 {
 	struct stat st;
 
@@ -62,7 +68,7 @@ static int may_set(hp_lane *lane, const struct object *object)
 	if (object->handle != NULL || fstat(object->fd, &st) != 0)
 		return EACCES;
 	if (st.st_uid != lane->home->user.uid && !lane->home->user.is_root)
-		return EPERM; /* what the user himself would be told */
+		return not_owner; /* what the user himself would be told */
 	hp_refuse_write(lane, object->found.path);
 	return EACCES;
 }
@@ -156,7 +162,7 @@ void hp_op_setattr(hp_lane *lane, const struct hp_call *call)
 
 	memcpy(&attr, call->second.bytes, sizeof(attr));
 	if (error == 0)
-		error = may_set(lane, &object);
+		error = may_set(lane, &object, now_only(call->head->mode) ? EACCES : EPERM);
 	if (error == 0) {
 		error = set(lane, &object, call->head->mode, &attr);
 		hp_changed(lane, true); /* a directory on the walk may have changed */
@@ -179,7 +185,7 @@ static bool is_privileged(const hp_home *home, const char *name)
 static int change_xattr(hp_lane *lane, const struct hp_call *call, const struct object *object, const char *path,
 			const char *name)
 {
-	int error = may_set(lane, object);
+	int error = may_set(lane, object, EACCES);
 	size_t skip = strlen(name) + 1;
 
 	if (error != 0)
