@@ -1,6 +1,6 @@
 /* Random operations on a few files by three processes in turn; every result is printed.
  *
- * args: 2 600
+ * args: 2 300
  *
  * The seed decides everything, so two runs on equal directories print the same. A line is an
  * operation, who did it, and what came out; what was read appears as a checksum.

@@ -54,12 +54,14 @@ static bool is_regular(uint32_t mode)
 }
 
 /* The mirror follows reads as any file system mounted relatime does. */
-static void read_since(struct hp_stat *stat, const struct hpw_attr *attr)
+static void read_since(struct hp_stat *stat, const struct hp_attr_entry *entry)
 {
+	const struct hpw_attr *attr = &entry->attr;
 	int64_t offset = hp_channel->clock_offset_ns;
 	int64_t local = (int64_t)stat->atime_s * 1000000000 + (int64_t)stat->atime_ns + offset;
 
-	if (is_regular(attr->mode) && local > attr->atime_s * 1000000000 + attr->atime_ns + offset) {
+	if (is_regular(attr->mode) && !(entry->flags & HP_ATTR_PLACEHOLDER) &&
+	    local > attr->atime_s * 1000000000 + attr->atime_ns + offset) {
 		stat->atime_s = (uint64_t)(local / 1000000000);
 		stat->atime_ns = (uint64_t)(local % 1000000000);
 		return;
@@ -83,7 +85,7 @@ void hp_overlay(struct hp_stat *stat)
 	stat->gid = attr->gid;
 	stat->rdev = attr->rdev;
 	stat->blksize = attr->blksize;
-	read_since(stat, attr);
+	read_since(stat, &entry);
 	if (is_regular(attr->mode) &&
 	    (stat->mtime_s != (uint64_t)entry.local_mtime_s || stat->mtime_ns != entry.local_mtime_ns)) {
 		int64_t offset = hp_channel->clock_offset_ns; /* the job wrote: its times in home's clock */

@@ -123,6 +123,7 @@ static long two_names(uint16_t op, int dirfd1, const char *path1, int dirfd2, co
 {
 	struct hp_where where1, where2;
 	struct hp_ask ask = { .op = op, .arg = { arg0 } };
+	long answer;
 
 	/* EBUSY is said of a root: at home it may be another file system's, then it is EXDEV */
 	if ((!asks(native) && !(native == -EBUSY && hp_channel)) || !*path1 || !*path2)
@@ -137,7 +138,8 @@ static long two_names(uint16_t op, int dirfd1, const char *path1, int dirfd2, co
 	ask.base2 = where2.base;
 	ask.data2 = where2.path;
 	ask.len2 = where2.length;
-	return settle(&ask, &where1, native);
+	answer = settle(&ask, &where1, native);
+	return native == -EBUSY && answer != -EXDEV ? native : answer;
 }
 
 static long rename_name(int dirfd1, long path1, int dirfd2, long path2, long flags)
