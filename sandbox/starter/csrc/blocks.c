@@ -215,6 +215,30 @@ void hp_file_prefetch(hp_engine *engine, struct hp_object *object)
 		request_missing(engine, object, 0, object->blocks, HP_LANE_BULK);
 }
 
+/* In large pieces: only when half of what was asked for has been read, the
+ * window is filled up again. */
+static void read_ahead(hp_engine *engine, struct hp_object *object, uint64_t end)
+{
+	uint64_t window = object->window >> HP_BLOCK_SHIFT;
+
+	if (object->ahead_to > end + window || object->ahead_to < end)
+		object->ahead_to = end; /* the reader is somewhere else */
+	if (object->ahead_to - end > window / 2)
+		return;
+	request_missing(engine, object, object->ahead_to, end + window, HP_LANE_BULK);
+	object->ahead_to = end + window;
+}
+
+/* What lies between where the reader was last seen and the end of what was
+ * read ahead, he has read without a question. */
+static bool is_sequential(const struct hp_object *object, uint64_t offset, uint64_t length)
+{
+	uint64_t ahead = object->window ? object->ahead_to << HP_BLOCK_SHIFT : 0;
+
+	return offset <= (object->next_expected > ahead ? object->next_expected : ahead) &&
+	       offset + length + HP_BLOCK >= object->next_expected;
+}
+
 /* Waits until [offset, offset + length) is present. With `ahead`, what a
  * sequential reader will want next is on its way too. */
 int hp_file_fill(hp_engine *engine, struct hp_object *object, uint64_t offset, uint64_t length, bool ahead)
@@ -227,7 +251,7 @@ int hp_file_fill(hp_engine *engine, struct hp_object *object, uint64_t offset, u
 	end = offset + length < offset ? object->blocks : hp_blocks_of(offset + length);
 	if (end > object->blocks)
 		end = object->blocks;
-	if (ahead && offset <= object->next_expected && offset + length + HP_BLOCK >= object->next_expected) {
+	if (ahead && is_sequential(object, offset, length)) {
 		object->window = object->window ? object->window * 2 : WINDOW_FIRST;
 		if (object->window > WINDOW_MOST)
 			object->window = WINDOW_MOST;
@@ -241,7 +265,7 @@ int hp_file_fill(hp_engine *engine, struct hp_object *object, uint64_t offset, u
 	object->fill_error = 0;
 	request_missing(engine, object, first, end, end - first > 4 ? HP_LANE_BULK : HP_LANE_WAIT);
 	if (ahead && object->window)
-		request_missing(engine, object, end, end + (object->window >> HP_BLOCK_SHIFT), HP_LANE_BULK);
+		read_ahead(engine, object, end);
 	for (uint64_t block = first; block < end && block < object->blocks; block++) {
 		struct timespec before, after;
 

@@ -69,6 +69,7 @@ struct hp_object {
 	uint64_t generation; /* of the content: what was asked for an older one is not taken */
 	uint64_t next_expected; /* where a sequential reader comes next */
 	uint64_t window; /* read-ahead, bytes */
+	uint64_t ahead_to; /* block before which all was asked for by it */
 	unsigned mapped; /* ranges mapped by the job: blocks stay */
 	struct hp_range *shared; /* shared writable mappings: dirty until the end */
 	unsigned nshared;
