@@ -49,6 +49,8 @@ struct hp_object {
 	bool was_listed; /* before a change at home; again when `unsure` is 0 */
 	unsigned unsure; /* names whose answer is on its way */
 	unsigned misses;
+	unsigned small_reads; /* directories: of files in it */
+	unsigned beside;      /* how many others came along last time */
 	enum hp_content content;
 	bool filling; /* content on its way */
 	bool plain_seen; /* was readable before it had a number: never evict blocks from it */
@@ -265,6 +267,8 @@ void hp_apply_listing(hp_engine *, struct hp_object *directory, const struct hpw
 /* All names of a directory: afterwards what is missing there does not exist.
  * `show`: and the mirror has all of them. */
 int hp_list(hp_engine *, struct hp_object *directory, bool show);
+
+/* content.c */
 int hp_have_content(hp_engine *, struct hp_object *); /* readable natively afterwards */
 
 /* files.c: numbers and handles */
