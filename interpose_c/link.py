@@ -29,6 +29,11 @@ COMPILERS: Final = {
 }
 LINKERS: Final = ("collect2", "ld", "ld.bfd", "ld.gold", "ld.lld", "lld", "ld.mold", "mold", "gold")
 MACHINE: Final = "elf_x86_64"
+# Said to a linker: the result is no program, or has a layout that nobody else should add to.
+NO_PROGRAM: Final = frozenset(
+    {"-shared", "--shared", "-Bshareable", "-r", "-i", "--relocatable", "-N", "--omagic"}
+)
+OWN_LAYOUT: Final = ("-T", "--script", "-dT", "--oformat")
 # The plain cases of commands that link nothing: no need to ask.
 NO_LINK: Final = frozenset({"-c", "-S", "-E", "-M", "-MM", "-fsyntax-only", "-shared", "-r", "-###"})
 USAGE: Final = """Usage: hpool {name} [--with COMPILER] ARGUMENTS OF THE COMPILER ...
@@ -132,13 +137,15 @@ def planned_link(command: list[str]) -> Link | None:
 
 def read_link(words: list[str]) -> Link | None:
     """Reads what is said to the linker; None: it makes no executable of ours."""
-    output, machine = "a.out", MACHINE
+    output, machine = "a.out", MACHINE  # some specs leave it out (musl-gcc's)
     for word, following in zip(words, [*words[1:], ""], strict=True):
         if word == "-o":
             output = following
         elif word == "-m":
             machine = following
-        elif word in {"-shared", "-r", "-Bshareable", "--relocatable", "-i", "--shared"}:
+        elif word.startswith("-m"):
+            machine = word[2:]
+        elif word in NO_PROGRAM or word.startswith(OWN_LAYOUT):
             return None
     if machine != MACHINE or (os.path.exists(output) and not os.path.isfile(output)):
         return None

@@ -29,6 +29,7 @@ from hpool.matchmaker.model.errors import NotRelinkable
 STUB_BYTES: Final = 64
 BACK_OFFSET: Final = 60
 EMPTY: Final = 0xCC
+DEEPEST_LINK: Final = 40
 PROGRAM_TYPES: Final = ("ET_EXEC", "ET_DYN")
 # What one of the readers below may raise for a damaged file is not listed anywhere.
 DAMAGE: Final = (Exception,)
@@ -225,7 +226,11 @@ def _relative(opcode: bytes, at: int, target: int) -> bytes:
 
 def _replace(path: Path, content: bytes) -> None:
     """All or nothing, also when the disk is full."""
-    real = Path(os.path.realpath(path))
+    real = path
+    for _ in range(DEEPEST_LINK):  # not realpath: what /proc/PID/root leads to is no other name
+        if not real.is_symlink():
+            break
+        real = real.parent / os.readlink(real)
     handle, name = tempfile.mkstemp(prefix=f".{real.name[:100]}.", dir=real.parent)
     try:
         with open(handle, "wb") as file:

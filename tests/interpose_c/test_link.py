@@ -80,6 +80,16 @@ def _umask() -> int:
         ("-fsyntax-only", "main.c"),
         ("-shared", "-fPIC", "main.c", "-o", "libmain.so"),
         ("-r", "-nostdlib", "main.c", "-o", "part.o"),
+        (
+            "-nostdlib",
+            "-static",
+            "-Wl,--oformat=binary",
+            "-Wl,-e,main",
+            "-Dprintf(x)=0",
+            "main.c",
+            "-o",
+            "flat",
+        ),
         ("main.c", "-o", "/dev/null"),
         ("--version",),
         ("-v",),
@@ -129,6 +139,13 @@ def test_the_way_a_compiler_may_be_fed(place: Path) -> None:
     assert cc("-c", "main.c") == (0, "", "")
     assert cc("main.o", "-xc", "/dev/null") == (0, "", "")
     assert run("./a.out")[1] == "hello\n"
+
+
+def test_an_output_reached_through_another_root(place: Path) -> None:
+    assert cc("main.c", "-o", f"/proc/self/root{place}/main", "-static") == (0, "", "")
+    done = note("main")
+    assert done is not None
+    assert done.is_done
 
 
 def test_an_output_that_is_a_link_stays_one(place: Path) -> None:
@@ -209,7 +226,9 @@ def test_a_linkers_words_are_read() -> None:
     link = read_link(["-m", "elf_x86_64", "-static", "-pie", "--no-dynamic-linker", "-o", "x y"])
     assert link is not None
     assert (str(link.output), link.is_static) == ("x y", True)
-    link = read_link(["-pie", "-dynamic-linker", "/lib64/ld-linux-x86-64.so.2"])
+    assert read_link(["-maarch64linux", "-pie"]) is None
+    assert read_link(["-m", "elf_x86_64", "-T", "boot.lds"]) is None
+    link = read_link(["-m", "elf_x86_64", "-pie", "-dynamic-linker", "/lib64/ld-linux-x86-64.so.2"])
     assert link is not None
     assert (str(link.output), link.is_static) == ("a.out", False)
 

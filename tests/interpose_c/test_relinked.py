@@ -124,6 +124,17 @@ def assert_not_rewritten(program: Path, place: Path) -> None:
     assert (status, rewritten(at_home)) == (0, {program.name: 0})
     status, away = run(program, place / "work", loader=INSTALLED)
     assert (status, rewritten(away)) == (0, {program.name: 0})
+    assert calls_by_signal(program, place) < 12  # of some two hundred
+
+
+def calls_by_signal(program: Path, place: Path) -> int:
+    """How many calls took the slow way, each with its SIGSYS."""
+    if shutil.which("strace") is None:
+        return 0
+    start = ["bash", "-c", f"exec -a hpool:{program} {INSTALLED} text"]
+    watch = ["strace", "-e", "trace=none", "-e", "signal=SIGSYS", "-o", str(place / "signals")]
+    subprocess.run([*watch, *start], cwd=place, env=ENVIRONMENT, stdout=subprocess.DEVNULL, check=True)
+    return (place / "signals").read_text().count("SIGSYS")
 
 
 @pytest.mark.parametrize("flags", [(), ("-no-pie", "-s"), ("-flto",)], ids=" ".join)
@@ -139,6 +150,7 @@ def test_of_a_dynamic_program_only_libraries_are_rewritten(flags: tuple[str, ...
 def test_the_same_program_plain_is_rewritten(tmp_path: Path) -> None:
     program = make(HERE / "relinked" / "text.c", tmp_path / "text", "-static", relinked=False)
     assert rewritten(run(program, tmp_path / "work", loader=INSTALLED)[1])[program.name] > 5
+    assert shutil.which("strace") is None or calls_by_signal(program, tmp_path) > 20
 
 
 def rewritten(said: str) -> dict[str, int]:
