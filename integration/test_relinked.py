@@ -34,6 +34,7 @@ def run(pool: StrictPool, program: Program, toolchain: Toolchain) -> tuple[Ended
 
 @pytest.mark.slow
 @pytest.mark.root
+@pytest.mark.timeout(600)  # the first of a kind compiles all programs
 @pytest.mark.parametrize(
     ("program", "toolchain"), KINDS, ids=[f"{program.name}-{kind.name}" for program, kind in KINDS]
 )
@@ -47,6 +48,7 @@ def test_a_relinked_job_cannot_tell_it_is_away(
 
 @pytest.mark.slow
 @pytest.mark.root
+@pytest.mark.timeout(600)  # the first of a kind compiles all programs
 @pytest.mark.parametrize("toolchain", [RELINKED, RELINKED_STATIC], ids=lambda toolchain: toolchain.name)
 def test_at_home_a_relinked_program_is_an_ordinary_one(toolchain: Toolchain, pool: StrictPool) -> None:
     found = {}
