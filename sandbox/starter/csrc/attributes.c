@@ -243,11 +243,12 @@ static int add_mapping(hp_engine *engine, struct hp_object *object, struct hp_sl
 				return 0;
 		object->shared = realloc(object->shared, (object->nshared + 1) * sizeof *object->shared);
 		object->shared[object->nshared++] = (struct hp_range){ low, high };
+		hp_mapped_begin(object, low, high, false);
 	}
 	return 0;
 }
 
-int64_t hp_do_attributes(hp_engine *engine, struct hp_slot *slot)
+static int64_t do_attributes(hp_engine *engine, struct hp_slot *slot)
 {
 	int how = HP_FOLLOW, error;
 	struct hp_where where;
@@ -289,4 +290,15 @@ int64_t hp_do_attributes(hp_engine *engine, struct hp_slot *slot)
 	default:
 		return -ENOSYS;
 	}
+}
+
+int64_t hp_do_attributes(hp_engine *engine, struct hp_slot *slot)
+{
+	int64_t result;
+	int tries = 0;
+
+	do { /* the file was replaced at home while it was opened: the name stands for another */
+		result = do_attributes(engine, slot);
+	} while (result == -EAGAIN && slot->op == HP_REQ_TRUNCATE && slot->len1 && ++tries < 64);
+	return result;
 }

@@ -158,6 +158,7 @@ void hp_engine_stop(hp_engine *engine)
 			free(object->present);
 			free(object->asked);
 			free(object->shared);
+			free(object->sums);
 			free(object->digest);
 			free(object);
 		}

@@ -254,7 +254,7 @@ static void collect(hp_engine *engine, struct hp_object *object, bool last)
 	unsigned count = 0;
 	struct stat status;
 	uint8_t *buffer;
-	bool tail;
+	bool tail, mapped = false;
 
 	__atomic_store_n(&file->queued, 0, __ATOMIC_SEQ_CST);
 	if (object->fd < 0 || !object->handle_writable || fstat(object->fd, &status))
@@ -279,16 +279,21 @@ static void collect(hp_engine *engine, struct hp_object *object, bool last)
 	for (unsigned i = 0; i < count; i++)
 		send_range(engine, object, ranges[i], buffer);
 	for (unsigned i = 0; i < object->nshared; i++) {
-		struct hp_range range = object->shared[i];
+		struct hp_range range = object->shared[i], changed;
 
-		if (range.high > (uint64_t)status.st_size)
-			range.high = (uint64_t)status.st_size;
-		send_range(engine, object, range, buffer);
+		while (hp_mapped_changed(object, &range, &changed, buffer)) {
+			send_range(engine, object, changed, buffer);
+			mapped = true;
+		}
 	}
 	if (tail)
 		send_tail(engine, object, (uint64_t)status.st_size, buffer);
 	free(buffer);
-	if (count || tail || !same_time(status.st_mtim, object->local_mtime))
+	if (mapped && count == 0 && !tail && /* the mirror's file system does not follow mappings */
+	    futimens(object->fd, (struct timespec[]){ { .tv_nsec = UTIME_OMIT }, { .tv_nsec = UTIME_NOW } }) == 0 &&
+	    fstat(object->fd, &status) == 0)
+		object->sent_mtime = status.st_mtim;
+	if (count || tail || mapped)
 		send_mtime(engine, object, status.st_mtim);
 }
 

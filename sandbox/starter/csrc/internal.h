@@ -75,6 +75,8 @@ struct hp_object {
 	unsigned mapped; /* ranges mapped by the job: blocks stay */
 	struct hp_range *shared; /* shared writable mappings: dirty until the end */
 	unsigned nshared;
+	uint64_t *sums; /* of the blocks of shared mappings, as home has them; 0 not known */
+	uint64_t nsums;
 	uint8_t *digest; /* sha256 of home's content, if a bundle told */
 	struct hp_object *next_with_digest;
 	bool bundled, cached;
@@ -296,6 +298,10 @@ int hp_file_fill(hp_engine *, struct hp_object *, uint64_t offset, uint64_t leng
 int hp_write_sparse(int fd, const uint8_t *bytes, uint64_t length, uint64_t offset);
 void hp_file_prefetch(hp_engine *, struct hp_object *);
 void hp_file_release(hp_engine *, struct hp_object *);
+
+/* mapped.c */
+void hp_mapped_begin(struct hp_object *, uint64_t low, uint64_t high, bool again);
+bool hp_mapped_changed(struct hp_object *, struct hp_range *, struct hp_range *changed, uint8_t *buffer);
 
 /* evict.c */
 bool hp_evict(hp_engine *, uint64_t bytes);   /* clean content only; never waits for home */

@@ -111,6 +111,8 @@ static int write_over(hp_engine *engine, struct hp_object *object, const struct 
 		object->mixed = false;
 		hp_mirror_set_times(object, fd);
 		object->sent_mtime = object->local_mtime;
+		if (object->nsums)
+			hp_mapped_begin(object, 0, at, true);
 		hp_mirror_publish(engine, object);
 	}
 	close(fd);
