@@ -156,6 +156,8 @@ static int allocate(hp_engine *engine, struct hp_object *object, struct hp_slot 
 
 	if (!object->handle_writable)
 		return -EBADF;
+	if (object->orphan && effect.mode & ~NATIVE_MODES)
+		hp_flush_all_of(engine, object); /* what has no name is not sent otherwise */
 	error = call_for(engine, object, &pending,
 			 (struct hp_request){ .head = { .op = HPW_ALLOCATE,
 							.arg = (uint32_t)effect.mode,
