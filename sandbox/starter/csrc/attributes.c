@@ -63,6 +63,8 @@ static void apply_effect(hp_engine *engine, struct hp_pending *pending, const st
 	if (object->fd >= 0 && pending->op == HPW_ALLOCATE && !(effect->mode & ~NATIVE_MODES) &&
 	    fallocate(object->fd, effect->mode, (off_t)effect->offset, (off_t)effect->length))
 		effect->error = -errno;
+	if (pending->op == HPW_ALLOCATE && object->appends && entry->attr.size > object->append_from)
+		object->append_from = object->append_sure = entry->attr.size; /* home has grown too: that is no tail */
 	hp_object_rehome(engine, object, &entry->attr);
 	if (effect->set & HPW_SET_MODE && object->names)
 		hp_mirror_permit(engine, object);
