@@ -27,13 +27,13 @@ FLAGS = ["-D_GNU_SOURCE", "-O1", "-Wall", "-Wextra", "-Werror", "-Wno-unused-res
 SECRET_PLACES = ("/home/grid", "/etc", "/tmp", "/var/tmp", "/dev/shm")
 
 
-@pytest.fixture(scope="module")
-def target() -> Iterator[StrictPool]:
-    """A pool with tight bounds, secrets on both sides, and the attacks built at home."""
+@pytest.fixture(scope="module", params=["auto", "trace"])
+def target(request: pytest.FixtureRequest) -> Iterator[StrictPool]:
+    """A pool with tight bounds, secrets on both sides, and the attacks built at home; for each front end."""
     if os.geteuid() != 0:
         pytest.skip("needs root: two users in namespaces of their own")
     bounds = ("--memory", "384M", "--max-processes", "150", "--mirror-size", "256M")
-    with StrictPool(machine_options=bounds) as pool:
+    with StrictPool(machine_options=bounds, intercept=request.param) as pool:
         place = pool.home.outside(f"{pool.home.directory}/attacks")
         place.mkdir()
         for source in sorted(ATTACKS.glob("*.c")):

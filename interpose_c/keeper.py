@@ -59,6 +59,7 @@ class KeeperSpec:
     memory_bytes: int | None = None
     max_processes: int | None = None
     intercept: Front = "auto"
+    has_dispatch: bool = True  # False: as on a kernel without Syscall User Dispatch
 
     def encode(self) -> bytes:
         """The bytes of SPEC_FD; raises ValueError for a string that holds a NUL."""
@@ -68,6 +69,8 @@ class KeeperSpec:
         pairs += [(b"env", word) for word in self.environment]
         pairs += [(b"rlimit", limit.encode()) for limit in self.limits]
         pairs += [(b"island", path) for path in self.islands]
+        if not self.has_dispatch:
+            pairs.append((b"dispatch", b"none"))
         if self.hostname is not None:
             pairs.append((b"hostname", self.hostname))
         if self.terminal is not None:

@@ -43,7 +43,8 @@ int main(int argc, char **argv)
 	FILE *unix_ = fopen("/proc/net/unix", "r");
 	int sockets = 0;
 	while (unix_ && fgets(line, sizeof(line), unix_))
-		sockets += strchr(line, '@') != NULL || strchr(line, '/') != NULL;
+		sockets += strchr(line, '@') != NULL ||
+			   (strchr(line, '/') != NULL && strstr(line, "/.hpool/tracer") == NULL); /* its own PID 1's */
 	if (sockets)
 		BROKE("%d of the machine's sockets are seen", sockets);
 	struct sockaddr_in own = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };

@@ -123,6 +123,7 @@ class JobRun:
             memory_bytes=min(bounds, default=None),
             max_processes=order.max_processes or None,
             intercept=_front(job.intercept),
+            has_dispatch=os.environ.get("HPOOL_DISPATCH") != "none",
         )
 
     # --- the job ----------------------------------------------------------------------

@@ -83,6 +83,32 @@ static bool known(const struct sock_filter *at)
 	}
 }
 
+/* No word of the 16 is read on any path before it is written. */
+static bool writes_before_reading(const struct sock_filter *code, size_t length)
+{
+	static uint16_t written_at[BPF_MAXINSNS];
+	uint16_t written = 0;
+	memset(written_at, 0xff, sizeof written_at);
+	for (size_t at = 0; at < length; at++) {
+		const struct sock_filter *now = &code[at];
+		written &= written_at[at];
+		if (now->code == BPF_ST || now->code == BPF_STX) {
+			written |= (uint16_t)(1u << now->k);
+		} else if (now->code == (BPF_LD | BPF_MEM) || now->code == (BPF_LDX | BPF_MEM)) {
+			if (!(written & 1u << now->k))
+				return false;
+		} else if (now->code == (BPF_JMP | BPF_JA)) {
+			written_at[at + 1 + now->k] &= written;
+			written = 0xffff;
+		} else if (BPF_CLASS(now->code) == BPF_JMP) {
+			written_at[at + 1 + now->jt] &= written;
+			written_at[at + 1 + now->jf] &= written;
+			written = 0xffff;
+		}
+	}
+	return true;
+}
+
 /* Jumps lead forward only and inside; the last instruction is an answer. */
 static bool sound(const struct sock_filter *code, size_t length)
 {
@@ -97,7 +123,7 @@ static bool sound(const struct sock_filter *code, size_t length)
 		if (BPF_OP(code[at].code) == BPF_JA ? code[at].k >= left : code[at].jt >= left || code[at].jf >= left)
 			return false;
 	}
-	return BPF_CLASS(code[length - 1].code) == BPF_RET;
+	return BPF_CLASS(code[length - 1].code) == BPF_RET && writes_before_reading(code, length);
 }
 
 static struct hp_rules *add(struct hp_rules *older, const struct sock_filter *code, size_t length)

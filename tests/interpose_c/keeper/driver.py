@@ -96,6 +96,8 @@ class Starter:
                 islands=[path.encode() for path in spec["islands"]],
                 memory_bytes=spec["memory_bytes"],
                 max_processes=spec["max_processes"],
+                intercept=spec["intercept"],
+                has_dispatch=spec["has_dispatch"],
             ),
             root,
             stdin=0,

@@ -93,6 +93,8 @@ class Jail:
                 "islands": [],
                 "memory_bytes": None,
                 "max_processes": None,
+                "intercept": "auto",
+                "has_dispatch": True,
             }
             | spec,
         }

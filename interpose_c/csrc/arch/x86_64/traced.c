@@ -163,7 +163,7 @@ static long ask_for_tracer(void)
 
 	if (socket < 0)
 		return socket;
-	failed = hp_syscall3(__NR_connect, socket, (long)&where, sizeof where);
+	failed = hp_syscall3(__NR_connect, socket, (long)&where, sizeof where) ? -ECONNREFUSED : 0;
 	if (!failed) {
 		if (secretive)
 			hp_syscall5(__NR_prctl, PR_SET_DUMPABLE, 1, 0, 0, 0);
