@@ -150,6 +150,11 @@ def test_a_job_that_ruins_the_shim_ruins_only_itself(target: StrictPool) -> None
     assert target.home.job("/bin/echo", "well").stdout == b"well\n"
 
 
+def test_a_tracer_that_is_lied_to_harms_nobody_else(target: StrictPool) -> None:
+    held(attack(target, "tracer"), 1)
+    assert target.home.job("/bin/echo", "well").stdout == b"well\n"
+
+
 @pytest.mark.parametrize("kind", ["processes", "threads", "memory", "/tmp", "/dev/shm", "inodes"])
 def test_bombs_are_bounded(target: StrictPool, kind: str) -> None:
     note = Note.of(target)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import click
 
 from hpool.matchmaker.model.errors import HpoolError
+from hpool.shadow.cli.traits import front_end
 
 if TYPE_CHECKING:
     from hpool.interpose_c.relinked import Note
@@ -129,7 +130,7 @@ def _elf_report(path: str) -> Iterator[str]:
         if elf.interpreter and elf.relinked.is_done:
             yield "  those of its libraries are taken while it runs (link with -static to have none of these)"
     yield "how it would be run:"
-    yield "  in process: the loader maps the shim beside it; every call passes the table (hpool syscalls)"
+    yield from front_end(path, elf.needed)
     if elf.interpreter:
         yield "  program, ELF interpreter and libraries come from here; the other machine needs none of them"
     else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+import subprocess
 from pathlib import Path
 
 import click
@@ -145,3 +146,12 @@ def test_tables_are_plain_where_nobody_looks(capsys: pytest.CaptureFixture[str])
     table(("a", "long"), [("xx", "y"), ("", "zz")])
     assert capsys.readouterr().out == "a   long\nxx  y\n    zz\n"
     assert [bytes_text(count) for count in (0, 1536, 5 << 40)] == ["0 bytes", "1.5 KiB", "5.0 TiB"]
+
+
+def test_inspect_knows_an_instruction_that_only_the_tracer_serves(tmp_path: Path) -> None:
+    source = 'int main(void) { return 0; } void set(long b) { __asm__ volatile("%s" : : "r"(b)); }'
+    for instruction, front in (("wrgsbase %0", "--intercept trace"), ("mov %0, %%rax", "in process")):
+        program = tmp_path / "program"
+        command = ["gcc", "-x", "c", "-", "-o", str(program)]
+        subprocess.run(command, input=(source % instruction).encode(), check=True)
+        assert any(front in line for line in report(str(program)))

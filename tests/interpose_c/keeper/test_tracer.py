@@ -1,4 +1,4 @@
-"""The tracer: who is traced when, what a program's own filters mean, and what is said where it cannot be had."""
+"""The tracer: who is traced when, what programs' filters mean, what is said where it cannot be had."""
 
 from __future__ import annotations
 
