@@ -271,6 +271,7 @@ static void stopped(pid_t tid, int status)
 
 /* ---- the beginning ------------------------------------------------------------------------ */
 
+/* 1 it is new, 0 it is not or is gone, -errno. */
 static int seize(pid_t tid, pid_t process)
 {
 	if (hp_task_find(tid) != NULL)
@@ -280,11 +281,11 @@ static int seize(pid_t tid, pid_t process)
 		return 0; /* gone meanwhile */
 	/* A thread that one of ours has made is ours already. */
 	if (failed && tid == process)
-		return failed;
+		return -failed;
 	struct hp_task *task = hp_task_get(tid);
 	if (task != NULL)
 		task->process = process;
-	return task ? 1 : ENOMEM;
+	return task ? 1 : -ENOMEM;
 }
 
 /* All tasks, also those that are born meanwhile: until a look finds no new one. */
@@ -292,8 +293,8 @@ static int seize_all(pid_t process)
 {
 	char path[32];
 	int failed = seize(process, process);
-	if (failed > 1)
-		return failed;
+	if (failed < 0)
+		return -failed;
 	snprintf(path, sizeof path, "/proc/%d/task", (int)process);
 	for (bool found_more = true; found_more;) {
 		DIR *tasks = opendir(path);
