@@ -11,14 +11,19 @@ knows its options, response files and specs better than we could.
 from __future__ import annotations
 
 import os
+import shlex
+import shutil
+import stat
+import subprocess
 import sys
 from collections.abc import Sequence
-from typing import Final, NamedTuple, NoReturn
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, NoReturn
 
 from hpool.matchmaker.model.errors import HpoolError, NoCompiler, NotRelinkable
 
-# Every compilation imports this module: what is not needed for each is imported where it is.
-LIBRARY: Final = os.path.join(os.path.dirname(os.path.realpath(__file__)), "lib", "libhpool.a")
+LIBRARY: Final = Path(__file__).resolve().parent / "lib" / "libhpool.a"
 # How many sites there is room for: what to ask the library for, smallest first (csrc/relinked.mk).
 ROOM_DYNAMIC: Final = "hp_relinked_small"
 ROOM_STATIC: Final = "hp_relinked"
@@ -50,10 +55,11 @@ links runs at home as any other, without hpool, and under `hpool run` without be
 """
 
 
-class Link(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Link:
     """What the compiler said it would do at last."""
 
-    output: str
+    output: Path
     is_static: bool
 
 
@@ -79,10 +85,10 @@ def _main(name: str, words: list[str]) -> int:
         case ["--post-link", *programs]:
             return _post_link_by_hand(programs)
         case ["--with", compiler, *rest]:
-            command, words = _words(compiler), rest
+            command, words = shlex.split(compiler), rest
         case _:
-            command = _words(os.environ.get(variable, "")) or [_first_found(candidates)]
-    if not command or not _is_found(command[0]):
+            command = shlex.split(os.environ.get(variable, "")) or [_first_found(candidates)]
+    if not command or shutil.which(command[0]) is None:
         raise NoCompiler(name=command[0] if command else "")
     if not NO_LINK.isdisjoint(words):
         _become([*command, *words])
@@ -93,20 +99,7 @@ def _main(name: str, words: list[str]) -> int:
 
 
 def _first_found(candidates: tuple[str, ...]) -> str:
-    return next((each for each in candidates if _is_found(each)), candidates[0])
-
-
-def _is_found(name: str) -> bool:
-    places = [""] if "/" in name else os.get_exec_path()
-    return any(os.access(os.path.join(place, name), os.X_OK) for place in places)
-
-
-def _words(text: str) -> list[str]:
-    if not any(mark in text for mark in "\"'\\"):
-        return text.split()
-    import shlex
-
-    return shlex.split(text)
+    return next((each for each in candidates if shutil.which(each)), candidates[0])
 
 
 def _become(command: list[str]) -> NoReturn:
@@ -116,9 +109,6 @@ def _become(command: list[str]) -> NoReturn:
 
 def planned_link(command: list[str]) -> Link | None:
     """What `command` would link, if that is an x86-64 executable in a file of its own."""
-    import shlex
-    import subprocess
-
     asked = subprocess.run([*command, "-###"], stdin=subprocess.DEVNULL, capture_output=True, check=False)
     if asked.returncode != 0:
         return None
@@ -150,18 +140,15 @@ def read_link(words: list[str]) -> Link | None:
     if machine != MACHINE or (os.path.exists(output) and not os.path.isfile(output)):
         return None
     is_static = "-dynamic-linker" not in words and "--dynamic-linker" not in words
-    return Link(output, is_static or "-static" in words)
+    return Link(Path(output), is_static or "-static" in words)
 
 
 def additions(room: str) -> list[str]:
     """For the end of the command line; to the linker, so that no -x or --language of it counts."""
-    return [word for each in ("-u", room, LIBRARY) for word in ("-Xlinker", each)]
+    return [word for each in ("-u", room, str(LIBRARY)) for word in ("-Xlinker", each)]
 
 
 def _link(command: list[str], words: list[str], link: Link) -> int:
-    import subprocess
-    from pathlib import Path
-
     from hpool.interpose_c.postlink import post_link
 
     room = ROOM_STATIC if link.is_static else ROOM_DYNAMIC
@@ -170,9 +157,11 @@ def _link(command: list[str], words: list[str], link: Link) -> int:
         if status != 0:
             return status if status > 0 else 128 - status
         try:
-            if not os.path.isfile(link.output):
-                return 0  # the compiler's business
-            result = post_link(Path(link.output))
+            if not stat.S_ISREG(link.output.stat().st_mode):
+                return 0
+            result = post_link(link.output)
+        except FileNotFoundError:
+            return 0  # the compiler's business
         except NotRelinkable as error:
             # an ordinary program: nobody's build shall fail for it
             print(f"hpool: {error} [{error.code}]", file=sys.stderr)
@@ -183,8 +172,6 @@ def _link(command: list[str], words: list[str], link: Link) -> int:
 
 
 def _post_link_by_hand(programs: list[str]) -> int:
-    from pathlib import Path
-
     from hpool.interpose_c.postlink import post_link
 
     status = 0

@@ -8,6 +8,7 @@ Leaves to others: what a handler does (csrc) and how the table is shown
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
@@ -56,6 +57,12 @@ class SystemCall:
 def load() -> tuple[SystemCall, ...]:
     """Every row, by number; raises BadTable quoting what it could not read."""
     return _load()
+
+
+@cache
+def by_number() -> Mapping[int, SystemCall]:
+    """The same rows, to be looked up."""
+    return {call.number: call for call in _load()}
 
 
 @cache

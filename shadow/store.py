@@ -89,6 +89,11 @@ class Store:
             )
             self._log(job.job_id, job.changed_at_s, kind, facts)
 
+    def note(self, job_id: JobId, at_s: float, kind: str, facts: str) -> None:
+        """A line of the job's log that changes nothing else; `facts` is a JSON object."""
+        with self._transaction():
+            self._log(job_id, at_s, kind, json.loads(facts))
+
     def unfinished(self) -> list[Job]:
         return [stored.job for stored in self._select(f"state NOT IN ({_FINAL}) ORDER BY cluster, proc")]
 
@@ -113,6 +118,10 @@ class Store:
             )
             self._db.execute(f"DELETE FROM events WHERE cluster IN ({old})", (HISTORY_KEPT,))
             self._db.execute(f"DELETE FROM jobs WHERE cluster IN ({old})", (HISTORY_KEPT,))
+
+    def knows(self, job_id: JobId) -> bool:
+        where = (job_id.cluster, job_id.proc)
+        return self._db.execute("SELECT 1 FROM jobs WHERE cluster=? AND proc=?", where).fetchone() is not None
 
     def events(self, job_id: JobId) -> list[tuple[float, str, dict[str, object]]]:
         rows = self._db.execute(

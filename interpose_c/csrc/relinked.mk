@@ -5,7 +5,7 @@ LIB := $(abspath $(CSRC)../lib)
 CC ?= gcc
 RELINKED_OBJECTS_DIR := $(abspath $(CSRC)../../build/libhpool)
 # Name to ask for = number of sites there is room for.
-RELINKED_ROOMS := hp_relinked_small=32 hp_relinked=256 hp_relinked_large=1024
+RELINKED_ROOMS := hp_relinked_small=32 hp_relinked=256 hp_relinked_large=4096
 RELINKED_OBJECTS := $(foreach room,$(RELINKED_ROOMS),$(RELINKED_OBJECTS_DIR)/$(firstword $(subst =, ,$(room))).o)
 
 .PHONY: relinked

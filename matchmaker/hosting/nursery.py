@@ -112,7 +112,11 @@ class Nursery:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ours.setblocking(False)
         self._process = subprocess.Popen(
-            [*self._command, str(theirs.fileno())], pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL
+            [*self._command, str(theirs.fileno())],
+            pass_fds=[theirs.fileno()],
+            stdin=subprocess.DEVNULL,
+            # gRPC reads it as it is imported. Its handlers would make a fork beside its threads abort.
+            env=os.environ | {"GRPC_ENABLE_FORK_SUPPORT": "0"},
         )
         theirs.close()
         self._link = ours

@@ -121,6 +121,31 @@ class NoSuchJob(HpoolError):
     job_id: str
 
 
+class NotRunning(HpoolError):
+    """Only a job that runs, and whose agent has not been started again since, can be watched."""
+
+    code = "USE-007"
+    says = "job {job_id} does not run, or began under an agent that has ended since"
+    remedy = "`hpool queue` lists what runs; `hpool log` tells of a job that is over."
+    job_id: str
+
+
+class NoCrash(HpoolError):
+    """A report is made when a process of a job dies of a fault; `hpool report --help` says which."""
+
+    code = "USE-008"
+    says = "job {job_id} has no crash report"
+    job_id: str
+
+
+class CannotWatch(HpoolError):
+    """The shadow, or the machine, cannot show what the job does."""
+
+    code = "USE-009"
+    says = "the job cannot be watched: {why}"
+    why: str
+
+
 class NoSuchCode(HpoolError):
     """`hpool explain` knows only codes of its own catalogue."""
 

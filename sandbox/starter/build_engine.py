@@ -18,7 +18,7 @@ ffibuilder.cdef(
     """
     typedef struct hp_engine hp_engine;
     struct hp_engine_config {
-        int root_fd; int loader_fd; int cache_fd;
+        int root_fd; int loader_fd; int cache_fd; int network;
         uint32_t ngroups; uint64_t mirror_bytes; int64_t clock_offset_ns; const uint32_t *groups;
     };
     struct hp_engine_stats {
@@ -31,7 +31,10 @@ ffibuilder.cdef(
     int hp_engine_prepare(hp_engine *, const char *path, int want);
     int hp_engine_barrier(hp_engine *);
     void hp_engine_stats(hp_engine *, struct hp_engine_stats *);
-    long hp_engine_reports(hp_engine *, char *buffer, size_t room);
+    long hp_engine_note(hp_engine *, char *buffer, size_t room, int timeout_ms);
+    void hp_engine_end_notes(hp_engine *);
+    uint64_t hp_engine_observe(hp_engine *, int on);
+    long hp_engine_seen(hp_engine *, uint8_t *buffer, size_t room, uint64_t *next, uint64_t *lost);
     long hp_engine_remembered(hp_engine *, char *buffer, size_t room);
     void hp_engine_recall(hp_engine *, const char *, size_t, const uint8_t *pack, size_t pack_length);
     long hp_engine_pack(hp_engine *, int fd);

@@ -16,7 +16,9 @@ lib: Final[Any] = _engine.lib
 
 # One record may be this long (home_wire.h, HPW_MAX_RECORD); a batch of several is shorter.
 ROOM: Final = (4 << 20) + 4096
-REPORT_ROOM: Final = 16 << 10
+NOTE_ROOM: Final = 384 << 10
+SEEN_BYTES: Final = 512  # one entry
+SEEN_AT_ONCE: Final = 256
 WANT_DIRECTORY: Final = 0
 WANT_PROGRAM: Final = 1
 
@@ -37,7 +39,10 @@ class Engine(Protocol):
     def prepare(self, path: bytes, want: int) -> int: ...
     def barrier(self) -> int: ...
     def statistics(self) -> EngineStatistics: ...
-    def reports(self) -> list[str]: ...
+    def note(self, timeout_ms: int) -> bytes: ...
+    def end_notes(self) -> None: ...
+    def observe(self, on: bool) -> int: ...
+    def seen(self, number: int) -> tuple[bytes, int, int]: ...
     def fail(self, error: int) -> None: ...
     def uncached(self) -> tuple[bytes, int] | None: ...
     def recall(self, text: bytes, pack: memoryview) -> None: ...
@@ -76,6 +81,7 @@ class NativeEngine:
         mirror_bytes: int,
         clock_offset_ns: int,
         groups: Sequence[int],
+        network: bool,
     ) -> None:
         self._groups = ffi.new("uint32_t[]", list(groups))
         config = ffi.new("struct hp_engine_config *")
@@ -84,12 +90,14 @@ class NativeEngine:
         config.cache_fd = cache_fd
         config.mirror_bytes = mirror_bytes
         config.clock_offset_ns = clock_offset_ns
+        config.network = network
         config.ngroups = len(groups)
         config.groups = self._groups
         error = ffi.new("char[]", 256)
         self._engine = lib.hp_engine_create(config, error, 256)
         if self._engine == ffi.NULL:
             raise EngineFailure(ffi.string(error).decode("utf-8", "replace"))
+        self._note = ffi.new("char[]", NOTE_ROOM)
         self._buffers = [ffi.new("uint8_t[]", ROOM), ffi.new("uint8_t[]", ROOM)]
 
     def next(self, lane: int, timeout_ms: int) -> bytes | None:
@@ -113,10 +121,25 @@ class NativeEngine:
         lib.hp_engine_stats(self._engine, counted)
         return EngineStatistics(*(int(getattr(counted, name)) for name in EngineStatistics._fields))
 
-    def reports(self) -> list[str]:
-        buffer = ffi.new("char[]", REPORT_ROOM)
-        length = lib.hp_engine_reports(self._engine, buffer, REPORT_ROOM)
-        return bytes(ffi.buffer(buffer, length)).decode("utf-8", "replace").splitlines()
+    def note(self, timeout_ms: int) -> bytes:
+        """What a process of the job told of itself, its kind first; empty after the timeout."""
+        length = lib.hp_engine_note(self._engine, self._note, NOTE_ROOM, timeout_ms)
+        return bytes(ffi.buffer(self._note, length))
+
+    def end_notes(self) -> None:
+        """After all others a note "w" comes."""
+        lib.hp_engine_end_notes(self._engine)
+
+    def observe(self, on: bool) -> int:
+        """From now on every call is written down, or none; the number of the next entry."""
+        return int(lib.hp_engine_observe(self._engine, on))
+
+    def seen(self, number: int) -> tuple[bytes, int, int]:
+        """Entries from `number` on, the number after them, and how many were overwritten unread."""
+        room = SEEN_AT_ONCE * SEEN_BYTES
+        buffer, after, lost = ffi.new("uint8_t[]", room), ffi.new("uint64_t *", number), ffi.new("uint64_t *")
+        length = lib.hp_engine_seen(self._engine, buffer, room, after, lost)
+        return bytes(ffi.buffer(buffer, length)), int(after[0]), int(lost[0])
 
     def recall(self, text: bytes, pack: memoryview) -> None:
         """Asks home for all that a former run asked for; returns when it has come."""

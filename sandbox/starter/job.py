@@ -27,6 +27,7 @@ from hpool.sandbox.api.order import Order
 from hpool.sandbox.starter.engine import WANT_DIRECTORY, WANT_PROGRAM, Engine
 from hpool.sandbox.starter.link import Link
 from hpool.sandbox.starter.stdio import InputPump, OutputPump
+from hpool.sandbox.starter.witness import Eyes, Notes, Watchers
 from hpool.shadow.api import home, stdio
 from hpool.shadow.api.job import JobDescription, Problem, Statistics
 
@@ -59,6 +60,9 @@ class JobRun:
         self._recalled = recalled
         self._output = OutputPump(link.send, task.output_window)
         self._input = InputPump(link.send, is_terminal=self._job.terminal is not None)
+        self._notes = Notes(engine, link.send)
+        self._watchers = Watchers(engine, link.send)
+        self._eyes = Eyes(link.send)
         self._keeper: jail.Keeper | None = None
         self._is_killed = False
         self._is_started = False
@@ -129,6 +133,7 @@ class JobRun:
     # --- the job ----------------------------------------------------------------------
 
     def _execute(self) -> home.Finished:
+        self._notes.start()
         with self._launch() as keeper:
             with self._lock:
                 self._keeper = keeper
@@ -198,8 +203,9 @@ class JobRun:
         if self._job.terminal is None:
             self._link.send(stdio.InputConsumed(self._input.consumed()))
         barrier_errno = self._engine.barrier()
-        for line in self._engine.reports():
-            self._link.send(stdio.Remark(line))
+        self._notes.finish()
+        self._watchers.finish()
+        self._eyes.finish()
         counted = self._engine.statistics()
         return home.Finished(
             ended=True,
@@ -238,6 +244,13 @@ class JobRun:
                 keeper.resize(jail.WindowSize(size.rows, size.columns))
             case stdio.Kill():
                 self._kill()
+            case home.Watch(number, "calls") if keeper is not None:
+                self._watchers.add(number, keeper.pid)
+            case home.Watch(number, "process", pid) if keeper is not None:
+                self._eyes.add(number, keeper.pid, pid)
+            case home.Watch(number):
+                self._watchers.remove(number)
+                self._eyes.remove(number)
             case home.Release():
                 self._link.close()  # what the link does from now on is no loss
                 self._released.set()

@@ -8,10 +8,8 @@ go: an installation below /root cannot be read afterwards.
 from __future__ import annotations
 
 import argparse
-import ctypes
 import logging
 import os
-import signal
 import socket
 import struct
 import sys
@@ -35,20 +33,14 @@ from hpool.sandbox.starter.engine import (
 )
 from hpool.sandbox.starter.job import RELEASE_WITHIN_S, JobRun
 from hpool.sandbox.starter.link import Link, LinkLost
+from hpool.sandbox.starter.parent import die_with_parent
 from hpool.shadow.api.home import Finished
 from hpool.shadow.api.job import Problem
 
 log = logging.getLogger("starter")
 
-PR_SET_PDEATHSIG: Final = 1
 SWITCH_INTERVAL_S: Final = 0.0005
-_LIBC: Final = ctypes.CDLL(None)
 _VERSION: Final = hpool_version()
-
-
-def die_with_parent() -> None:
-    """A change of user takes it back, so it is said again after one."""
-    _LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
 def receive_order(link: socket.socket) -> Order:
@@ -111,6 +103,7 @@ def child_main(link: socket.socket) -> int:
             mirror_bytes=order.mirror_bytes,
             clock_offset_ns=offset_ns,
             groups=task.job.groups,
+            network=task.job.network != "none",
         )
         name = memory.name_for(task.memory_key, task.job.program, task.job.arguments)
         recalled = memory.Recalled.load(cache_fd, name) if cache_fd >= 0 else memory.NOTHING
@@ -135,7 +128,6 @@ def main() -> None:
     options = parser.parse_args()
     log_to_stderr("starter")
     os.umask(0o077)  # the mirror's mode bits are the owner's, and all of them mean something
-    os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
     die_with_parent()
     nursery.serve(socket.socket(fileno=options.owner), child_main, kill_children=True)
 

@@ -17,14 +17,15 @@ from typing import Final
 
 from hpool.matchmaker.api.values import JobAd
 from hpool.matchmaker.model.clock import Clock
-from hpool.matchmaker.model.errors import BadJobId, NoSuchJob, ShadowLost
+from hpool.matchmaker.model.errors import BadJobId, NoSuchJob, NotRunning, ShadowLost
 from hpool.matchmaker.model.ids import JobId
 from hpool.matchmaker.model.states import JobState
 from hpool.shadow import lifecycle
 from hpool.shadow.agent.shadows import Report, Shadow, Shadows
 from hpool.shadow.api import custody
 from hpool.shadow.api.job import OUTCOME, JobDescription, Outcome, Problem
-from hpool.shadow.api.queue import ClaimReply, ClaimRequest, SubmitReply
+from hpool.shadow.api.queue import ClaimReply, ClaimRequest, IntroduceReply, SubmitReply
+from hpool.shadow.job.spool import read_notes
 from hpool.shadow.lifecycle import Job
 from hpool.shadow.store import Store
 
@@ -49,6 +50,7 @@ class Queue:
         self._ads: dict[JobId, JobAd] = {}
         self._owners: dict[JobId, tuple[int, int]] = {}
         self._live: dict[JobId, Shadow] = {}
+        self._watch_secrets: dict[JobId, str] = {}
         self._adopting: set[asyncio.Task[None]] = set()
 
     @property
@@ -69,10 +71,11 @@ class Queue:
         """On disk and with a shadow when this returns."""
         shadow = await self._shadows.take()
         job = self._store.accept(description, secrets.token_hex(16), self._clock.now_s())
-        attach_secret = secrets.token_hex(16)
+        attach_secret, watch_secret = secrets.token_hex(16), secrets.token_hex(16)
         job_id = job.job_id
         self._jobs[job_id] = job
         self._live[job_id] = shadow
+        self._watch_secrets[job_id] = watch_secret
         self._owners[job_id] = (description.uid, description.gid)
         self._ads[job_id] = JobAd(
             job_id=str(job_id),
@@ -85,7 +88,10 @@ class Queue:
         )
         spool = self._spool / str(job_id)
         shadow.follow(lambda report: self._reported(job_id, report), lambda: self._shadow_gone(job_id))
-        shadow.tell(custody.Assignment(str(job_id), description, attach_secret, os.fsencode(spool)))
+        assignment = custody.Assignment(
+            str(job_id), description, attach_secret, os.fsencode(spool), watch_secret
+        )
+        shadow.tell(assignment)
         self._on_change()
         log.info("job %s: accepted, shadow %d", job_id, shadow.pid)
         return SubmitReply(str(job_id), shadow.address, attach_secret)
@@ -121,6 +127,13 @@ class Queue:
         event = lifecycle.RemovalAsked(self._clock.now_s(), "hpool was told to remove it")
         self._apply(job, event, "removal asked")
 
+    def introduce(self, job_id: JobId) -> IntroduceReply:
+        """Where a live job can be watched. Raises NotRunning."""
+        shadow = self._live.get(job_id)
+        if shadow is None or job_id not in self._jobs:
+            raise NotRunning(str(job_id))
+        return IntroduceReply(shadow.address, self._watch_secrets[job_id])
+
     def adopt(self) -> None:
         """After a start: jobs of a former agent go on if their shadow lives, else have an end."""
         for job in self._store.unfinished():
@@ -142,6 +155,8 @@ class Queue:
             outcome = OUTCOME.decode((spool / "outcome").read_bytes())
         except OSError:
             outcome = Outcome.failure(Problem.of(ShadowLost("it ended together with the agent")))
+        for at_s, note in read_notes(spool):
+            self._store.note(job_id, at_s, note.kind, note.facts)
         self._ended(job_id, outcome)
 
     def _reported(self, job_id: JobId, report: Report) -> None:
@@ -157,6 +172,8 @@ class Queue:
                 log.info("job %s: never started on %s: %s", job_id, job.machine, why)
                 event = lifecycle.ClaimLedNowhere(now_s, secrets.token_hex(16), why)
                 self._apply(job, event, "returned", why=why)
+            case custody.Noted(kind, facts):
+                self._store.note(job_id, now_s, kind, facts)
             case custody.JobEnded(outcome):
                 self._ended(job_id, outcome)
 
@@ -176,6 +193,7 @@ class Queue:
         del self._jobs[job_id]
         self._ads.pop(job_id, None)
         self._owners.pop(job_id, None)
+        self._watch_secrets.pop(job_id, None)
         _remove_spool(self._spool / str(job_id))
 
     def _apply(self, job: Job, event: lifecycle.Event, kind: str, **facts: object) -> None:
@@ -208,7 +226,7 @@ def _is_locked(path: Path) -> bool:
 
 
 def _remove_spool(spool: Path) -> None:
-    for name in ("lock", "outcome"):
+    for name in ("lock", "outcome", "notes"):
         (spool / name).unlink(missing_ok=True)
     if spool.exists():
         spool.rmdir()

@@ -6,12 +6,13 @@ Leaves to others: everything that is done then (queue).
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
 from hpool.matchmaker.hosting import rpc
 from hpool.matchmaker.hosting.standing import StandingConversation
-from hpool.matchmaker.model.errors import CouldNotStart, HpoolError
+from hpool.matchmaker.model.errors import CouldNotStart, HpoolError, NoSuchJob
 from hpool.matchmaker.model.ids import JobId
 from hpool.matchmaker.model.states import JobState
 from hpool.shadow.agent.queue import Queue
@@ -47,6 +48,8 @@ class AgentService:
                 api.CLAIM: self.claim,
                 api.QUEUE: self.queue,
                 api.REMOVE: self.remove,
+                api.LOG: self.log,
+                api.INTRODUCE: self.introduce,
                 api.AGENT_STATUS: self.status,
             }
         )
@@ -76,6 +79,24 @@ class AgentService:
         except HpoolError as error:
             return api.RemoveReply(Problem.of(error))
         return api.RemoveReply()
+
+    async def log(self, request: api.LogRequest, context: Any) -> api.LogReply:
+        await rpc.admit(context, rpc.TOKEN_KEY, self._user_token)
+        try:
+            job_id = JobId.parse(request.job_id)
+            if not self._store.knows(job_id):
+                raise NoSuchJob(request.job_id)
+        except HpoolError as error:
+            return api.LogReply((), Problem.of(error))
+        events = self._store.events(job_id)
+        return api.LogReply(tuple(api.LogLine(at_s, kind, json.dumps(facts)) for at_s, kind, facts in events))
+
+    async def introduce(self, request: api.IntroduceRequest, context: Any) -> api.IntroduceReply:
+        await rpc.admit(context, rpc.TOKEN_KEY, self._user_token)
+        try:
+            return self._queue.introduce(JobId.parse(request.job_id))
+        except HpoolError as error:
+            return api.IntroduceReply("", "", Problem.of(error))
 
     async def status(self, _request: api.AgentStatusRequest, context: Any) -> api.AgentStatusReply:
         await rpc.admit(context, rpc.TOKEN_KEY, self._user_token)

@@ -11,15 +11,28 @@ from hpool.matchmaker.api.codec import MessageCodec, OneOfCodec
 from hpool.matchmaker.hosting.rpc import StreamMethod
 from hpool.shadow.api import attach_pb2 as pb
 from hpool.shadow.api import stdio
+from hpool.shadow.api.home import SEEN, WATCH_MESSAGE
 from hpool.shadow.api.job import OUTCOME, Outcome
 
 ATTACH_KEY: Final = "hpool-attach"
+WATCH_KEY: Final = "hpool-watch"
 
 
 class Progress(NamedTuple):
     state: str  # "waiting", "claimed", "started"
     machine: str
     input_window: int
+
+
+class Died(NamedTuple):
+    pid: int
+    signal: int
+    sentence: str
+
+
+class Refusal(NamedTuple):
+    sentence: str
+    grave: bool
 
 
 class Ended(NamedTuple):
@@ -43,6 +56,8 @@ ToTerminal = (
     | stdio.InputConsumed
     | stdio.Protections
     | stdio.Remark
+    | Died
+    | Refusal
     | Ended
 )
 
@@ -68,8 +83,11 @@ TO_TERMINAL: Final[OneOfCodec[ToTerminal]] = OneOfCodec(
         "input_consumed": stdio.INPUT_CONSUMED,
         "protections": stdio.PROTECTIONS,
         "remark": stdio.REMARK,
+        "died": MessageCodec(pb.Died, Died),
+        "refusal": MessageCodec(pb.Refusal, Refusal),
         "ended": MessageCodec(pb.Ended, Ended, {"outcome": OUTCOME}),
     },
 )
 
+WATCH: Final = StreamMethod("hpool.shadow.Watching/See", WATCH_MESSAGE, SEEN)
 ATTACH: Final = StreamMethod("hpool.shadow.Terminal/Attach", FROM_TERMINAL, TO_TERMINAL)

@@ -28,7 +28,7 @@ class FromTerminal(_message.Message):
     def __init__(self, sequence: _Optional[int] = ..., input: _Optional[_Union[_home_pb2.Input, _Mapping[str, object]]] = ..., input_end: _Optional[_Union[_home_pb2.InputEnd, _Mapping[str, object]]] = ..., output_taken: _Optional[_Union[_home_pb2.OutputTaken, _Mapping[str, object]]] = ..., output_closed: _Optional[_Union[_home_pb2.OutputClosed, _Mapping[str, object]]] = ..., signal: _Optional[_Union[_home_pb2.Signal, _Mapping[str, object]]] = ..., resize: _Optional[_Union[_home_pb2.Resize, _Mapping[str, object]]] = ..., kill: _Optional[_Union[_home_pb2.Kill, _Mapping[str, object]]] = ...) -> None: ...
 
 class ToTerminal(_message.Message):
-    __slots__ = ("sequence", "progress", "output", "output_end", "input_taken", "remark", "ended", "input_consumed", "protections")
+    __slots__ = ("sequence", "progress", "output", "output_end", "input_taken", "remark", "ended", "input_consumed", "protections", "died", "refusal")
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     PROGRESS_FIELD_NUMBER: _ClassVar[int]
     OUTPUT_FIELD_NUMBER: _ClassVar[int]
@@ -38,6 +38,8 @@ class ToTerminal(_message.Message):
     ENDED_FIELD_NUMBER: _ClassVar[int]
     INPUT_CONSUMED_FIELD_NUMBER: _ClassVar[int]
     PROTECTIONS_FIELD_NUMBER: _ClassVar[int]
+    DIED_FIELD_NUMBER: _ClassVar[int]
+    REFUSAL_FIELD_NUMBER: _ClassVar[int]
     sequence: int
     progress: Progress
     output: _home_pb2.Output
@@ -47,7 +49,9 @@ class ToTerminal(_message.Message):
     ended: Ended
     input_consumed: _home_pb2.InputConsumed
     protections: _home_pb2.Protections
-    def __init__(self, sequence: _Optional[int] = ..., progress: _Optional[_Union[Progress, _Mapping[str, object]]] = ..., output: _Optional[_Union[_home_pb2.Output, _Mapping[str, object]]] = ..., output_end: _Optional[_Union[_home_pb2.OutputEnd, _Mapping[str, object]]] = ..., input_taken: _Optional[_Union[_home_pb2.InputTaken, _Mapping[str, object]]] = ..., remark: _Optional[_Union[_home_pb2.Remark, _Mapping[str, object]]] = ..., ended: _Optional[_Union[Ended, _Mapping[str, object]]] = ..., input_consumed: _Optional[_Union[_home_pb2.InputConsumed, _Mapping[str, object]]] = ..., protections: _Optional[_Union[_home_pb2.Protections, _Mapping[str, object]]] = ...) -> None: ...
+    died: Died
+    refusal: Refusal
+    def __init__(self, sequence: _Optional[int] = ..., progress: _Optional[_Union[Progress, _Mapping[str, object]]] = ..., output: _Optional[_Union[_home_pb2.Output, _Mapping[str, object]]] = ..., output_end: _Optional[_Union[_home_pb2.OutputEnd, _Mapping[str, object]]] = ..., input_taken: _Optional[_Union[_home_pb2.InputTaken, _Mapping[str, object]]] = ..., remark: _Optional[_Union[_home_pb2.Remark, _Mapping[str, object]]] = ..., ended: _Optional[_Union[Ended, _Mapping[str, object]]] = ..., input_consumed: _Optional[_Union[_home_pb2.InputConsumed, _Mapping[str, object]]] = ..., protections: _Optional[_Union[_home_pb2.Protections, _Mapping[str, object]]] = ..., died: _Optional[_Union[Died, _Mapping[str, object]]] = ..., refusal: _Optional[_Union[Refusal, _Mapping[str, object]]] = ...) -> None: ...
 
 class Progress(_message.Message):
     __slots__ = ("state", "machine", "input_window")
@@ -58,6 +62,24 @@ class Progress(_message.Message):
     machine: str
     input_window: int
     def __init__(self, state: _Optional[str] = ..., machine: _Optional[str] = ..., input_window: _Optional[int] = ...) -> None: ...
+
+class Died(_message.Message):
+    __slots__ = ("pid", "signal", "sentence")
+    PID_FIELD_NUMBER: _ClassVar[int]
+    SIGNAL_FIELD_NUMBER: _ClassVar[int]
+    SENTENCE_FIELD_NUMBER: _ClassVar[int]
+    pid: int
+    signal: int
+    sentence: str
+    def __init__(self, pid: _Optional[int] = ..., signal: _Optional[int] = ..., sentence: _Optional[str] = ...) -> None: ...
+
+class Refusal(_message.Message):
+    __slots__ = ("sentence", "grave")
+    SENTENCE_FIELD_NUMBER: _ClassVar[int]
+    GRAVE_FIELD_NUMBER: _ClassVar[int]
+    sentence: str
+    grave: bool
+    def __init__(self, sentence: _Optional[str] = ..., grave: _Optional[bool] = ...) -> None: ...
 
 class Ended(_message.Message):
     __slots__ = ("outcome",)

@@ -21,6 +21,7 @@ class Assignment(NamedTuple):
     job: JobDescription
     attach_secret: str
     spool: bytes
+    watch_secret: str = ""
 
 
 class Claimed(NamedTuple):
@@ -52,8 +53,13 @@ class JobEnded(NamedTuple):
     outcome: Outcome
 
 
+class Noted(NamedTuple):
+    kind: str
+    facts: str
+
+
 ToShadow = Assignment | Claimed | Removal | Recorded
-FromShadow = Ready | JobStarted | NeverStarted | JobEnded
+FromShadow = Ready | JobStarted | NeverStarted | JobEnded | Noted
 
 TO_SHADOW: Final[OneOfCodec[ToShadow]] = OneOfCodec(
     pb.ToShadow,
@@ -70,6 +76,7 @@ FROM_SHADOW: Final[OneOfCodec[FromShadow]] = OneOfCodec(
         "ready": MessageCodec(pb.Ready, Ready),
         "job_started": MessageCodec(pb.JobStarted, JobStarted),
         "never_started": MessageCodec(pb.NeverStarted, NeverStarted),
+        "noted": MessageCodec(pb.Noted, Noted),
         "job_ended": MessageCodec(pb.JobEnded, JobEnded, {"outcome": OUTCOME}),
     },
 )

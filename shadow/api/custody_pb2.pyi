@@ -19,28 +19,32 @@ class ToShadow(_message.Message):
     def __init__(self, assignment: _Optional[_Union[Assignment, _Mapping[str, object]]] = ..., claimed: _Optional[_Union[Claimed, _Mapping[str, object]]] = ..., removal: _Optional[_Union[Removal, _Mapping[str, object]]] = ..., recorded: _Optional[_Union[Recorded, _Mapping[str, object]]] = ...) -> None: ...
 
 class FromShadow(_message.Message):
-    __slots__ = ("ready", "job_started", "never_started", "job_ended")
+    __slots__ = ("ready", "job_started", "never_started", "job_ended", "noted")
     READY_FIELD_NUMBER: _ClassVar[int]
     JOB_STARTED_FIELD_NUMBER: _ClassVar[int]
     NEVER_STARTED_FIELD_NUMBER: _ClassVar[int]
     JOB_ENDED_FIELD_NUMBER: _ClassVar[int]
+    NOTED_FIELD_NUMBER: _ClassVar[int]
     ready: Ready
     job_started: JobStarted
     never_started: NeverStarted
     job_ended: JobEnded
-    def __init__(self, ready: _Optional[_Union[Ready, _Mapping[str, object]]] = ..., job_started: _Optional[_Union[JobStarted, _Mapping[str, object]]] = ..., never_started: _Optional[_Union[NeverStarted, _Mapping[str, object]]] = ..., job_ended: _Optional[_Union[JobEnded, _Mapping[str, object]]] = ...) -> None: ...
+    noted: Noted
+    def __init__(self, ready: _Optional[_Union[Ready, _Mapping[str, object]]] = ..., job_started: _Optional[_Union[JobStarted, _Mapping[str, object]]] = ..., never_started: _Optional[_Union[NeverStarted, _Mapping[str, object]]] = ..., job_ended: _Optional[_Union[JobEnded, _Mapping[str, object]]] = ..., noted: _Optional[_Union[Noted, _Mapping[str, object]]] = ...) -> None: ...
 
 class Assignment(_message.Message):
-    __slots__ = ("job_id", "job", "attach_secret", "spool")
+    __slots__ = ("job_id", "job", "attach_secret", "spool", "watch_secret")
     JOB_ID_FIELD_NUMBER: _ClassVar[int]
     JOB_FIELD_NUMBER: _ClassVar[int]
     ATTACH_SECRET_FIELD_NUMBER: _ClassVar[int]
     SPOOL_FIELD_NUMBER: _ClassVar[int]
+    WATCH_SECRET_FIELD_NUMBER: _ClassVar[int]
     job_id: str
     job: _job_pb2.JobDescription
     attach_secret: str
     spool: bytes
-    def __init__(self, job_id: _Optional[str] = ..., job: _Optional[_Union[_job_pb2.JobDescription, _Mapping[str, object]]] = ..., attach_secret: _Optional[str] = ..., spool: _Optional[bytes] = ...) -> None: ...
+    watch_secret: str
+    def __init__(self, job_id: _Optional[str] = ..., job: _Optional[_Union[_job_pb2.JobDescription, _Mapping[str, object]]] = ..., attach_secret: _Optional[str] = ..., spool: _Optional[bytes] = ..., watch_secret: _Optional[str] = ...) -> None: ...
 
 class Claimed(_message.Message):
     __slots__ = ("claim_secret", "machine")
@@ -77,6 +81,14 @@ class NeverStarted(_message.Message):
     WHY_FIELD_NUMBER: _ClassVar[int]
     why: str
     def __init__(self, why: _Optional[str] = ...) -> None: ...
+
+class Noted(_message.Message):
+    __slots__ = ("kind", "facts")
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    FACTS_FIELD_NUMBER: _ClassVar[int]
+    kind: str
+    facts: str
+    def __init__(self, kind: _Optional[str] = ..., facts: _Optional[str] = ...) -> None: ...
 
 class JobEnded(_message.Message):
     __slots__ = ("outcome",)

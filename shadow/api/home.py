@@ -46,6 +46,31 @@ class Started(NamedTuple):
     pass
 
 
+class Refused(NamedTuple):
+    call: int
+    error: int
+    first: int
+    second: int
+    program: bytes
+
+
+class Crashed(NamedTuple):
+    content: bytes
+
+
+class Watch(NamedTuple):
+    number: int
+    how: str  # "calls", "process", "end"
+    pid: int
+
+
+class Seen(NamedTuple):
+    number: int
+    calls: bytes
+    lost: int
+    ended: str
+
+
 class Finished(NamedTuple):
     ended: bool
     exit_code: int
@@ -69,6 +94,9 @@ FromStarter = (
     | stdio.InputTaken
     | stdio.InputConsumed
     | stdio.Remark
+    | Refused
+    | Crashed
+    | Seen
     | Finished
 )
 ToStarter = (
@@ -82,7 +110,11 @@ ToStarter = (
     | stdio.Resize
     | stdio.Kill
     | Release
+    | Watch
 )
+
+WATCH_MESSAGE: Final = MessageCodec(pb.Watch, Watch)
+SEEN: Final = MessageCodec(pb.Seen, Seen)
 
 FROM_STARTER: Final[OneOfCodec[FromStarter]] = OneOfCodec(
     pb.FromStarter,
@@ -96,6 +128,9 @@ FROM_STARTER: Final[OneOfCodec[FromStarter]] = OneOfCodec(
         "input_taken": stdio.INPUT_TAKEN,
         "input_consumed": stdio.INPUT_CONSUMED,
         "remark": stdio.REMARK,
+        "refused": MessageCodec(pb.Refused, Refused),
+        "crashed": MessageCodec(pb.Crashed, Crashed),
+        "seen": SEEN,
         "finished": MessageCodec(pb.Finished, Finished, {"problem": PROBLEM, "statistics": STATISTICS}),
     },
 )
@@ -112,6 +147,7 @@ TO_STARTER: Final[OneOfCodec[ToStarter]] = OneOfCodec(
         "resize": stdio.RESIZE,
         "kill": stdio.KILL,
         "release": MessageCodec(pb.Release, Release),
+        "watch": WATCH_MESSAGE,
     },
 )
 

@@ -14,7 +14,7 @@ class Batch(_message.Message):
     def __init__(self, records: _Optional[bytes] = ...) -> None: ...
 
 class FromStarter(_message.Message):
-    __slots__ = ("sequence", "hello", "clock_probe", "protections", "started", "output", "output_end", "input_taken", "remark", "finished", "input_consumed")
+    __slots__ = ("sequence", "hello", "clock_probe", "protections", "started", "output", "output_end", "input_taken", "remark", "finished", "input_consumed", "refused", "crashed", "seen")
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     HELLO_FIELD_NUMBER: _ClassVar[int]
     CLOCK_PROBE_FIELD_NUMBER: _ClassVar[int]
@@ -26,6 +26,9 @@ class FromStarter(_message.Message):
     REMARK_FIELD_NUMBER: _ClassVar[int]
     FINISHED_FIELD_NUMBER: _ClassVar[int]
     INPUT_CONSUMED_FIELD_NUMBER: _ClassVar[int]
+    REFUSED_FIELD_NUMBER: _ClassVar[int]
+    CRASHED_FIELD_NUMBER: _ClassVar[int]
+    SEEN_FIELD_NUMBER: _ClassVar[int]
     sequence: int
     hello: Hello
     clock_probe: ClockProbe
@@ -37,10 +40,13 @@ class FromStarter(_message.Message):
     remark: Remark
     finished: Finished
     input_consumed: InputConsumed
-    def __init__(self, sequence: _Optional[int] = ..., hello: _Optional[_Union[Hello, _Mapping[str, object]]] = ..., clock_probe: _Optional[_Union[ClockProbe, _Mapping[str, object]]] = ..., protections: _Optional[_Union[Protections, _Mapping[str, object]]] = ..., started: _Optional[_Union[Started, _Mapping[str, object]]] = ..., output: _Optional[_Union[Output, _Mapping[str, object]]] = ..., output_end: _Optional[_Union[OutputEnd, _Mapping[str, object]]] = ..., input_taken: _Optional[_Union[InputTaken, _Mapping[str, object]]] = ..., remark: _Optional[_Union[Remark, _Mapping[str, object]]] = ..., finished: _Optional[_Union[Finished, _Mapping[str, object]]] = ..., input_consumed: _Optional[_Union[InputConsumed, _Mapping[str, object]]] = ...) -> None: ...
+    refused: Refused
+    crashed: Crashed
+    seen: Seen
+    def __init__(self, sequence: _Optional[int] = ..., hello: _Optional[_Union[Hello, _Mapping[str, object]]] = ..., clock_probe: _Optional[_Union[ClockProbe, _Mapping[str, object]]] = ..., protections: _Optional[_Union[Protections, _Mapping[str, object]]] = ..., started: _Optional[_Union[Started, _Mapping[str, object]]] = ..., output: _Optional[_Union[Output, _Mapping[str, object]]] = ..., output_end: _Optional[_Union[OutputEnd, _Mapping[str, object]]] = ..., input_taken: _Optional[_Union[InputTaken, _Mapping[str, object]]] = ..., remark: _Optional[_Union[Remark, _Mapping[str, object]]] = ..., finished: _Optional[_Union[Finished, _Mapping[str, object]]] = ..., input_consumed: _Optional[_Union[InputConsumed, _Mapping[str, object]]] = ..., refused: _Optional[_Union[Refused, _Mapping[str, object]]] = ..., crashed: _Optional[_Union[Crashed, _Mapping[str, object]]] = ..., seen: _Optional[_Union[Seen, _Mapping[str, object]]] = ...) -> None: ...
 
 class ToStarter(_message.Message):
-    __slots__ = ("sequence", "task", "clock_reading", "input", "input_end", "output_taken", "output_closed", "signal", "resize", "kill", "release")
+    __slots__ = ("sequence", "task", "clock_reading", "input", "input_end", "output_taken", "output_closed", "signal", "resize", "kill", "release", "watch")
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     TASK_FIELD_NUMBER: _ClassVar[int]
     CLOCK_READING_FIELD_NUMBER: _ClassVar[int]
@@ -52,6 +58,7 @@ class ToStarter(_message.Message):
     RESIZE_FIELD_NUMBER: _ClassVar[int]
     KILL_FIELD_NUMBER: _ClassVar[int]
     RELEASE_FIELD_NUMBER: _ClassVar[int]
+    WATCH_FIELD_NUMBER: _ClassVar[int]
     sequence: int
     task: Task
     clock_reading: ClockReading
@@ -63,7 +70,8 @@ class ToStarter(_message.Message):
     resize: Resize
     kill: Kill
     release: Release
-    def __init__(self, sequence: _Optional[int] = ..., task: _Optional[_Union[Task, _Mapping[str, object]]] = ..., clock_reading: _Optional[_Union[ClockReading, _Mapping[str, object]]] = ..., input: _Optional[_Union[Input, _Mapping[str, object]]] = ..., input_end: _Optional[_Union[InputEnd, _Mapping[str, object]]] = ..., output_taken: _Optional[_Union[OutputTaken, _Mapping[str, object]]] = ..., output_closed: _Optional[_Union[OutputClosed, _Mapping[str, object]]] = ..., signal: _Optional[_Union[Signal, _Mapping[str, object]]] = ..., resize: _Optional[_Union[Resize, _Mapping[str, object]]] = ..., kill: _Optional[_Union[Kill, _Mapping[str, object]]] = ..., release: _Optional[_Union[Release, _Mapping[str, object]]] = ...) -> None: ...
+    watch: Watch
+    def __init__(self, sequence: _Optional[int] = ..., task: _Optional[_Union[Task, _Mapping[str, object]]] = ..., clock_reading: _Optional[_Union[ClockReading, _Mapping[str, object]]] = ..., input: _Optional[_Union[Input, _Mapping[str, object]]] = ..., input_end: _Optional[_Union[InputEnd, _Mapping[str, object]]] = ..., output_taken: _Optional[_Union[OutputTaken, _Mapping[str, object]]] = ..., output_closed: _Optional[_Union[OutputClosed, _Mapping[str, object]]] = ..., signal: _Optional[_Union[Signal, _Mapping[str, object]]] = ..., resize: _Optional[_Union[Resize, _Mapping[str, object]]] = ..., kill: _Optional[_Union[Kill, _Mapping[str, object]]] = ..., release: _Optional[_Union[Release, _Mapping[str, object]]] = ..., watch: _Optional[_Union[Watch, _Mapping[str, object]]] = ...) -> None: ...
 
 class Hello(_message.Message):
     __slots__ = ("protocol", "machine", "version")
@@ -188,6 +196,48 @@ class Remark(_message.Message):
     TEXT_FIELD_NUMBER: _ClassVar[int]
     text: str
     def __init__(self, text: _Optional[str] = ...) -> None: ...
+
+class Refused(_message.Message):
+    __slots__ = ("call", "error", "first", "second", "program")
+    CALL_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    FIRST_FIELD_NUMBER: _ClassVar[int]
+    SECOND_FIELD_NUMBER: _ClassVar[int]
+    PROGRAM_FIELD_NUMBER: _ClassVar[int]
+    call: int
+    error: int
+    first: int
+    second: int
+    program: bytes
+    def __init__(self, call: _Optional[int] = ..., error: _Optional[int] = ..., first: _Optional[int] = ..., second: _Optional[int] = ..., program: _Optional[bytes] = ...) -> None: ...
+
+class Crashed(_message.Message):
+    __slots__ = ("content",)
+    CONTENT_FIELD_NUMBER: _ClassVar[int]
+    content: bytes
+    def __init__(self, content: _Optional[bytes] = ...) -> None: ...
+
+class Watch(_message.Message):
+    __slots__ = ("number", "how", "pid")
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    HOW_FIELD_NUMBER: _ClassVar[int]
+    PID_FIELD_NUMBER: _ClassVar[int]
+    number: int
+    how: str
+    pid: int
+    def __init__(self, number: _Optional[int] = ..., how: _Optional[str] = ..., pid: _Optional[int] = ...) -> None: ...
+
+class Seen(_message.Message):
+    __slots__ = ("number", "calls", "lost", "ended")
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    CALLS_FIELD_NUMBER: _ClassVar[int]
+    LOST_FIELD_NUMBER: _ClassVar[int]
+    ENDED_FIELD_NUMBER: _ClassVar[int]
+    number: int
+    calls: bytes
+    lost: int
+    ended: str
+    def __init__(self, number: _Optional[int] = ..., calls: _Optional[bytes] = ..., lost: _Optional[int] = ..., ended: _Optional[str] = ...) -> None: ...
 
 class Finished(_message.Message):
     __slots__ = ("ended", "exit_code", "signal", "barrier_errno", "problem", "statistics")

@@ -71,6 +71,31 @@ class RemoveReply(NamedTuple):
     problem: Problem | None = None
 
 
+class LogRequest(NamedTuple):
+    job_id: str
+
+
+class LogLine(NamedTuple):
+    at_s: float
+    kind: str
+    facts: str
+
+
+class LogReply(NamedTuple):
+    lines: tuple[LogLine, ...]
+    problem: Problem | None = None
+
+
+class IntroduceRequest(NamedTuple):
+    job_id: str
+
+
+class IntroduceReply(NamedTuple):
+    shadow_address: str
+    watch_secret: str
+    problem: Problem | None = None
+
+
 class AgentStatusRequest(NamedTuple):
     pass
 
@@ -104,6 +129,16 @@ REMOVE: Final = UnaryMethod(
     "hpool.shadow.Agent/Remove",
     MessageCodec(pb.RemoveRequest, RemoveRequest),
     MessageCodec(pb.RemoveReply, RemoveReply, {"problem": PROBLEM}),
+)
+LOG: Final = UnaryMethod(
+    "hpool.shadow.Agent/Log",
+    MessageCodec(pb.LogRequest, LogRequest),
+    MessageCodec(pb.LogReply, LogReply, {"lines": MessageCodec(pb.LogLine, LogLine), "problem": PROBLEM}),
+)
+INTRODUCE: Final = UnaryMethod(
+    "hpool.shadow.Agent/Introduce",
+    MessageCodec(pb.IntroduceRequest, IntroduceRequest),
+    MessageCodec(pb.IntroduceReply, IntroduceReply, {"problem": PROBLEM}),
 )
 AGENT_STATUS: Final = UnaryMethod(
     "hpool.shadow.Agent/Status",

@@ -105,6 +105,46 @@ class RemoveReply(_message.Message):
     problem: _job_pb2.Problem
     def __init__(self, problem: _Optional[_Union[_job_pb2.Problem, _Mapping[str, object]]] = ...) -> None: ...
 
+class LogRequest(_message.Message):
+    __slots__ = ("job_id",)
+    JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    job_id: str
+    def __init__(self, job_id: _Optional[str] = ...) -> None: ...
+
+class LogLine(_message.Message):
+    __slots__ = ("at_s", "kind", "facts")
+    AT_S_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    FACTS_FIELD_NUMBER: _ClassVar[int]
+    at_s: float
+    kind: str
+    facts: str
+    def __init__(self, at_s: _Optional[float] = ..., kind: _Optional[str] = ..., facts: _Optional[str] = ...) -> None: ...
+
+class LogReply(_message.Message):
+    __slots__ = ("lines", "problem")
+    LINES_FIELD_NUMBER: _ClassVar[int]
+    PROBLEM_FIELD_NUMBER: _ClassVar[int]
+    lines: _containers.RepeatedCompositeFieldContainer[LogLine]
+    problem: _job_pb2.Problem
+    def __init__(self, lines: _Optional[_Iterable[_Union[LogLine, _Mapping[str, object]]]] = ..., problem: _Optional[_Union[_job_pb2.Problem, _Mapping[str, object]]] = ...) -> None: ...
+
+class IntroduceRequest(_message.Message):
+    __slots__ = ("job_id",)
+    JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    job_id: str
+    def __init__(self, job_id: _Optional[str] = ...) -> None: ...
+
+class IntroduceReply(_message.Message):
+    __slots__ = ("shadow_address", "watch_secret", "problem")
+    SHADOW_ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    WATCH_SECRET_FIELD_NUMBER: _ClassVar[int]
+    PROBLEM_FIELD_NUMBER: _ClassVar[int]
+    shadow_address: str
+    watch_secret: str
+    problem: _job_pb2.Problem
+    def __init__(self, shadow_address: _Optional[str] = ..., watch_secret: _Optional[str] = ..., problem: _Optional[_Union[_job_pb2.Problem, _Mapping[str, object]]] = ...) -> None: ...
+
 class AgentStatusRequest(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...

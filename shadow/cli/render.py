@@ -26,6 +26,11 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     Console().print(shown)
 
 
+def printable(text: str) -> str:
+    """Nothing in it that moves a terminal's cursor or ends a line."""
+    return "".join(sign if sign.isprintable() else "?" for sign in text)
+
+
 def bytes_text(count: int) -> str:
     """1536 -> "1.5 KiB"."""
     size = float(count)

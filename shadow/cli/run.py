@@ -100,6 +100,7 @@ def run(
 
 
 def _run(pool: Pool, description: JobDescription, *, raw: bool, stats: bool, quiet: bool) -> int:
+    from hpool.shadow.cli.death import deaths
     from hpool.shadow.cli.terminal import Terminal
 
     accepted = _submit(pool, description)
@@ -111,6 +112,11 @@ def _run(pool: Pool, description: JobDescription, *, raw: bool, stats: bool, qui
     outcome = terminal.run()
     if not quiet:
         for line in terminal.remarks:
+            say(line)
+        for refusal in terminal.refusals:
+            if stats or refusal.grave:
+                say(refusal.sentence)
+        for line in deaths(accepted.job_id, outcome, terminal.died, description.limits, all_of_them=stats):
             say(line)
     if patience.lost is not None:
         raise patience.lost
@@ -200,8 +206,9 @@ class _Patience:
 def say(text: str) -> None:
     """A line of hpool's own, on stderr. What came from another machine may hold anything: only
     what can be printed is."""
-    line = "".join(sign if sign.isprintable() else "?" for sign in text)
-    sys.stderr.write(f"hpool: {line}\n")
+    from hpool.shadow.cli.render import printable
+
+    sys.stderr.write(f"hpool: {printable(text)}\n")
     sys.stderr.flush()
 
 

@@ -21,7 +21,7 @@ from hpool.matchmaker.model.ids import JobId
 from hpool.shadow.api import queue as api
 from hpool.shadow.cli.personal import Pool
 from hpool.shadow.cli.pool import pool_in_use
-from hpool.shadow.cli.render import bytes_text, table
+from hpool.shadow.cli.render import bytes_text, printable, table
 
 ANSWER_WITHIN_S = 5.0
 
@@ -56,7 +56,7 @@ def status() -> None:
 @click.option("--limit", default=20, show_default=True, help="So many of the history; 0: all.")
 def queue(history: bool, limit: int) -> None:
     """List your jobs."""
-    reply = _ask_agent(api.QUEUE, api.QueueRequest(history, limit))
+    reply = ask_agent(api.QUEUE, api.QueueRequest(history, limit))
     table(
         ("job", "state", "since", "machine", "status", "command"),
         (
@@ -65,7 +65,7 @@ def queue(history: bool, limit: int) -> None:
                 time.strftime("%m-%d %H:%M:%S", time.localtime(job.changed_at_s)),
                 job.machine,
                 "" if job.outcome is None else str(job.outcome.shell_status),
-                shlex.join(os.fsdecode(word) for word in job.arguments)[:100],
+                printable(shlex.join(os.fsdecode(word) for word in job.arguments))[:100],
             )
             for job in reply.jobs
         ),
@@ -76,12 +76,13 @@ def queue(history: bool, limit: int) -> None:
 @click.argument("job_id")
 def remove(job_id: str) -> None:
     """End the job JOB_ID."""
-    reply = _ask_agent(api.REMOVE, api.RemoveRequest(str(JobId.parse(job_id))))
+    reply = ask_agent(api.REMOVE, api.RemoveRequest(str(JobId.parse(job_id))))
     if reply.problem is not None:
         raise reply.problem.error()
 
 
-def _ask_agent(method: Any, request: object) -> Any:
+def ask_agent(method: Any, request: object) -> Any:
+    """Its answer. Raises HpoolError."""
     pool: Pool = pool_in_use()
     contact = pool.agent() or pool.ensure()
     return _ask(method, contact.address, contact.token, request)

@@ -13,10 +13,12 @@ import click
 from hpool.interpose_c import table as calls
 from hpool.shadow.cli.render import table
 
+ROUTES = tuple(route.value for route in calls.Route)
+
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="One JSON array.")
-@click.option("--route", type=click.Choice([route.value for route in calls.Route]), help="Only these.")
+@click.option("--route", type=click.Choice(ROUTES), help="Only these.")
 def syscalls(as_json: bool, route: str | None) -> None:
     """Print the table of system calls: number, name, route, arguments, note."""
     rows = [call for call in calls.load() if route is None or call.route.value == route]

@@ -50,6 +50,8 @@ class Terminal:
         self._input_file = InputFile(0)
         self.ended_by: int | None = None
         self.remarks: list[str] = []
+        self.refusals: list[attach.Refusal] = []
+        self.died: list[attach.Died] = []
         self.protections: tuple[str, ...] = ()
 
     def run(self) -> Outcome:
@@ -98,6 +100,10 @@ class Terminal:
                     threading.Thread(target=self._read_input, name="input", daemon=True).start()
             case stdio.Protections(names):
                 self.protections = names
+            case attach.Refusal():
+                self.refusals.append(message)
+            case attach.Died():
+                self.died.append(message)
             case stdio.Remark(text):
                 self.remarks.append(text)
 

@@ -23,6 +23,7 @@ from hpool.matchmaker.model.errors import (
 )
 from hpool.shadow.api import attach, custody, home, stdio
 from hpool.shadow.api.job import JobDescription, Outcome, Problem
+from hpool.shadow.job.account import Account
 
 log = logging.getLogger("job")
 
@@ -85,6 +86,7 @@ class Conversation:
         self._remarks = 0
         self._starter: asyncio.Queue[home.ToStarter] | None = None
         self._terminal: asyncio.Queue[attach.ToTerminal] = asyncio.Queue()
+        self.account = Account(report, self._terminal.put_nowait, self._tell_starter)
         self._terminal.put_nowait(attach.Progress("waiting", "", 0))
 
     # --- the agent ------------------------------------------------------------------
@@ -137,6 +139,7 @@ class Conversation:
             case home.Started():
                 self._is_started = True
                 self._report(custody.JobStarted(self._machine))
+                self.account.started()
                 self._terminal.put_nowait(attach.Progress("started", self._machine, stdio.INPUT_WINDOW))
             case stdio.Output():
                 self._outputs.check(message)
@@ -144,7 +147,13 @@ class Conversation:
             case stdio.Remark():
                 self._remarks += 1
                 if self._remarks <= MOST_REMARKS:
-                    self._terminal.put_nowait(message)
+                    self.remark(message.text)
+            case home.Refused():
+                self.account.refused(message)
+            case home.Crashed():
+                self.account.crashed(message)
+            case home.Seen():
+                self.account.seen(message)
             case stdio.OutputEnd() | stdio.InputTaken() | stdio.InputConsumed():
                 self._terminal.put_nowait(message)
             case stdio.Protections(names):
@@ -183,8 +192,13 @@ class Conversation:
         return await self._terminal.get()
 
     def remark(self, text: str) -> None:
-        """A line for the user."""
+        """A line for the user, and for the job's log."""
+        self.account.write("remark", sentence=text)
         self._terminal.put_nowait(stdio.Remark(text))
+
+    def _tell_starter(self, message: home.ToStarter) -> None:
+        if self._starter is not None:
+            self._starter.put_nowait(message)
 
     def terminal_said(self, message: attach.FromTerminal) -> None:
         if isinstance(message, stdio.OutputTaken):
@@ -239,6 +253,7 @@ class Conversation:
             self._ending = asyncio.create_task(self._conclude(outcome))
 
     async def _conclude(self, outcome: Outcome) -> None:
+        self.account.over()
         await self._settle(outcome)
         self._terminal.put_nowait(attach.Ended(outcome))
         if self._starter is not None:

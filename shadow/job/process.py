@@ -67,7 +67,7 @@ class ShadowProcess:
     async def _serve(self, assignment: custody.Assignment, link: FramedLink) -> None:
         spool = Path(os.fsdecode(assignment.spool))
         self._spool = Spool(spool)
-        conversation = Conversation(assignment.job, link.send, self._settle, memory_key())
+        conversation = Conversation(assignment.job, self._report, self._settle, memory_key())
         self._conversation = conversation
         listening = asyncio.create_task(self._obey(conversation, link))
         asyncio.get_running_loop().call_later(ATTACH_WITHIN_S, self._expect_terminal, conversation)
@@ -75,10 +75,10 @@ class ShadowProcess:
             try:
                 files = await keeping.enter_async_context(open_home(assignment.job, spool))
             except HpoolError as error:
-                self._service.take(conversation, assignment.attach_secret, None)
+                self._service.take(conversation, assignment, None)
                 conversation.fail(error)
             else:
-                self._service.take(conversation, assignment.attach_secret, files.serve_lane)
+                self._service.take(conversation, assignment, files.serve_lane)
                 self._last_remarks = lambda: [refusal.sentence for refusal in files.refusals()]
             await conversation.over.wait()
             with contextlib.suppress(TimeoutError):
@@ -107,6 +107,15 @@ class ShadowProcess:
         self._recorded.set()
         if not conversation.claim_secret:
             conversation.fail(ShadowLost("the agent ended while the job waited for a machine"))
+
+    def _report(self, report: custody.FromShadow) -> None:
+        """To the agent; the job's log is kept aside if there is none any more."""
+        assert self._link is not None
+        assert self._spool is not None
+        if self._agent_is_there:
+            self._link.send(report)
+        elif isinstance(report, custody.Noted):
+            self._spool.leave_note(report)
 
     async def _settle(self, outcome: Outcome) -> None:
         """The outcome is on disk, in the queue or in the spool, before anybody is told."""
@@ -138,7 +147,6 @@ def main() -> None:
     parser.add_argument("owner", type=int)
     options = parser.parse_args()
     log_to_stderr("shadow")
-    os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
     nursery.serve(
         socket.socket(fileno=options.owner),
         lambda link: child_main(link, options.listen_host, options.advertise_host),

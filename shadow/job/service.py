@@ -1,6 +1,7 @@
 """The shadow's gRPC face: lanes and session for the starter, Attach for the terminal.
 
-Owns: admission by secret, streams in and out. Leaves to others: meaning (conversation), files (home).
+Owns: admission by secret (watchers have one of their own), streams in and out. Leaves to others:
+meaning (conversation), files (home).
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import grpc
 
 from hpool.matchmaker.hosting import rpc
 from hpool.matchmaker.model.errors import BadMessage
-from hpool.shadow.api import attach, home
+from hpool.shadow.api import attach, custody, home
 from hpool.shadow.job.conversation import Conversation
 
 log = logging.getLogger("service")
@@ -25,6 +26,7 @@ ServeLane = Callable[
 ]
 END_OF_STREAM: Final = b""
 HANG_UP_WITHIN_S: Final = 5.0
+WAYS_TO_WATCH: Final = frozenset({"calls", "process"})
 
 
 class ShadowService:
@@ -34,18 +36,23 @@ class ShadowService:
         self._conversation: Conversation | None = None
         self._serve_lane: ServeLane | None = None
         self._attach_secret = ""
+        self._watch_secret = ""
         self.is_attached = False
         self.detached = asyncio.Event()
 
-    def take(self, conversation: Conversation, attach_secret: str, serve_lane: ServeLane | None) -> None:
+    def take(
+        self, conversation: Conversation, secrets: custody.Assignment, serve_lane: ServeLane | None
+    ) -> None:
         self._conversation = conversation
-        self._attach_secret = attach_secret
+        self._attach_secret = secrets.attach_secret
+        self._watch_secret = secrets.watch_secret
         self._serve_lane = serve_lane
 
     def handlers(self) -> tuple[Any, ...]:
         return (
             rpc.service({home.LANE: self.lane, home.SESSION: self.session}),
             rpc.service({attach.ATTACH: self.attach}),
+            rpc.service({attach.WATCH: self.watch}),
         )
 
     async def lane(self, _requests: Any, context: Any) -> None:
@@ -112,6 +119,28 @@ class ShadowService:
             listening.cancel()
             conversation.terminal_gone()
             self.detached.set()
+
+    async def watch(self, messages: AsyncIterator[home.Watch], context: Any) -> None:
+        await rpc.admit(context, attach.WATCH_KEY, self._watch_secret)
+        assert self._conversation is not None
+        account = self._conversation.account
+        request = await anext(aiter(messages), None)
+        if request is None or request.how not in WAYS_TO_WATCH:
+            await rpc.refuse(
+                context, grpc.StatusCode.INVALID_ARGUMENT, "no way to watch that this version knows"
+            )
+        try:
+            watcher = account.watch(request.how, request.pid)
+        except BadMessage as error:
+            await rpc.refuse(context, grpc.StatusCode.FAILED_PRECONDITION, error.why)
+        try:
+            while True:
+                seen = await watcher.next()
+                await context.write(seen)
+                if seen.ended:
+                    return
+        finally:
+            account.unwatch(watcher)
 
     async def _admit_starter(self, context: Any) -> Conversation:
         conversation = self._conversation

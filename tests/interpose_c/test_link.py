@@ -20,7 +20,6 @@ from hpool.interpose_c.link import LIBRARY, read_link
 from hpool.interpose_c.relinked import Note, find_note
 
 HPOOL: Final = f"{sys.prefix}/bin/hpool"
-PROJECT: Final = Path(__file__).parent / "relinked" / "project"
 MAIN: Final = '#include <stdio.h>\nint main(void) { return printf("hello\\n") != 6; }\n'
 
 
@@ -254,28 +253,3 @@ def test_inspect_says_what_was_done(place: Path) -> None:
     content[done.file_offset] = 2
     Path("main").write_bytes(content)
     assert words().startswith("relinked by another hpool (note version 2)")
-
-
-@pytest.mark.slow
-def test_a_project_is_built_by_its_own_means(place: Path) -> None:
-    """configure, make, dependencies, archives, a shared library, threads: with us, then with gcc."""
-
-    def built(name: str, **variables: str) -> tuple[str, dict[str, tuple[int, str, str]], list[str]]:
-        where = place / name
-        shutil.copytree(PROJECT, where)
-        status, out, said = run("sh", "-c", f"cd {where} && ./configure", **variables)
-        assert (status, said) == (0, "")
-        status, _, said = run("make", "-s", "-C", str(where))
-        assert (status, said) == (0, "")
-        ran = {kind: run(f"{where}/{kind}") for kind in ("app", "app-static", "app-shared")}
-        return out, ran, sorted(os.listdir(where))
-
-    mine = built("mine", CC=f"{HPOOL} cc", CXX=f"{HPOOL} c++")
-    assert mine == built("plain", CC="gcc", CXX="g++")
-    assert mine[1]["app-static"] == (0, "16 bytes\ncannot open /no/such/file\n", "")
-    done = note("mine/app-static")
-    assert done is not None
-    assert done.covered > 50
-    assert note("mine/libparts.so") is None
-    # nothing is made again that has not changed
-    assert run("make", "-q", "-C", str(place / "mine"))[0] == 0

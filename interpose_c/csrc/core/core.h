@@ -122,6 +122,9 @@ int hp_lost_write(struct hp_file *file);
 /* ---- sizes.c ---- */
 bool hp_too_large(int64_t size, int dirfd, const char *path);
 
+/* ---- seen.c ---- */
+enum hp_word { HP_WORD_START, HP_WORD_ASKED, HP_WORD_TRIPS }; /* of hp_thread_words() */
+
 /* ---- special.c ---- */
 /* /proc/.../exe: what the program should find there, or NULL. */
 const char *hp_exe_alias(const char *path, char *room, unsigned size);

@@ -30,6 +30,15 @@ static void ring(uint32_t index)
 		hp_syscall6(__NR_futex, (long)&hp_channel->doorbell, FUTEX_WAKE, 1, 0, 0, 0);
 }
 
+/* For whoever watches: what the call under way has asked for. */
+static void count(uint32_t trips)
+{
+	unsigned long *words = hp_thread_words();
+
+	words[HP_WORD_ASKED]++;
+	words[HP_WORD_TRIPS] += trips;
+}
+
 static int64_t ask_once(struct hp_ask *ask, uint64_t ticket, bool *lost)
 {
 	uint32_t tid = (uint32_t)hp_syscall0(__NR_gettid), state;
@@ -61,6 +70,7 @@ static int64_t ask_once(struct hp_ask *ask, uint64_t ticket, bool *lost)
 		hp_syscall6(__NR_futex, (long)&slot->state, FUTEX_WAIT, state, 0, 0, 0);
 	}
 	result = slot->result;
+	count(slot->trips);
 	for (int i = 0; i < 4; i++)
 		ask->value[i] = slot->value[i];
 	ask->reply_len = slot->reply_len < ask->room ? slot->reply_len : ask->room;

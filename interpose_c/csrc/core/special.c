@@ -1,4 +1,4 @@
-/* What the program finds of itself, and what it is told it cannot have. */
+/* What the program finds of itself. */
 #include "core.h"
 
 /* Follows the process's umask, which no call can read without changing it. */
@@ -57,20 +57,4 @@ const char *hp_exe_alias(const char *path, char *room, unsigned size)
 		}
 	}
 	return NULL;
-}
-
-/* Told once per process and call: the starter tells the submitter. */
-void hp_report_refused(const struct hp_call *call, int error)
-{
-	static uint64_t told[8];
-	struct hp_ask ask = { .op = HP_REQ_REPORT, .arg = { call->nr, error } };
-	const char *exe = hp_self_exe();
-
-	if (!hp_channel || (unsigned long)call->nr >= 512)
-		return;
-	if (__atomic_fetch_or(&told[call->nr / 64], 1ull << (call->nr % 64), __ATOMIC_RELAXED) >> (call->nr % 64) & 1)
-		return;
-	ask.data1 = exe;
-	ask.len1 = exe ? (uint32_t)hp_strlen(exe) : 0;
-	hp_ask(&ask);
 }

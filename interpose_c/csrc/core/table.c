@@ -17,6 +17,7 @@
 extern void hp_report_refused(const struct hp_call *call, int error) HP_LINKED_LATER;
 
 extern long hp_call_verdict(struct hp_call *call) HP_LINKED_LATER;
+extern long hp_observe_end(struct hp_call *call);
 
 static long refuse(const struct hp_call *call, int error)
 {
@@ -57,11 +58,19 @@ HP_REFUSAL(EOPNOTSUPP)
 _Static_assert(HP_NUMBERS == HP_VERDICT_CALL, "the row behind the last");
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Woverride-init"
-const hp_handler hp_handlers[HP_NUMBERS + 1] = {
+const hp_handler hp_handlers[HP_NUMBERS + 2] = {
 	[0 ... HP_NUMBERS - 1] = hp_refuse_ENOSYS,
 	[HP_VERDICT_CALL] = hp_call_verdict, /* only the tracer leads there */
+	[HP_NUMBERS + 1] = hp_observe_end, /* not a call: offsets.h, OBSERVED_NR */
 #include "../syscalls.def"
 };
+#undef HP_CALL
 #pragma GCC diagnostic pop
+
+/* What the arguments are, for whoever watches. Arrays, so that nothing is to be relocated at each start. */
+#define HP_CALL(number, name, route, handler, arguments, note) [number] = arguments,
+const char hp_argument_kinds[HP_NUMBERS][40] = {
+#include "../syscalls.def"
+};
 
 const unsigned hp_handler_count = HP_NUMBERS;

@@ -35,4 +35,5 @@ void hp_channel_map(void)
 		return;
 	hp_attributes = attributes;
 	hp_channel = channel;
+	hp_observed = &channel->observed;
 }

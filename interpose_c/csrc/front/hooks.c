@@ -21,6 +21,26 @@ WEAK void hp_report_refused(const struct hp_call *call, int error)
 	(void)error;
 }
 
+WEAK void hp_seen_begin(const struct hp_recorded *call)
+{
+	(void)call;
+}
+
+WEAK void hp_seen_end(const struct hp_recorded *call, long result, bool passed)
+{
+	(void)call;
+	(void)result;
+	(void)passed;
+}
+
+WEAK bool hp_crash_piece(enum hp_crash_piece piece, const void *bytes, uint32_t length)
+{
+	(void)piece;
+	(void)bytes;
+	(void)length;
+	return false;
+}
+
 WEAK long hp_open_program(const char *path)
 {
 	return hp_syscall4(__NR_openat, AT_FDCWD, (long)path, O_RDONLY | O_CLOEXEC, 0);

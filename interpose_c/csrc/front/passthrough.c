@@ -27,6 +27,7 @@ HANDLER(prctl);
 HANDLER(arch_prctl);
 HANDLER(seccomp);
 HANDLER(ptrace);
+long hp_observe_end(struct hp_call *call);
 
 static bool is_own_exe(long user)
 {
@@ -92,5 +93,6 @@ const hp_handler hp_handlers[] = {
 	[__NR_readlink] = call_readlink,
 	[__NR_readlinkat] = call_readlinkat,
 	[HP_VERDICT_CALL] = hp_call_verdict,
+	[HP_VERDICT_CALL + 1] = hp_observe_end,
 };
 const unsigned hp_handler_count = HP_VERDICT_CALL;

@@ -64,6 +64,8 @@ hp_engine *hp_engine_create(const struct hp_engine_config *config, char *error, 
 	engine->channel->ngroups = config->ngroups < 63 ? config->ngroups : 63;
 	if (engine->channel->ngroups)
 		memcpy(engine->channel->groups, config->groups, engine->channel->ngroups * sizeof(uint32_t));
+	engine->channel->no_network = !config->network;
+	hp_notes_start(engine);
 	hp_mirror_permit(engine, engine->root);
 	hp_mirror_publish(engine, engine->root);
 	result = hp_workers_start(engine);
@@ -106,19 +108,6 @@ void hp_engine_stats(hp_engine *engine, struct hp_engine_stats *stats)
 	pthread_mutex_lock(&engine->lock);
 	*stats = engine->stats;
 	pthread_mutex_unlock(&engine->lock);
-}
-
-long hp_engine_reports(hp_engine *engine, char *buffer, size_t room)
-{
-	size_t length;
-
-	pthread_mutex_lock(&engine->lock);
-	length = engine->reports_length < room ? engine->reports_length : room;
-	if (length)
-		memcpy(buffer, engine->reports, length);
-	engine->reports_length = 0;
-	pthread_mutex_unlock(&engine->lock);
-	return (long)length;
 }
 
 void hp_engine_fail(hp_engine *engine, int error)
@@ -172,6 +161,6 @@ void hp_engine_stop(hp_engine *engine)
 	munmap(engine->attrs, sizeof *engine->attrs * HP_ATTR_COUNT);
 	hp_bound_free(engine);
 	free(engine->memory.text);
-	free(engine->reports);
+	hp_notes_stop(engine);
 	free(engine);
 }

@@ -17,6 +17,7 @@ struct hp_engine_config {
 	int root_fd;             /* O_PATH directory: the empty mirror */
 	int loader_fd;           /* the shim's loader, copied to HP_LOADER_PATH */
 	int cache_fd;            /* directory of the digest cache, or -1 */
+	int network;             /* the job has one beyond its own loopback */
 	uint32_t ngroups;
 	uint64_t mirror_bytes;   /* size the mirror's file system was given */
 	int64_t clock_offset_ns; /* home's clock minus ours */
@@ -42,7 +43,10 @@ int hp_engine_feed(hp_engine *, int lane, const uint8_t *bytes, size_t length);
 int hp_engine_prepare(hp_engine *, const char *path, int want);
 int hp_engine_barrier(hp_engine *);
 void hp_engine_stats(hp_engine *, struct hp_engine_stats *);
-long hp_engine_reports(hp_engine *, char *buffer, size_t room);
+long hp_engine_note(hp_engine *, char *buffer, size_t room, int timeout_ms);
+void hp_engine_end_notes(hp_engine *);
+uint64_t hp_engine_observe(hp_engine *, int on);
+long hp_engine_seen(hp_engine *, uint8_t *buffer, size_t room, uint64_t *next, uint64_t *lost);
 long hp_engine_remembered(hp_engine *, char *buffer, size_t room); /* bytes of it, also when there is less room */
 /* `pack`: what hp_engine_pack wrote in a former run, or nothing. */
 void hp_engine_recall(hp_engine *, const char *text, size_t length, const uint8_t *pack, size_t pack_length);

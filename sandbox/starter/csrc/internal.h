@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 
+#include "notes.h"
 #include "engine.h"
 #include "hpool/shm.h"
 
@@ -184,8 +185,7 @@ struct hp_engine {
 	pthread_cond_t lock_taken;
 	struct hp_memory memory;
 	uint64_t contents_came; /* small files that came whole */
-	char *reports;
-	size_t reports_length;
+	struct hp_notes notes;
 	struct hp_engine_stats stats;
 };
 
@@ -372,6 +372,12 @@ int64_t hp_do_attributes(hp_engine *, struct hp_slot *);
 int hp_workers_start(hp_engine *);
 int64_t hp_engine_answer(hp_engine *, struct hp_slot *); /* lock held */
 void hp_workers_stop(hp_engine *);
-void hp_report(hp_engine *, const char *line);
+extern __thread uint32_t hp_trips; /* times this thread waited for home, since serve() set it back */
+
+/* notes.c */
+void hp_notes_start(hp_engine *);
+void hp_notes_stop(hp_engine *);
+int64_t hp_note_refusal(hp_engine *, const struct hp_slot *);
+int64_t hp_note_crash(hp_engine *, const struct hp_slot *);
 
 #endif

@@ -65,6 +65,7 @@ int hp_wire_wait(hp_engine *engine, struct hp_pending *pending)
 			pthread_cond_wait(&engine->changed, &engine->lock);
 		clock_gettime(CLOCK_MONOTONIC, &after);
 		engine->stats.round_trips++;
+		hp_trips++;
 		engine->stats.wait_ns += (uint64_t)(after.tv_sec - before.tv_sec) * 1000000000u +
 					 (uint64_t)(after.tv_nsec - before.tv_nsec);
 	}

@@ -70,22 +70,10 @@ static int64_t make_usable(hp_engine *engine, struct hp_slot *slot)
 	return error ? error : HP_RETRY;
 }
 
-void hp_report(hp_engine *engine, const char *line)
-{
-	size_t length = strlen(line);
-
-	if (engine->reports_length > (64u << 10))
-		return;
-	engine->reports = realloc(engine->reports, engine->reports_length + length + 1);
-	memcpy(engine->reports + engine->reports_length, line, length);
-	engine->reports[engine->reports_length + length] = '\n';
-	engine->reports_length += length + 1;
-}
+__thread uint32_t hp_trips;
 
 int64_t hp_engine_answer(hp_engine *engine, struct hp_slot *slot)
 {
-	char line[PATH_MAX + 64];
-
 	if (engine->failed)
 		return -engine->failed;
 	if (slot->len1 > HP_SLOT_DATA || slot->len2 > HP_SLOT_DATA - slot->len1 || memchr(slot->data, 0, slot->len1))
@@ -126,13 +114,9 @@ int64_t hp_engine_answer(hp_engine *engine, struct hp_slot *slot)
 	case HP_REQ_ADDRESS:
 		return hp_do_address(engine, slot);
 	case HP_REQ_REPORT:
-		snprintf(line, sizeof line, "call %ld errno %ld program %.*s", (long)slot->arg[0], (long)slot->arg[1],
-			 (int)(slot->len1 < PATH_MAX ? slot->len1 : PATH_MAX), (const char *)slot->data);
-		for (char *c = line; *c; c++)
-			if ((unsigned char)*c < ' ')
-				*c = '?';
-		hp_report(engine, line);
-		return 0;
+		return hp_note_refusal(engine, slot);
+	case HP_REQ_CRASH:
+		return hp_note_crash(engine, slot);
 	default:
 		return hp_do_attributes(engine, slot);
 	}
@@ -150,6 +134,7 @@ static void serve(hp_engine *engine, struct hp_slot *shared)
 	if (length <= HP_SLOT_DATA)
 		memcpy(slot.data, shared->data, length);
 	slot.reply_len = 0;
+	hp_trips = 0;
 	memset(slot.value, 0, sizeof slot.value);
 	pthread_mutex_lock(&engine->lock);
 	result = hp_engine_answer(engine, &slot);
@@ -160,6 +145,7 @@ static void serve(hp_engine *engine, struct hp_slot *shared)
 	shared->reply_len = slot.reply_len;
 	if (slot.op == HP_REQ_ATTR && result == 0)
 		memcpy(shared->data, slot.data, sizeof(struct hp_attr_entry));
+	shared->trips = hp_trips;
 	shared->result = result;
 	__atomic_store_n(&shared->state, HP_SLOT_REPLY, __ATOMIC_SEQ_CST);
 	syscall(SYS_futex, &shared->state, FUTEX_WAKE, 1, NULL, NULL, 0);

@@ -14,14 +14,15 @@
  * The program's view of the mask is set by one rt_sigprocmask before its handler
  * is entered; the cost is a tenth of a signal's.
  */
+#include "offsets.h"
 #include "signals.h"
 
 extern char hp_pass[], hp_pass_done[], hp_entry_unknown[], hp_unknown_done[], hp_native[], hp_native_done[],
 	hp_int80_done[], hp_entry_on_stack[], hp_leave[], hp_leave_jump[], hp_leave_pass[], hp_pass_on_app_stack[],
-	hp_pass_on_app_stack_done[], hp_pass_later[], hp_leave_tail[], hp_tail_on_app_stack[], hp_tail_done[],
-	hp_tail_jump[], hp_unblock_on_app_stack[], hp_unblock_done[], hp_unblock_jump[], hp_interruptible_begin[],
-	hp_interruptible_syscall[], hp_interruptible_restart[], hp_user_begin[], hp_user_end[], hp_user_fault[],
-	hp_entry_traced_gs[], hp_leave_otherwise[], hp_exit_jump[];
+	hp_pass_on_app_stack_done[], hp_pass_on_app_stack_jump[], hp_entry_save[], hp_pass_later[], hp_leave_tail[],
+	hp_tail_on_app_stack[], hp_tail_done[], hp_tail_jump[], hp_unblock_on_app_stack[], hp_unblock_done[],
+	hp_unblock_jump[], hp_interruptible_begin[], hp_interruptible_syscall[], hp_interruptible_restart[],
+	hp_user_begin[], hp_user_end[], hp_user_fault[], hp_entry_traced_gs[], hp_leave_otherwise[], hp_exit_jump[];
 
 static bool within(unsigned long rip, const char *first, const char *last)
 {
@@ -58,12 +59,32 @@ static void give_back_arguments(const struct hp_thread *thread, struct sigcontex
 /* libc's own signal by which pthread_cancel unwinds the interrupted frames. */
 #define SIGCANCEL 32
 
+/* The end of a call that somebody watches: its result waits in rax, or in the thread block. */
+static bool settle_observed(struct hp_thread *thread, struct sigcontext *regs)
+{
+	unsigned long rip = regs->rip;
+	bool saving = between(rip, hp_entry_save, hp_entry_on_stack) && regs->rax == OBSERVED_NR;
+
+	if (!saving && !within(rip, hp_observed_done, hp_observed_jump))
+		return false;
+	if (saving || is(rip, hp_observed_jump))
+		regs->rax = thread->observed_result;
+	regs->rip = thread->return_to;
+	return true;
+}
+
 /* Case 2. Returns the mask under which the interrupted call slept, if that is
  * not the context's. */
 static const uint64_t *settle(struct hp_thread *thread, int sig, struct sigcontext *regs)
 {
 	unsigned long rip = regs->rip;
 
+	if (is(thread->exit, hp_observed_done) && (within(rip, hp_pass_on_app_stack_done, hp_pass_on_app_stack_jump) ||
+						   within(rip, hp_tail_done, hp_tail_jump)))
+		hp_observe_interrupted(thread, (long)regs->rax);
+	hp_observe_straighten(thread);
+	if (settle_observed(thread, regs))
+		return NULL;
 	if (hp_traced && within(rip, hp_entry_traced, hp_entry_handled)) {
 		if (is(rip, hp_entry_traced))
 			thread->program_gs = regs->r11;
@@ -78,7 +99,8 @@ static const uint64_t *settle(struct hp_thread *thread, int sig, struct sigconte
 		   between(rip, hp_entry_handled, hp_entry_on_stack) || is(rip, hp_pass_on_app_stack)) {
 		regs->rip = hp_site_of(thread->return_to);
 	} else if (is(rip, hp_pass_done) || is(rip, hp_unknown_done) || is(rip, hp_native_done) ||
-		   is(rip, hp_int80_done) || is(rip, hp_pass_on_app_stack_done) || is(rip, hp_exit_plain) ||
+		   is(rip, hp_int80_done) || is(rip, hp_exit_plain) ||
+		   within(rip, hp_pass_on_app_stack_done, hp_pass_on_app_stack_jump) ||
 		   between(rip, hp_exit_traced, hp_exit_jump)) {
 		regs->rip = thread->return_to;
 	} else if (is(rip, hp_leave_jump) || is(rip, hp_exit_jump)) {
@@ -129,20 +151,29 @@ static void die_of(int sig, const struct hp_siginfo *info)
 	struct hp_sigaction fatal = { .handler = HP_SIG_DFL };
 
 	hp_syscall4(__NR_rt_sigaction, sig, (long)&fatal, 0, 8);
-	if (info->code <= 0 || sig == SIGSYS) /* a fault comes again by itself */
+	if (info->code <= 0 || sig == SIGSYS || sig == SIGTRAP) /* a fault comes again by itself */
 		hp_syscall4(__NR_rt_tgsigqueueinfo, hp_syscall0(__NR_getpid), hp_syscall0(__NR_gettid), sig,
 			    (long)info);
 }
 
-static unsigned long handler_of(struct hp_thread *thread, int sig, const struct hp_siginfo *info, uint64_t *blocked,
+/* Handled by us alone: natively it would end the process wherever that is. */
+static bool is_deadly(const struct hp_thread *thread, int sig)
+{
+	return hp_handled_by_default(sig) && sig != SIGSYS && thread->actions->of[sig - 1].handler == HP_SIG_DFL;
+}
+
+static unsigned long handler_of(struct hp_thread *thread, int sig, struct hp_signal_frame *frame, uint64_t *blocked,
 				bool *on_altstack)
 {
 	struct hp_sigaction *action = &thread->actions->of[sig - 1];
 	unsigned long handler = action->handler;
+	const struct hp_siginfo *info = &frame->info;
 
-	if (handler <= HP_SIG_IGN && hp_always_handled(sig)) {
-		if (handler == HP_SIG_DFL || (info->code > 0 && sig != SIGSYS))
+	if (handler <= HP_SIG_IGN && hp_handled_by_default(sig)) {
+		if (handler == HP_SIG_DFL || (info->code > 0 && sig != SIGSYS)) {
+			hp_crash_tell(sig, info, &frame->context);
 			die_of(sig, info);
+		}
 		return 0;
 	}
 	if (handler <= HP_SIG_IGN) /* changed after the kernel had chosen the handler */
@@ -196,15 +227,21 @@ static bool prepare(struct hp_thread *thread, int sig, struct hp_signal_frame *f
 		return false;
 	}
 	if (hp_on_shim_stack(thread, regs->rsp)) {
-		if (fault)
-			die_of(sig, &frame->info); /* the shim is wrong */
-		else
+		if (fault) {
+			hp_crash_tell(sig, &frame->info, context); /* the shim is wrong */
+			die_of(sig, &frame->info);
+		} else if (is_deadly(thread, sig)) {
+			hp_crash_tell(sig, &frame->info, context);
+			die_of(sig, &frame->info);
+			context->uc_sigmask &= ~HP_SIG_BIT(sig);
+		} else {
 			defer(thread, sig, &frame->info, context);
+		}
 		return false;
 	}
 	if (within(regs->rip, hp_text_start, hp_text_end))
 		slept_with = settle(thread, sig, regs);
-	call->handler = handler_of(thread, sig, &frame->info, &blocked, &on_altstack);
+	call->handler = handler_of(thread, sig, frame, &blocked, &on_altstack);
 	if (!call->handler)
 		return false;
 	call->mask = ((slept_with ? *slept_with : context->uc_sigmask) | blocked) & HP_EVERYTHING;
@@ -214,6 +251,7 @@ static bool prepare(struct hp_thread *thread, int sig, struct hp_signal_frame *f
 	if (!call->frame) {
 		static const struct hp_siginfo overflow = { .signo = SIGSEGV, .code = 0x80 /* SI_KERNEL */ };
 
+		hp_crash_tell(SIGSEGV, &overflow, context);
 		die_of(SIGSEGV, &overflow);
 		hp_syscall2(__NR_tkill, hp_syscall0(__NR_gettid), SIGSEGV);
 		return false;
@@ -240,6 +278,7 @@ void hp_deliver_deferred(struct hp_frame *frame)
 	bool again = (long)frame->regs.rax == HP_AGAIN;
 	long pid = hp_syscall0(__NR_getpid), tid = hp_syscall0(__NR_gettid);
 
+	hp_observe_straighten(thread);
 	hp_syscall4(__NR_rt_sigprocmask, SIG_SETMASK, (long)&everything, (long)&old, 8);
 	if (thread->deferred == 0)
 		thread->mask = old;

@@ -55,11 +55,17 @@ long hp_signal_take(int sig, unsigned long flags, struct hp_sigaction *old)
 
 void hp_dispatch_start(void)
 {
-	static const int taken[] = { SIGSYS, SIGSEGV, SIGBUS };
+	static const int taken[] = { SIGSYS, SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP };
 
 	for (unsigned i = hp_traced; i < sizeof taken / sizeof *taken; i++) {
-		hp_signal_take(taken[i], SA_ONSTACK, &hp_main_actions.of[taken[i] - 1]);
-		hp_main_actions.known |= HP_SIG_BIT(taken[i]);
+		int sig = taken[i];
+		struct hp_sigaction *action = &hp_main_actions.of[sig - 1];
+
+		if (!hp_always_handled(sig) &&
+		    (hp_syscall4(__NR_rt_sigaction, sig, 0, (long)action, 8) || action->handler != HP_SIG_DFL))
+			continue; /* ignored from before the exec: the kernel's affair */
+		hp_signal_take(sig, SA_ONSTACK, action);
+		hp_main_actions.known |= HP_SIG_BIT(sig);
 	}
 }
 

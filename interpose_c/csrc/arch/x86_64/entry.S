@@ -125,9 +125,30 @@ LABEL hp_entry_on_stack
 	cld
 	lea FRAME_REGS(%rsp), %rax
 	mov %rax, C_REGS(%rsp)
+	/* the flight recorder: what this thread did last, for whoever asks after a crash */
+	mov %gs:T_SELF, %rbx
+	mov T_CALLS(%rbx), %ecx
+	inc %ecx
+	mov %ecx, T_CALLS(%rbx)
+	and $(RECORDED - 1), %ecx
+	shl $6, %ecx
+	lea T_RECORDED(%rbx,%rcx), %rbx
+	mov %rbx, %gs:T_LAST
+	mov %r11, L_NR(%rbx) /* and not done */
+	mov %rdi, L_ARG(%rbx)
+	mov %rsi, L_ARG+8(%rbx)
+	mov %rdx, L_ARG+16(%rbx)
+	mov %r10, L_ARG+24(%rbx)
+	mov %r8, L_ARG+32(%rbx)
+	mov %r9, L_ARG+40(%rbx)
 	mov %rsp, %rdi
 	lea hp_handlers(%rip), %rax
-	call *(%rax,%r11,8)
+	mov (%rax,%r11,8), %rsi
+	mov hp_observed(%rip), %rcx
+	cmpl $0, (%rcx)
+	jne hp_entry_observed
+	call *%rsi
+hp_answered:
 	/* HP_PASS, HP_TAIL, HP_RESTART, HP_AGAIN are four neighbours */
 	movabs $-0x7fffffffffff0004, %r11
 	mov %rax, %rcx
@@ -135,6 +156,8 @@ LABEL hp_entry_on_stack
 	cmp $3, %rcx
 	jbe hp_special
 	mov %rax, R_RAX(%rsp)
+	mov %rax, L_RESULT(%rbx)
+	movl $1, L_DONE(%rbx)
 /* rsp = the frame, its rax = what the caller gets */
 LABEL hp_leave
 	cmpq $0, %gs:T_DEFERRED /* and T_TRACED */
@@ -168,7 +191,7 @@ LABEL hp_special
 	mov %rax, R_RAX(%rsp) /* hp_deliver_deferred decides */
 	jmp hp_leave_deferred
 
-/* HP_PASS: as if there had been no handler. The handler kept the other registers. */
+/* HP_PASS: as if there had been no handler. The handler kept the other registers, and rbx is ours. */
 LABEL hp_leave_pass
 	cmpl $0, %gs:T_DEFERRED
 	jne hp_pass_later
@@ -182,10 +205,15 @@ LABEL hp_leave_pass
 	mov R_RSI(%rsp), %rsi
 	mov R_RDI(%rsp), %rdi
 	mov R_NR(%rsp), %rax
+	mov R_RBX(%rsp), %rbx
 	mov R_RSP(%rsp), %rsp
 LABEL hp_pass_on_app_stack
 	syscall
 LABEL hp_pass_on_app_stack_done
+	mov %gs:T_LAST, %rcx
+	mov %rax, L_RESULT(%rcx)
+	movl $1, L_DONE(%rcx)
+LABEL hp_pass_on_app_stack_jump
 	jmp *%gs:T_EXIT
 LABEL hp_pass_later
 	movabs $-0x7fffffffffff0004, %rax /* HP_AGAIN */
@@ -220,6 +248,7 @@ LABEL hp_leave_tail
 	mov C_ARG+32(%rsp), %r8
 	mov C_ARG+40(%rsp), %r9
 	mov C_NR(%rsp), %rax
+	mov R_RBX(%rsp), %rbx
 	mov R_RSP(%rsp), %rsp
 LABEL hp_tail_on_app_stack
 	syscall
@@ -230,8 +259,24 @@ LABEL hp_tail_done
 	mov %gs:T_TAIL_ARG+24, %r10
 	mov %gs:T_TAIL_ARG+32, %r8
 	mov %gs:T_TAIL_ARG+40, %r9
+	mov %gs:T_LAST, %rcx
+	mov %rax, L_RESULT(%rcx)
+	movl $1, L_DONE(%rcx)
 LABEL hp_tail_jump
 	jmp *%gs:T_EXIT
+
+/* Somebody watches: hp_observe makes the call, between two entries for him. If it
+ * passes the call on, it has made the way out lead to hp_observed_done. */
+hp_entry_observed:
+	call hp_observe /* (call, handler) */
+	jmp hp_answered
+
+/* On the caller's stack, rax = the result of what was passed on. */
+LABEL hp_observed_done
+	mov %rax, %gs:T_OBSERVED_RESULT
+	mov $OBSERVED_NR, %eax
+LABEL hp_observed_jump
+	jmp hp_entry_save
 
 /* Signals wait: hand them back to the kernel, then unblock on the caller's own
  * stack with everything in place, so that they arrive as if just now. */

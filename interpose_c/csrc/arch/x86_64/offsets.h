@@ -16,6 +16,19 @@
 #define T_OWNER 128
 #define T_EXIT 136
 #define T_PROGRAM_GS 144
+#define T_LAST 152 /* the recorder's entry of the call under way */
+#define T_OBSERVED_RESULT 160
+#define T_CALLS 168
+#define T_RECORDED 192
+
+/* struct hp_recorded */
+#define L_NR 0
+#define L_DONE 4
+#define L_ARG 8
+#define L_RESULT 56
+#define RECORDED 32
+
+#define OBSERVED_NR 471 /* no call: the end of one that was passed on while somebody watched */
 
 /* The frame: struct hp_call, then struct hp_regs */
 #define C_NR 0

@@ -8,7 +8,7 @@ static long tell_kernel(int sig, const struct hp_sigaction *new, struct hp_sigac
 
 	if (new->handler > HP_SIG_IGN && (sig != SIGSYS || hp_traced))
 		return hp_signal_take(sig, new->flags, old);
-	if (hp_always_handled(sig))
+	if (hp_always_handled(sig) || (new->handler == HP_SIG_DFL && hp_handled_by_default(sig)))
 		return hp_signal_take(sig, SA_ONSTACK, old);
 	plain.mask &= HP_EVERYTHING;
 	return hp_syscall4(__NR_rt_sigaction, sig, (long)&plain, (long)old, 8);

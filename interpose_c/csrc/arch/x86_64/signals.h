@@ -15,6 +15,13 @@ static inline bool hp_always_handled(int sig)
 	return (sig == SIGSYS && !hp_traced) || sig == SIGSEGV || sig == SIGBUS;
 }
 
+/* Those, and what ends a process by a fault of its own: handled while the program
+ * has the default, which is played back after the crash was told (crash.c). */
+static inline bool hp_handled_by_default(int sig)
+{
+	return hp_always_handled(sig) || sig == SIGILL || sig == SIGFPE || sig == SIGABRT || sig == SIGTRAP;
+}
+
 /* A blocked SIGSYS would kill where dispatch is on. */
 #define HP_EVERYTHING (hp_traced ? ~0ul : ~HP_SIG_BIT(SIGSYS))
 #define HP_SIG_DFL 0ul

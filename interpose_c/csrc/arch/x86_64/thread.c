@@ -33,6 +33,14 @@ AT(struct hp_thread, owner, T_OWNER);
 AT(struct hp_thread, traced, T_TRACED);
 AT(struct hp_thread, exit, T_EXIT);
 AT(struct hp_thread, program_gs, T_PROGRAM_GS);
+AT(struct hp_thread, last, T_LAST);
+AT(struct hp_thread, observed_result, T_OBSERVED_RESULT);
+AT(struct hp_thread, calls, T_CALLS);
+AT(struct hp_thread, recorded, T_RECORDED);
+AT(struct hp_recorded, done, L_DONE);
+AT(struct hp_recorded, arg, L_ARG);
+AT(struct hp_recorded, result, L_RESULT);
+_Static_assert(RECORDED == HP_RECORDED, "recorder");
 AT(struct hp_frame, call.arg, C_ARG);
 AT(struct hp_frame, call.regs, C_REGS);
 AT(struct hp_frame, regs, FRAME_REGS);
@@ -83,6 +91,7 @@ static struct hp_thread *map_block(void)
 	thread = (struct hp_thread *)(area + (long)(AREA_BYTES - BLOCK_BYTES));
 	thread->self = thread;
 	thread->frame = (uint64_t)thread - FRAME_BYTES;
+	thread->last = thread->recorded;
 	thread->owner = 1;
 	thread->next = __atomic_load_n(&blocks, __ATOMIC_RELAXED);
 	while (!__atomic_compare_exchange_n(&blocks, &thread->next, thread, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
@@ -102,6 +111,7 @@ struct hp_thread *hp_thread_create(void)
 	thread->child_stack = 0;
 	thread->exec_scratch = NULL;
 	thread->altstack = (struct hp_altstack){ 0 };
+	thread->calls = 0;
 	memset(thread->words, 0, sizeof thread->words);
 	return thread;
 }

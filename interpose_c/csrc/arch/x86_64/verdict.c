@@ -115,8 +115,12 @@ static long rules(struct hp_call *call, unsigned operation, unsigned long flags,
 {
 	long failed = hp_take_over();
 
-	if (failed)
-		return failed == HP_AGAIN ? failed : HP_PASS;
+	if (failed == HP_AGAIN)
+		return failed;
+	if (failed) {
+		hp_thread()->actions->filtered = 1;
+		return HP_PASS;
+	}
 	return set_rules(call, operation, flags, program);
 }
 

@@ -41,7 +41,7 @@ struct hp_sigaction {
  * shares memory but not handlers (vfork) has its own, in its thread block. */
 struct hp_actions {
 	uint32_t lock;
-	uint32_t pad;
+	uint32_t filtered; /* the program has a seccomp filter of its own: no call but the necessary ones */
 	uint64_t known; /* bits: set by the program, so the kernel's answer does not count */
 	struct hp_sigaction of[HP_SIGNALS];
 	unsigned long last_handler[HP_SIGNALS]; /* survives SIG_DFL: a signal may be on its way */
@@ -84,6 +84,10 @@ struct hp_thread {
 	uint32_t sigsys_blocked; /* the program believes so */
 	unsigned long exit;    /* the way out of a call that was passed on */
 	uint64_t program_gs;   /* traced: the program's %gs while the shim runs */
+	struct hp_recorded *last; /* the recorder's entry of the call under way */
+	uint64_t observed_result; /* of a call that was passed on while somebody watches */
+	uint32_t calls, pad1;     /* how many the recorder has seen */
+	_Alignas(64) struct hp_recorded recorded[HP_RECORDED];
 	struct hp_thread *next;  /* all blocks, never unlinked */
 	struct hp_actions *actions;
 	unsigned long child_stack; /* of a fork with a stack of its own */
@@ -163,6 +167,20 @@ void hp_deliver_deferred(struct hp_frame *frame) __attribute__((used));
 /* Blocks everything; HP_AGAIN if a signal waits. The old mask is written. */
 long hp_signals_block(uint64_t *old);
 void hp_signals_restore(uint64_t mask);
+
+/* ---- observe.c, entry.S ---- */
+extern char hp_observed_done[], hp_observed_jump[];
+/* &hp_channel->observed, or a zero while there is no channel. */
+extern const uint32_t *hp_observed;
+long hp_observe(struct hp_call *call, hp_handler handler) __attribute__((used));
+long hp_observe_end(struct hp_call *call); /* handler of OBSERVED_NR */
+/* A call that was passed on does not end by its return: a signal's handler runs now. */
+void hp_observe_straighten(struct hp_thread *thread);
+void hp_observe_interrupted(struct hp_thread *thread, long result);
+
+/* ---- crash.c ---- */
+/* The process dies of `sig` in a moment: its registers and more go to whoever wants to know. */
+void hp_crash_tell(int sig, const struct hp_siginfo *info, const void *ucontext);
 
 /* ---- process.c, entry.S ---- */
 /* In the parent returns as the kernel does; the child goes on in hp_child_start. */

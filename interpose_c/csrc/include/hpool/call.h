@@ -25,5 +25,7 @@ typedef long (*hp_handler)(struct hp_call *);
 /* NULL: the call is passed through on the caller's own stack and registers. */
 extern const hp_handler hp_handlers[];
 extern const unsigned hp_handler_count;
+/* The table's third column, "fd path flags". */
+extern const char hp_argument_kinds[][40];
 
 #endif

@@ -19,7 +19,7 @@
 #define HP_ATTRS_PATH "/.hpool/attrs"
 
 #define HP_SHM_MAGIC 0x6c6f6f70u
-#define HP_SHM_VERSION 1u
+#define HP_SHM_VERSION 2u
 #define HP_SLOTS 512u
 #define HP_SLOT_DATA 18432u /* two paths of PATH_MAX and some, or one 16 KiB value */
 #define HP_FILES 16384u
@@ -30,6 +30,8 @@
 #define HP_BLOCK (1u << HP_BLOCK_SHIFT)
 #define HP_PROCS 4096u
 #define HP_EXE_MAX 500u
+#define HP_SEEN 4096u /* calls kept for whoever watches; a power of two */
+#define HP_RECORDED 32u /* last calls of each thread; a power of two */
 
 /* ---- requests, shim -> starter ---------------------------------------- */
 enum hp_slot_state { HP_SLOT_FREE, HP_SLOT_CLAIMED, HP_SLOT_REQUEST, HP_SLOT_TAKEN, HP_SLOT_REPLY };
@@ -78,12 +80,17 @@ enum hp_request_op {
 	HP_REQ_UNLOCKED, /* home is to hold no more than the job's processes do; what they wrote is there before */
 	HP_REQ_GETLOCK, /* who at home would be in the way: value[] = type, first, last byte, pid */
 	HP_REQ_APPEND, /* base = inode: a descriptor appends from now on. 0 or -errno, value[1] = file number */
-	HP_REQ_REPORT, /* a call that was refused or degraded: arg[0] = call number, arg[1] = errno, path = program */
+	HP_REQ_REPORT, /* a call that was refused or degraded: arg[0] = call number, arg[1] = errno,
+	                * arg[2], arg[3] = its first arguments, path = program */
 	HP_REQ_ADDRESS, /* path = where a socket was bound for HP_REQ_BIND; reply data = the address the program gave */
+	HP_REQ_CRASH, /* a piece of a crash: arg[0] = enum hp_crash_piece, path = program (with HEAD), path2 = bytes */
 };
 
 enum hp_lock_space { HP_LOCK_WHOLE, HP_LOCK_RANGE }; /* flock(2); fcntl(2) */
 #define HP_LOCK_END INT64_MAX /* last byte of a range without end */
+
+/* What a process that is about to die of a fault leaves behind, in this order. */
+enum hp_crash_piece { HP_CRASH_HEAD, HP_CRASH_MAPS, HP_CRASH_STACK, HP_CRASH_END };
 
 #define HP_SLOT_IN_ROOT 1 /* `base` is the root of the walk, also for absolute paths and symlinks */
 
@@ -101,7 +108,8 @@ struct hp_slot {
 	uint32_t len1, len2;
 	int64_t result;
 	uint64_t value[4];
-	uint32_t reply_len, pad0;
+	uint32_t reply_len;
+	uint32_t trips; /* reply: times this request waited for home */
 	uint64_t ticket; /* who claimed it: a slot left by a killed process is taken back, see PROTOCOL.md */
 	uint32_t pad[8];
 	uint8_t data[HP_SLOT_DATA]; /* request: path, path2 (len1, len2 bytes, no NUL); reply: data */
@@ -167,6 +175,52 @@ struct hp_proc {
 };
 _Static_assert(sizeof(struct hp_proc) == 512, "proc");
 
+/* ---- who watches ----------------------------------------------------------------- */
+/* One call, as its thread saw it. Written only while `observed` is set: once when
+ * it begins, once more when it is over. A reader believes an entry whose
+ * `sequence` is the same before and after it copied the rest. */
+enum hp_seen_flags {
+	HP_SEEN_BEGUN = 1, /* the call goes on */
+	HP_SEEN_PASSED = 2, /* the kernel was given the call as it was made */
+};
+
+#define HP_SEEN_TEXT 400u
+
+struct hp_seen {
+	uint64_t sequence; /* number of the entry + 1; 0: being written */
+	uint64_t start_ns, duration_ns; /* CLOCK_MONOTONIC */
+	int64_t result;
+	uint64_t arg[6];
+	uint32_t nr, flags; /* enum hp_seen_flags */
+	int32_t pid, tid;
+	uint32_t asked, trips; /* requests to the starter, and how often they waited for home */
+	uint16_t length[2]; /* of the two texts that follow each other */
+	uint8_t kept[2]; /* of which argument they are */
+	uint8_t pad[2];
+	uint8_t text[HP_SEEN_TEXT];
+};
+_Static_assert(sizeof(struct hp_seen) == 512, "seen");
+
+/* One of a thread's last calls: the flight recorder, always on, in the thread's own memory. */
+struct hp_recorded {
+	uint32_t nr, done; /* done: `result` is there */
+	uint64_t arg[6];
+	int64_t result;
+};
+_Static_assert(sizeof(struct hp_recorded) == 64, "recorded");
+
+/* The first piece of a crash. Registers in the order of the kernel's struct user_regs_struct. */
+struct hp_crash {
+	int32_t signal, code, pid, tid;
+	uint64_t address; /* si_addr, or who sent it: pid in the low half, uid in the high */
+	uint64_t trap, error; /* x86: number of the exception and its error code */
+	uint64_t regs[18]; /* rax rbx rcx rdx rsi rdi rbp rsp r8 ... r15 rip eflags */
+	uint64_t in_shim; /* it was hpool's own code that failed */
+	char name[16]; /* of the thread */
+	struct hp_recorded last[HP_RECORDED]; /* oldest first; nr 0xffffffff: none */
+};
+_Static_assert(sizeof(struct hp_crash) == 16 + 24 + 144 + 8 + 16 + 2048, "crash");
+
 /* ---- the channel file -------------------------------------------------------- */
 struct hp_channel {
 	uint32_t magic, version;
@@ -182,11 +236,16 @@ struct hp_channel {
 	_Alignas(64) uint32_t lock_bell; /* futex: grows when home gave a lock that somebody waits for */
 	uint32_t lock_probes; /* odd while the starter tries a native flock itself */
 	uint32_t locks; /* files of which the job holds something at home */
+	_Alignas(64) uint32_t observed; /* somebody watches: calls are written to `seen` */
+	uint32_t crashes_left; /* so many more processes may tell how they died */
+	uint32_t no_network;
+	_Alignas(64) uint64_t seen_next; /* number of the next entry */
 	_Alignas(64) uint32_t ngroups;
 	uint32_t groups[63];
 	_Alignas(4096) struct hp_slot slots[HP_SLOTS];
 	_Alignas(4096) struct hp_file files[HP_FILES]; /* number 0 is never used */
 	_Alignas(4096) struct hp_proc procs[HP_PROCS]; /* index: pid % HP_PROCS */
+	_Alignas(4096) struct hp_seen seen[HP_SEEN]; /* index: number % HP_SEEN */
 	_Alignas(4096) uint8_t maps[HP_MAP_BYTES];
 };
 

@@ -22,6 +22,7 @@
 #include <stdint.h>
 
 #include "hpool/call.h"
+#include "hpool/shm.h"
 
 /* More answers of a handler, next to HP_PASS (call.h). */
 #define HP_TAIL (HP_PASS - 1)    /* pass on call->nr, call->arg[]; the caller's registers come back afterwards */
@@ -128,7 +129,7 @@ void hp_shim_range_add(unsigned long address, unsigned long length);
 int hp_in_vfork_child(void);
 /* What /proc/self/exe names, as the job sees it; never NULL after the start. */
 const char *hp_self_exe(void);
-/* Eight words of the handlers' own in each thread, zero in a new thread. */
+/* Eight words of the handlers' own in each thread, zero in a new thread; core/seen.c has them. */
 unsigned long *hp_thread_words(void);
 
 /* ---- hooks; front/hooks.c says what happens without them ---- */
@@ -140,6 +141,11 @@ long hp_exec_prepare(const char *path, int dirfd, int flags, char *resolved, uns
 long hp_open_program(const char *path);
 /* In a fork's child, before it goes on (not after vfork). */
 void hp_after_fork(void);
+/* A call begins, and is over, while somebody watches. */
+void hp_seen_begin(const struct hp_recorded *call);
+void hp_seen_end(const struct hp_recorded *call, long result, bool passed);
+/* Hands a piece of a crash on; false: nobody wants more of it. */
+bool hp_crash_piece(enum hp_crash_piece piece, const void *bytes, uint32_t length);
 /* A call was refused or degraded; told once per program and call. */
 void hp_report_refused(const struct hp_call *call, int error);
 
