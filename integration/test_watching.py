@@ -205,7 +205,8 @@ class Running:
         self.enough.unlink(missing_ok=True)
         self.process = home.popen(home.hpool(["./busy"]), home.work)
         assert self.process.stdout is not None
-        assert self.process.stdout.readline() == b"going\n"
+        if self.process.stdout.readline() != b"going\n":
+            raise AssertionError(self.process.communicate())
         self.job = hpool(home, "queue").stdout.decode().splitlines()[-1].split()[0]
 
     def end(self) -> tuple[int, bytes, bytes]:
