@@ -22,6 +22,7 @@ from integration import fixture
 PROGRAMS_DIR: Final = Path(__file__).parent / "programs"
 # A real interpreter binary; `python3` may be a wrapper.
 PYTHON: Final = "/usr/bin/python3" if os.path.exists("/usr/bin/python3") else os.path.realpath(sys.executable)
+COMPILED: Final = (".c", ".cc")
 HELPERS: Final = ("say.py",)
 FRONTS: Final = ("auto", "shim", "trace")
 DIRECTIVE: Final = re.compile(
@@ -32,11 +33,12 @@ FIRST_COMMENT: Final = re.compile(r'/\*.*?\*/|""".*?"""|(?:^#.*\n)+', re.DOTALL 
 
 @dataclass(frozen=True, slots=True)
 class Toolchain:
-    """How the C programs become executables: a compiler's command and what is said to it besides."""
+    """How the C and C++ programs become executables: compilers' commands and what is said to it besides."""
 
     name: str
     command: tuple[str, ...] = ("gcc",)
     flags: tuple[str, ...] = ()
+    cxx: tuple[str, ...] = ("g++",)
 
     @property
     def plain(self) -> Toolchain:
@@ -45,10 +47,11 @@ class Toolchain:
 
 
 HPOOL_CC: Final = (f"{sys.prefix}/bin/hpool", "cc")
+HPOOL_CXX: Final = (f"{sys.prefix}/bin/hpool", "c++")
 DYNAMIC: Final = Toolchain("dynamic")
 STATIC: Final = Toolchain("static", flags=("-static",))
-RELINKED: Final = Toolchain("relinked", HPOOL_CC)
-RELINKED_STATIC: Final = Toolchain("relinked-static", HPOOL_CC, ("-static",))
+RELINKED: Final = Toolchain("relinked", HPOOL_CC, (), HPOOL_CXX)
+RELINKED_STATIC: Final = Toolchain("relinked-static", HPOOL_CC, ("-static",), HPOOL_CXX)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +79,7 @@ class Program:
     def argv(self, directory: str) -> list[str]:
         """How it is started when the built programs are in `directory`."""
         match self.source.suffix:
-            case ".c":
+            case ".c" | ".cc":
                 return [f"{directory}/{self.name}", *self.args]
             case ".py":
                 return [PYTHON, f"{directory}/{self.source.name}", *self.args]
@@ -113,7 +116,7 @@ def _unescape(text: str) -> str:
 
 
 def all_programs() -> list[Program]:
-    sources = [path for pattern in ("*.c", "*.py", "*.sh") for path in PROGRAMS_DIR.glob(pattern)]
+    sources = [path for pattern in ("*.c", "*.cc", "*.py", "*.sh") for path in PROGRAMS_DIR.glob(pattern)]
     return sorted(
         (read(path) for path in sources if path.name not in HELPERS), key=lambda program: program.name
     )
@@ -123,7 +126,7 @@ def build(programs: list[Program], directory: Path, toolchain: Toolchain = DYNAM
     """Compiles or copies every program into `directory`, world-readable, two at a time."""
     directory.mkdir(parents=True, exist_ok=True)
     shutil.copy(PROGRAMS_DIR / "say.py", directory)
-    waiting = [program for program in programs if program.source.suffix == ".c"]
+    waiting = [program for program in programs if program.source.suffix in COMPILED]
     running: list[tuple[Program, subprocess.Popen[bytes]]] = []
     while waiting or running:
         while waiting and len(running) < 2:
@@ -133,7 +136,7 @@ def build(programs: list[Program], directory: Path, toolchain: Toolchain = DYNAM
         if compiler.wait() != 0:
             raise RuntimeError(f"{program.source} does not compile")
     for program in programs:
-        if program.source.suffix != ".c":
+        if program.source.suffix not in COMPILED:
             shutil.copy(program.source, directory)
             (directory / program.source.name).chmod(0o755)
 
@@ -161,7 +164,7 @@ def built(home: Submitter, toolchain: Toolchain = DYNAMIC) -> str:
 def _compile(program: Program, directory: Path, toolchain: Toolchain) -> list[str]:
     flags = ["-D_GNU_SOURCE", "-O1", "-Wall", "-Wextra", "-Werror", "-Wno-unused-result"]
     return [
-        *toolchain.command,
+        *(toolchain.command if program.source.suffix == ".c" else toolchain.cxx),
         *flags,
         *toolchain.flags,
         "-o",

@@ -32,6 +32,11 @@ int main(void)
 	TRY(link("tab\tname", "\n/\xc0"));
 	TRY(open(" ", O_WRONLY | O_CREAT, 0644));
 	TRY(open("...", O_WRONLY | O_CREAT, 0644));
+	TRY(mkdir("ends..", 0755));
+	TRY(rmdir("ends.."));
+	TRY(mkdir("....", 0755));
+	TRY(rmdir("..../"));
+	TRY(rmdir("..//"));
 	TRY(open(".hidden", O_WRONLY | O_CREAT, 0644));
 	TRY(open(".hpool", O_WRONLY | O_CREAT, 0644));
 	return 0;

@@ -115,7 +115,7 @@ static inline void show_wait(const char *what, pid_t pid)
 
 static inline uint64_t fnv(uint64_t hash, const void *bytes, size_t length)
 {
-	const unsigned char *at = bytes;
+	const unsigned char *at = (const unsigned char *)bytes;
 	for (size_t i = 0; i < length; i++)
 		hash = (hash ^ at[i]) * 0x100000001b3u;
 	return hash;

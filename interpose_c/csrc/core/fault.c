@@ -104,8 +104,8 @@ int64_t hp_ask(struct hp_ask *ask)
 
 static long path_of_fd(int fd, char *room, long size)
 {
-	char name[32] = "/proc/self/fd/";
-	unsigned length = 14, digits = 1;
+	char name[32] = "/proc/thread-self/fd/"; /* /proc/self is empty once the main thread has left */
+	unsigned length = sizeof "/proc/thread-self/fd/" - 1, digits = 1;
 
 	if (fd == AT_FDCWD) {
 		long got = hp_syscall2(__NR_getcwd, (long)room, size);

@@ -21,12 +21,12 @@ static long absolute_name(int dirfd, const char *path, int flags, char *resolved
 	long open_flags = HP_O_PATH | HP_O_CLOEXEC | (flags & HP_AT_NOFOLLOW ? HP_O_NOFOLLOW : 0);
 	bool itself = !*path && flags & HP_AT_EMPTY_PATH;
 	long fd = itself ? dirfd : hp_syscall4(__NR_openat, dirfd, (long)path, open_flags, 0);
-	char name[32] = "/proc/self/fd/";
+	char name[32] = "/proc/thread-self/fd/";
 	long length;
 
 	if (fd < 0)
 		return fd;
-	put_number(name + 14, (unsigned)fd);
+	put_number(name + sizeof "/proc/thread-self/fd/" - 1, (unsigned)fd);
 	length = hp_syscall3(__NR_readlink, (long)name, (long)resolved, room - 1);
 	if (!itself)
 		hp_syscall1(__NR_close, fd);

@@ -194,8 +194,10 @@ static long enter_loader(const char **argv, unsigned long envp)
 
 static long run(struct plan *plan, unsigned long argv, long count, unsigned long envp)
 {
-	struct hp_info info = { .path = plan->path, .name = plan->name, .fd = plan->fd };
 	struct hp_thread *thread = hp_thread();
+	struct hp_info info = {
+		.path = plan->path, .name = plan->name, .fd = plan->fd, .sigsys_blocked = thread->sigsys_blocked
+	};
 	const char *small[SMALL], **words = small;
 	unsigned long bytes = ((unsigned long)count + plan->fronts + 2) * sizeof *words;
 	unsigned at = 0;

@@ -14,13 +14,15 @@
  * ",t<number>": the loader stood in the program's way so often; ",r1": it has turned
  * address randomization on to get out of it. How its calls are met: none of these, in
  * process for good; ",a" in process until it does what cannot be served so; ",T" ask for
- * the tracer first; ",x" it is traced; ",d" as if the kernel had no dispatch. */
+ * the tracer first; ",x" it is traced; ",d" as if the kernel had no dispatch. ",s1": it
+ * believes SIGSYS blocked. */
 struct hp_info {
 	const char *path; /* what /proc/self/exe names; hp_self_exe() once parsed */
 	const char *name; /* as it was given to execve: AT_EXECFN, the command name */
 	int fd;           /* -1: to be opened by path */
 	unsigned tries;
 	bool randomized;
+	bool sigsys_blocked;
 };
 extern bool hp_dispatch; /* false: not to be used */
 bool hp_info_parse(char *text, struct hp_info *info);

@@ -44,6 +44,7 @@ bool hp_info_parse(char *text, struct hp_info *info)
 	info->fd = -1;
 	info->tries = 0;
 	info->randomized = false;
+	info->sigsys_blocked = false;
 	for (unsigned i = 0; i < sizeof word - 1; i++)
 		if (text[i] != word[i])
 			return false;
@@ -67,6 +68,8 @@ bool hp_info_parse(char *text, struct hp_info *info)
 			hp_front_mode = HP_MODE_TRACE;
 		else if (what == 'x')
 			hp_traced = true;
+		else if (what == 's')
+			info->sigsys_blocked = number(&at);
 		else
 			return false;
 	}
@@ -109,6 +112,8 @@ unsigned hp_info_write(char *room, unsigned size, const struct hp_info *info)
 		at = put_option(at, 't', info->tries);
 	if (info->randomized)
 		at = put_option(at, 'r', 1);
+	if (info->sigsys_blocked)
+		at = put_option(at, 's', 1);
 	at = put_option(at, 'n', path);
 	*at++ = ':';
 	memcpy(at, info->path, path);

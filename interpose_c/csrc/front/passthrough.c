@@ -10,6 +10,8 @@ HANDLER(rt_sigaction);
 HANDLER(rt_sigprocmask);
 HANDLER(rt_sigsuspend);
 HANDLER(rt_sigreturn);
+HANDLER(rt_sigpending);
+HANDLER(rt_sigtimedwait);
 HANDLER(ppoll);
 HANDLER(sigaltstack);
 HANDLER(pselect6);
@@ -70,6 +72,9 @@ static long call_open(struct hp_call *call)
 const hp_handler hp_handlers[] = {
 	[__NR_rt_sigaction] = hp_call_rt_sigaction,
 	[__NR_rt_sigprocmask] = hp_call_rt_sigprocmask,
+	[__NR_rt_sigreturn] = hp_call_rt_sigreturn,
+	[__NR_rt_sigpending] = hp_call_rt_sigpending,
+	[__NR_rt_sigtimedwait] = hp_call_rt_sigtimedwait,
 	[__NR_rt_sigsuspend] = hp_call_rt_sigsuspend,
 	[__NR_ppoll] = hp_call_ppoll,
 	[__NR_sigaltstack] = hp_call_sigaltstack,

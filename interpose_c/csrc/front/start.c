@@ -153,7 +153,7 @@ static void take_calls(void)
 	hp_proc_publish();
 }
 
-static void make_thread(void)
+static void make_thread(const struct hp_info *info)
 {
 	struct hp_thread *thread = hp_thread_create();
 	long failed;
@@ -161,6 +161,7 @@ static void make_thread(void)
 	if (!thread)
 		give_up("loader", "no memory", -ENOMEM);
 	thread->actions = &hp_main_actions;
+	thread->sigsys_blocked = info->sigsys_blocked;
 	failed = hp_thread_install(thread);
 	if (failed)
 		give_up("loader", "%gs or the signal stack cannot be set", failed);
@@ -181,7 +182,7 @@ void hp_start(uint64_t *top)
 	hp_stack_shift(&stack);
 	hp_self_exe_set(info.path);
 	hp_trace_features(hp_stack_auxv(&stack, AT_HWCAP2));
-	make_thread();
+	make_thread(&info);
 	hp_channel_map();
 	if (hp_front_mode == HP_MODE_TRACE && !hp_traced)
 		start_tracing("this machine does not let it be traced (--intercept trace)");

@@ -222,16 +222,19 @@ static int64_t remove_one(hp_engine *engine, struct hp_slot *slot, uint16_t op)
 	int error = where_to(engine, slot->base, (const char *)slot->data, slot->len1, HP_NO_FOLLOW | HP_PARENT_ONLY,
 			     &where);
 	const char *end = (const char *)slot->data + slot->len1;
+	int dots;
 	char *path;
 
 	if (error)
 		return error == HP_IS_LOCAL ? HP_LOCAL : error;
 	while (end > (const char *)slot->data && end[-1] == '/')
 		end--;
-	if (op == HPW_RMDIR && end > (const char *)slot->data && end[-1] == '.')
-		return end - 1 == (const char *)slot->data || end[-2] == '/'                     ? -EINVAL :
-		       end[-2] == '.' && (end - 2 == (const char *)slot->data || end[-3] == '/') ? -ENOTEMPTY :
-												   -EBUSY;
+	dots = 0;
+	while (end - dots > (const char *)slot->data && end[-1 - dots] == '.')
+		dots++;
+	if (op == HPW_RMDIR && (dots == 1 || dots == 2) &&
+	    (end - dots == (const char *)slot->data || end[-1 - dots] == '/'))
+		return dots == 1 ? -EINVAL : -ENOTEMPTY;
 	if (!where.parent)
 		return op == HPW_RMDIR ? -EBUSY : -EISDIR;
 	if (op == HPW_UNLINK && where.must_be_directory)

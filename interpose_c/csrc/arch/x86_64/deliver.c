@@ -24,6 +24,8 @@ extern char hp_pass[], hp_pass_done[], hp_entry_unknown[], hp_unknown_done[], hp
 	hp_unblock_jump[], hp_interruptible_begin[], hp_interruptible_syscall[], hp_interruptible_restart[],
 	hp_user_begin[], hp_user_end[], hp_user_fault[], hp_entry_traced_gs[], hp_leave_otherwise[], hp_exit_jump[];
 
+#define UNBLOCKABLE (HP_SIG_BIT(SIGKILL) | HP_SIG_BIT(SIGSTOP))
+
 static bool within(unsigned long rip, const char *first, const char *last)
 {
 	return rip >= (unsigned long)first && rip <= (unsigned long)last;
@@ -56,8 +58,11 @@ static void give_back_arguments(const struct hp_thread *thread, struct sigcontex
 	regs->r9 = thread->tail_arg[5];
 }
 
-/* libc's own signal by which pthread_cancel unwinds the interrupted frames. */
-#define SIGCANCEL 32
+static bool sleeps_with_mask(uint64_t nr)
+{
+	return nr == __NR_rt_sigsuspend || nr == __NR_ppoll || nr == __NR_pselect6 || nr == __NR_epoll_pwait ||
+	       nr == __NR_epoll_pwait2;
+}
 
 /* The end of a call that somebody watches: its result waits in rax, or in the thread block. */
 static bool settle_observed(struct hp_thread *thread, struct sigcontext *regs)
@@ -75,7 +80,7 @@ static bool settle_observed(struct hp_thread *thread, struct sigcontext *regs)
 
 /* Case 2. Returns the mask under which the interrupted call slept, if that is
  * not the context's. */
-static const uint64_t *settle(struct hp_thread *thread, int sig, struct sigcontext *regs)
+static const uint64_t *settle(struct hp_thread *thread, struct sigcontext *regs)
 {
 	unsigned long rip = regs->rip;
 
@@ -90,10 +95,7 @@ static const uint64_t *settle(struct hp_thread *thread, int sig, struct sigconte
 			thread->program_gs = regs->r11;
 		regs->rip = hp_site_of(regs->rcx);
 	} else if (is(rip, hp_entry_any) || is(rip, hp_entry_native) || is(rip, hp_entry_handled)) {
-		/* it came with SIGSYS: to go back to the site would be a SIGSYS again, and with many signals no end
-		 * of them. All there is of the call is in the context, so it can as well stay here. */
-		if (sig == SIGCANCEL)
-			regs->rip = hp_site_of(regs->rcx);
+		regs->rip = hp_site_of(regs->rcx); /* it came with SIGSYS: return_to is not set */
 	} else if (within(rip, hp_entry_any, hp_pass) || is(rip, hp_entry_unknown) ||
 		   within(rip, hp_entry_native, hp_native) || is(rip, hp_entry_int80) ||
 		   between(rip, hp_entry_handled, hp_entry_on_stack) || is(rip, hp_pass_on_app_stack)) {
@@ -113,7 +115,7 @@ static const uint64_t *settle(struct hp_thread *thread, int sig, struct sigconte
 	} else if (within(rip, hp_tail_done, hp_tail_jump)) {
 		give_back_arguments(thread, regs);
 		regs->rip = thread->return_to;
-		if (thread->suspended && (long)regs->rax == -EINTR)
+		if (sleeps_with_mask(thread->tail_nr) && (long)regs->rax == -EINTR)
 			return &thread->suspend_mask;
 	} else if (within(rip, hp_unblock_done, hp_unblock_jump)) {
 		give_back_arguments(thread, regs);
@@ -169,6 +171,11 @@ static unsigned long handler_of(struct hp_thread *thread, int sig, struct hp_sig
 	unsigned long handler = action->handler;
 	const struct hp_siginfo *info = &frame->info;
 
+	if (sig == SIGSYS && !hp_traced && thread->sigsys_blocked && handler != HP_SIG_IGN) {
+		thread->sigsys_info = *info;
+		thread->sigsys_pending = 1;
+		return 0;
+	}
 	if (handler <= HP_SIG_IGN && hp_handled_by_default(sig)) {
 		if (handler == HP_SIG_DFL || (info->code > 0 && sig != SIGSYS)) {
 			hp_crash_tell(sig, info, &frame->context);
@@ -184,7 +191,7 @@ static unsigned long handler_of(struct hp_thread *thread, int sig, struct hp_sig
 		struct hp_sigaction reset = { .handler = HP_SIG_DFL };
 
 		action->handler = HP_SIG_DFL;
-		if (!hp_always_handled(sig))
+		if (!hp_handled_by_default(sig))
 			hp_syscall4(__NR_rt_sigaction, sig, (long)&reset, 0, 8);
 	}
 	return handler;
@@ -208,11 +215,44 @@ static struct hp_thread *enter(const struct hp_signal_frame *frame)
 	return thread;
 }
 
+/* What the program is to see in its frame. True: which it has to be rid of
+ * before the kernel leaves the frame. */
+static bool dress(struct hp_thread *thread, int sig, struct ucontext *context, uint64_t blocked, bool unsettled)
+{
+	struct sigcontext *regs = &context->uc_mcontext;
+	unsigned long rip = hp_trampoline_seen(regs->rip);
+	bool look = unsettled || rip != regs->rip || thread->altstack.size || thread->sigsys_blocked ||
+		    blocked & HP_SIG_BIT(SIGSYS) || thread->actions->of[sig - 1].flags & SA_SIGINFO;
+
+	if (!look || !hp_sigreturn_seen()) {
+		hp_altstack_enter(thread, context);
+		hp_sigreturn_hide(context);
+		return false;
+	}
+	regs->rip = rip;
+	hp_altstack_enter(thread, context);
+	if (thread->sigsys_blocked)
+		context->uc_sigmask |= HP_SIG_BIT(SIGSYS);
+	else if (blocked & HP_SIG_BIT(SIGSYS) && !hp_traced)
+		thread->sigsys_blocked = 1;
+	return true;
+}
+
+static bool overflows(const struct ucontext *context)
+{
+	static const struct hp_siginfo overflow = { .signo = SIGSEGV, .code = 0x80 /* SI_KERNEL */ };
+
+	hp_crash_tell(SIGSEGV, &overflow, context);
+	die_of(SIGSEGV, &overflow);
+	hp_syscall2(__NR_tkill, hp_syscall0(__NR_gettid), SIGSEGV);
+	return false;
+}
+
 static bool prepare(struct hp_thread *thread, int sig, struct hp_signal_frame *frame, struct hp_signal_call *call)
 {
 	struct ucontext *context = &frame->context;
 	struct sigcontext *regs = &context->uc_mcontext;
-	bool fault = (sig == SIGSEGV || sig == SIGBUS) && frame->info.code > 0, on_altstack = false;
+	bool fault = (sig == SIGSEGV || sig == SIGBUS) && frame->info.code > 0, on_altstack = false, unsettled;
 	const uint64_t *slept_with = NULL;
 	uint64_t blocked = 0;
 
@@ -239,8 +279,11 @@ static bool prepare(struct hp_thread *thread, int sig, struct hp_signal_frame *f
 		}
 		return false;
 	}
-	if (within(regs->rip, hp_text_start, hp_text_end))
-		slept_with = settle(thread, sig, regs);
+	unsettled = within(regs->rip, hp_text_start, hp_text_end);
+	if (is(regs->rip, hp_restorer_call) && (context->uc_sigmask | UNBLOCKABLE) == HP_EVERYTHING)
+		slept_with = &((const struct ucontext *)regs->rsp)->uc_sigmask; /* the frame is as good as left */
+	else if (unsettled)
+		slept_with = settle(thread, regs);
 	call->handler = handler_of(thread, sig, frame, &blocked, &on_altstack);
 	if (!call->handler)
 		return false;
@@ -248,14 +291,10 @@ static bool prepare(struct hp_thread *thread, int sig, struct hp_signal_frame *f
 	call->frame = frame;
 	if (hp_on_signal_stack(thread, (unsigned long)frame))
 		call->frame = hp_altstack_move(thread, frame, on_altstack);
-	if (!call->frame) {
-		static const struct hp_siginfo overflow = { .signo = SIGSEGV, .code = 0x80 /* SI_KERNEL */ };
-
-		hp_crash_tell(SIGSEGV, &overflow, context);
-		die_of(SIGSEGV, &overflow);
-		hp_syscall2(__NR_tkill, hp_syscall0(__NR_gettid), SIGSEGV);
-		return false;
-	}
+	if (!call->frame)
+		return overflows(context);
+	if (dress(thread, sig, &call->frame->context, blocked, unsettled))
+		call->frame->restorer = hp_sigreturn_seen();
 	return true;
 }
 
@@ -274,7 +313,7 @@ bool hp_signal_prepare(int sig, struct hp_signal_frame *frame, struct hp_signal_
 void hp_deliver_deferred(struct hp_frame *frame)
 {
 	struct hp_thread *thread = hp_thread();
-	uint64_t everything = HP_EVERYTHING, old = 0;
+	uint64_t everything = ~0ul, old = 0; /* SIGSYS too: from here to the unblocking all calls are the shim's */
 	bool again = (long)frame->regs.rax == HP_AGAIN;
 	long pid = hp_syscall0(__NR_getpid), tid = hp_syscall0(__NR_gettid);
 

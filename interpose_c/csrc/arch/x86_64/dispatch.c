@@ -18,6 +18,13 @@ struct dispatched { /* siginfo of SIGSYS, after the common part */
 	uint32_t arch;
 };
 
+unsigned long hp_entry_of(unsigned long nr)
+{
+	if (nr >= hp_handler_count)
+		return (unsigned long)hp_entry_any;
+	return (unsigned long)(hp_handlers[nr] ? hp_entry_handled : hp_entry_native);
+}
+
 bool hp_sigsys(int sig, const struct hp_siginfo *info, struct ucontext *context)
 {
 	struct sigcontext *regs = &context->uc_mcontext;
@@ -33,11 +40,16 @@ bool hp_sigsys(int sig, const struct hp_siginfo *info, struct ucontext *context)
 		regs->rip = (unsigned long)hp_entry_int80;
 		return false;
 	}
+	if (nr == __NR_rt_sigreturn) {
+		/* made by the shim with everything blocked, so that between what is set here and what the kernel sets
+		 * from the frame no handler runs */
+		hp_sigreturn_settle(hp_thread(), regs->rsp);
+		regs->rip = (unsigned long)hp_restorer_call;
+		context->uc_sigmask = HP_EVERYTHING;
+		return false;
+	}
 	regs->rcx = hp_site_hit(regs->rip - 2, nr);
-	if (nr >= hp_handler_count)
-		regs->rip = (unsigned long)hp_entry_any;
-	else
-		regs->rip = (unsigned long)(hp_handlers[nr] ? hp_entry_handled : hp_entry_native);
+	regs->rip = hp_entry_of(nr);
 	return false;
 }
 

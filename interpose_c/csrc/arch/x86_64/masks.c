@@ -24,9 +24,9 @@ long hp_call_rt_sigprocmask(struct hp_call *call)
 		return result == HP_RESTART ? HP_AGAIN : result;
 	if (call->arg[1]) {
 		if ((int)call->arg[0] == SIG_SETMASK)
-			thread->sigsys_blocked = (asked & BIT) != 0;
+			hp_sigsys_believe(thread, asked & BIT);
 		else if (asked & BIT)
-			thread->sigsys_blocked = (int)call->arg[0] == SIG_BLOCK;
+			hp_sigsys_believe(thread, (int)call->arg[0] == SIG_BLOCK);
 	}
 	if (before)
 		old |= BIT;
@@ -42,7 +42,6 @@ static long sleep_with(struct hp_call *call, int argument, const void *user)
 	if (hp_user_read(&thread->suspend_mask, user, sizeof thread->suspend_mask))
 		return -EFAULT;
 	thread->suspend_mask &= ~BIT;
-	thread->suspended = 1;
 	call->arg[argument] = (long)&thread->suspend_mask;
 	return HP_TAIL;
 }
@@ -99,9 +98,39 @@ long hp_call_signalfd4(struct hp_call *call)
 	return HP_PASS;
 }
 
-/* The restorer in the shim's text is not dispatched; this is a program's own. */
-long hp_call_rt_sigreturn(struct hp_call *call)
+/* One that came while the program believes SIGSYS blocked waits in the thread block. */
+void hp_sigsys_believe(struct hp_thread *thread, bool blocked)
 {
-	(void)call;
-	return HP_PASS;
+	thread->sigsys_blocked = blocked;
+	if (blocked || !thread->sigsys_pending)
+		return;
+	thread->sigsys_pending = 0;
+	hp_syscall4(__NR_rt_tgsigqueueinfo, hp_syscall0(__NR_getpid), hp_syscall0(__NR_gettid), SIGSYS,
+		    (long)&thread->sigsys_info);
+}
+
+long hp_call_rt_sigpending(struct hp_call *call)
+{
+	uint64_t set = 0;
+	long failed;
+
+	if (!hp_thread()->sigsys_pending || call->arg[1] != 8)
+		return HP_PASS;
+	failed = hp_syscall2(__NR_rt_sigpending, (long)&set, 8);
+	set |= BIT;
+	return failed ? failed : hp_user_write((void *)call->arg[0], &set, sizeof set);
+}
+
+long hp_call_rt_sigtimedwait(struct hp_call *call)
+{
+	struct hp_thread *thread = hp_thread();
+	uint64_t set;
+
+	if (!thread->sigsys_pending || call->arg[3] != 8 ||
+	    hp_user_read(&set, (const void *)call->arg[0], sizeof set) || !(set & BIT))
+		return HP_PASS;
+	if (call->arg[1] && hp_user_write((void *)call->arg[1], &thread->sigsys_info, sizeof thread->sigsys_info))
+		return -EFAULT;
+	thread->sigsys_pending = 0;
+	return SIGSYS;
 }

@@ -6,6 +6,7 @@
  * memory gets a thread block of its own before it exists.
  */
 #include <linux/sched.h>
+#include <linux/signal.h>
 
 #include "signals.h"
 
@@ -14,6 +15,7 @@ struct request {
 	long arg[5];
 	uint64_t flags;
 	unsigned long stack; /* top of the child's; 0: it goes on on the caller's */
+	bool clears;      /* handlers: CLONE_CLEAR_SIGHAND */
 };
 
 static struct hp_thread *prepare(struct hp_thread *parent, const struct request *what)
@@ -28,8 +30,8 @@ static struct hp_thread *prepare(struct hp_thread *parent, const struct request 
 		child->flags = parent->flags & HP_THREAD_SHARED;
 	child->sigsys_blocked = parent->sigsys_blocked;
 	child->program_gs = parent->program_gs;
-	if (what->flags & CLONE_VFORK) /* as the kernel: a new thread has none */
-		child->altstack = parent->altstack;
+	/* as the kernel: a new thread has none */
+	child->altstack = what->flags & CLONE_VFORK ? parent->altstack : (struct hp_altstack){ .flags = SS_DISABLE };
 	if (what->flags & CLONE_SIGHAND) {
 		child->actions = parent->actions;
 	} else {
@@ -61,7 +63,9 @@ static long spawn(struct hp_call *call, const struct request *what)
 	}
 	child->mask = mask;
 	child->child_stack = what->stack;
+	child->flags |= what->clears ? HP_THREAD_CLEARS : 0;
 	result = hp_clone_raw(what->nr, what->arg, child, frame);
+	parent->flags &= ~(uint32_t)HP_THREAD_CLEARS;
 	if (shares && (result < 0 || what->flags & CLONE_VFORK))
 		hp_thread_release(child);
 	hp_signals_restore(mask);
@@ -70,7 +74,7 @@ static long spawn(struct hp_call *call, const struct request *what)
 
 void hp_child_start(struct hp_thread *child, struct hp_frame *frame)
 {
-	bool forked = child == hp_thread();
+	bool forked = child == hp_thread(), clears;
 
 	if (!forked)
 		hp_thread_install(child);
@@ -81,9 +85,14 @@ void hp_child_start(struct hp_thread *child, struct hp_frame *frame)
 	frame->regs.rax = 0;
 	if (child->child_stack)
 		frame->regs.rsp = child->child_stack;
+	clears = child->flags & HP_THREAD_CLEARS;
+	child->flags &= ~(uint32_t)HP_THREAD_CLEARS;
+	if (forked)
+		hp_threads_after_fork(child);
+	if (clears)
+		hp_actions_clear(child->actions);
 	if (!forked)
 		return;
-	hp_threads_after_fork(child);
 	hp_rewrite_after_fork();
 	hp_trace_after_fork();
 	hp_proc_publish();
@@ -122,18 +131,27 @@ long hp_call_clone3(struct hp_call *call)
 {
 	struct clone_args args = { 0 };
 	struct request what = { .nr = __NR_clone3, .arg = { call->arg[0], call->arg[1] } };
-	unsigned long size = (unsigned long)call->arg[1];
+	unsigned long size = (unsigned long)call->arg[1], known;
 
 	if (size < CLONE_ARGS_SIZE_VER0 || size > HP_PAGE)
 		return HP_PASS; /* the kernel says what is wrong with it */
 	if (hp_user_read(&args, (const void *)call->arg[0], size < sizeof args ? size : sizeof args))
 		return -EFAULT;
-	if (args.flags & CLONE_CLEAR_SIGHAND)
-		return -ENOSYS; /* would drop the shim's handlers; libc falls back to clone */
-	if (args.flags & CLONE_UNTRACED) {
-		args.flags &= ~(uint64_t)CLONE_UNTRACED;
+	known = size < sizeof args ? size : sizeof args;
+	for (unsigned long at = known; at < size; at++) {
+		char more;
+
+		if (hp_user_read(&more, (const void *)(call->arg[0] + (long)at), 1))
+			return -EFAULT;
+		if (more)
+			return -E2BIG;
+	}
+	what.clears = args.flags & CLONE_CLEAR_SIGHAND && !(args.flags & CLONE_SIGHAND);
+	if (what.clears || args.flags & CLONE_UNTRACED) {
+		/* the kernel would drop the shim's handlers too; the tracer has to see every child */
+		args.flags &= ~((what.clears ? CLONE_CLEAR_SIGHAND : 0) | (uint64_t)CLONE_UNTRACED);
 		what.arg[0] = (long)&args;
-		what.arg[1] = (long)(size < sizeof args ? size : sizeof args);
+		what.arg[1] = (long)known;
 	}
 	what.flags = args.flags;
 	what.stack = args.stack ? (unsigned long)(args.stack + args.stack_size) : 0;

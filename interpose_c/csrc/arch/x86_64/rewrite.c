@@ -16,15 +16,14 @@
 #include <linux/fcntl.h>
 #include <linux/mman.h>
 
-#include "hpool/arch.h"
+#include "sites.h"
 
 #define SITES 4096u
 #define SLOTS 8192u /* a power of two */
 #define HOT 2u      /* hits at which a site is rewritten */
 #define PLAIN 1ul   /* goes on behind the syscall, for ever */
 #define LINE 64u
-#define JUMP 5u
-#define BRANCH_REACH 2048ul
+#define MOVED_MAX 9u
 #define SPECIAL 65536l /* no mapping of the kernel's own is larger */
 
 struct site {
@@ -80,108 +79,19 @@ static struct site *find(unsigned long address)
 	return NULL;
 }
 
-/* ---- what may be moved ------------------------------------------------------ */
-
-/* Length of an instruction that means the same elsewhere, 0 if unsure; *last:
- * nothing runs on behind it. */
-static unsigned movable(const uint8_t *code, bool *last)
+static const struct site *known(unsigned long address)
 {
-	unsigned rex = (code[0] & 0xf0) == 0x40;
+	unsigned slot = (unsigned)((address * 0x9e3779b97f4a7c15ul) >> 51);
 
-	*last = false;
-	if (code[0] == 0xc3) { /* ret */
-		*last = true;
-		return 1;
+	for (unsigned probe = 0; probe < 64; probe++, slot = (slot + 1) % SLOTS) {
+		uint16_t seen = __atomic_load_n(&slots[slot], __ATOMIC_ACQUIRE);
+
+		if (seen == 0)
+			return NULL;
+		if (sites[seen].address == address)
+			return &sites[seen];
 	}
-	if (code[0] == 0x90)
-		return 1;
-	code += rex;
-	if (code[0] == 0x3d) /* cmp $imm32, %rax */
-		return rex + 5;
-	if ((code[0] == 0x85 || code[0] == 0x89 || code[0] == 0x39 || code[0] == 0x31) &&
-	    code[1] >= 0xc0) /* test, mov, cmp, xor */
-		return rex + 2;
-	if (code[0] == 0x83 && code[1] >= 0xc0) /* cmp, add, ... $imm8 */
-		return rex + 3;
-	if ((code[0] & 0xf8) == 0x58 && code[0] != 0x5c) /* pop */
-		return rex + 1;
-	return 0;
-}
-
-/* Filler behind a ret: int3, or what assemblers align with. */
-static bool is_padding(const uint8_t *code, unsigned count)
-{
-	if (code[0] == 0x66 &&
-	    (code[1] == 0x66 || code[1] == 0x2e || code[1] == 0x90 || (code[1] == 0x0f && code[2] == 0x1f)))
-		return true;
-	if (code[0] == 0x0f && code[1] == 0x1f)
-		return true;
-	for (unsigned i = 0; i < count; i++)
-		if (code[i] != 0x90 && code[i] != 0xcc)
-			return false;
-	return true;
-}
-
-/* Bytes to move so that the jump fits over the syscall, 0 if that cannot be. */
-static unsigned displaced(const uint8_t *site, const uint8_t *end)
-{
-	unsigned count = 0;
-
-	while (count + 2 < JUMP) {
-		bool last;
-		unsigned length;
-
-		if (site + 2 + count + 12 > end)
-			return 0;
-		length = movable(site + 2 + count, &last);
-		if (length == 0)
-			return 0;
-		count += length;
-		if (last && count + 2 < JUMP)
-			return is_padding(site + 2 + count, JUMP - 2 - count) ? count : 0;
-	}
-	return count;
-}
-
-static bool hits_inside(unsigned long target, unsigned long site)
-{
-	return target - site - 1 < JUMP - 1;
-}
-
-static bool is_short_branch(const uint8_t *code)
-{
-	return (code[0] & 0xf0) == 0x70 || code[0] == 0xeb || (code[0] & 0xfc) == 0xe0;
-}
-
-static bool is_long_branch(const uint8_t *distance)
-{
-	return distance[-1] == 0xe9 || distance[-1] == 0xe8 || (distance[-2] == 0x0f && (distance[-1] & 0xf0) == 0x80);
-}
-
-static unsigned long up_to(unsigned long address, unsigned long bytes, unsigned long limit)
-{
-	return limit - address > bytes ? address + bytes : limit;
-}
-
-/* Could any code nearby branch into the bytes that change? Looks at every byte
- * as if an instruction began there, so it errs to the safe side. */
-static bool is_branched_into(const struct hp_text *text, unsigned long site)
-{
-	unsigned long first = site - text->start > BRANCH_REACH ? site - BRANCH_REACH : text->start + 2;
-	unsigned long last = up_to(site, BRANCH_REACH, text->end - 4), near = site - first > 130 ? site - 130 : first;
-
-	for (unsigned long at = near; at < up_to(site, 130, last); at++)
-		if (is_short_branch((const uint8_t *)at) &&
-		    hits_inside(at + 2 + (unsigned long)(long)((const int8_t *)at)[1], site))
-			return true;
-	for (unsigned long at = first; at < last; at++) { /* where the distance of a long branch could stand */
-		int32_t distance;
-
-		memcpy(&distance, (const void *)at, 4);
-		if (hits_inside(at + 4 + (unsigned long)(long)distance, site) && is_long_branch((const uint8_t *)at))
-			return true;
-	}
-	return false;
+	return NULL;
 }
 
 /* ---- trampolines -------------------------------------------------------------- */
@@ -255,8 +165,8 @@ static unsigned long decide(uint8_t *site, unsigned long nr)
 		return PLAIN;
 	if (has_number(site, &text, nr) && (in_one_line(site - JUMP) || !in_one_line(site)))
 		return PLAIN;
-	count = displaced(site, (const uint8_t *)text.end);
-	if (count == 0 || is_branched_into(&text, (unsigned long)site))
+	count = hp_code_displaced(site, (const uint8_t *)text.end);
+	if (count == 0 || hp_code_is_branched_into(&text, (unsigned long)site))
 		return PLAIN;
 	return make_tail(&text, site, count);
 }
@@ -283,7 +193,7 @@ static bool store_at_once(uint8_t *at, const uint8_t *bytes)
 /* Where text may not be made writable (W^X rules), the kernel writes for us. */
 static bool store_through_kernel(uint8_t *at, const uint8_t *bytes)
 {
-	long fd = hp_syscall4(__NR_openat, AT_FDCWD, (long)"/proc/self/mem", O_RDWR | O_CLOEXEC, 0), put_bytes;
+	long fd = hp_syscall4(__NR_openat, AT_FDCWD, (long)"/proc/thread-self/mem", O_RDWR | O_CLOEXEC, 0), put_bytes;
 
 	if (fd < 0)
 		return false;
@@ -356,7 +266,7 @@ static void rewrite(struct site *entry, unsigned long nr)
 static bool tail_holds(const uint8_t *site, unsigned long tail)
 {
 	const uint8_t *moved = (const uint8_t *)tail;
-	unsigned count = displaced(site, site + 64);
+	unsigned count = hp_code_displaced(site, site + 64);
 
 	if (site[0] != 0x0f || site[1] != 0x05)
 		return true; /* rewritten by another thread just now */
@@ -390,4 +300,37 @@ unsigned long hp_site_hit(unsigned long address, unsigned long nr)
 		hp_unlock(&hp_rewriting);
 	}
 	return tail == PLAIN || !tail_holds((const uint8_t *)address, tail) ? address + 2 : tail;
+}
+
+unsigned long hp_site_known(unsigned long rip)
+{
+	const struct site *site = known(rip);
+	unsigned long tail = site ? __atomic_load_n(&site->tail, __ATOMIC_ACQUIRE) : 0;
+
+	if (tail == 0)
+		return 0;
+	return tail == PLAIN || !tail_holds((const uint8_t *)rip, tail) ? rip + 2 : tail;
+}
+
+static unsigned tail_bytes(unsigned long tail)
+{
+	unsigned count = 0, length;
+	bool last = false;
+
+	while (count + 2 < JUMP && !last && (length = hp_code_movable((const uint8_t *)tail + count, &last)) != 0)
+		count += length;
+	return count;
+}
+
+/* Behind a syscall whose tail has been made, the tail is the way on. */
+unsigned long hp_trampoline_unseen(unsigned long rip)
+{
+	for (unsigned offset = 0; offset < MOVED_MAX; offset++) {
+		const struct site *site = known(rip - 2 - offset);
+		unsigned long tail = site ? __atomic_load_n(&site->tail, __ATOMIC_ACQUIRE) : 0;
+
+		if (tail > PLAIN && offset < tail_bytes(tail))
+			return tail + offset;
+	}
+	return rip;
 }

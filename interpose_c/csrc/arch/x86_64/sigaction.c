@@ -58,6 +58,17 @@ long hp_call_rt_sigaction(struct hp_call *call)
 	return result;
 }
 
+/* What CLONE_CLEAR_SIGHAND does: handlers go, what is ignored stays so. */
+void hp_actions_clear(struct hp_actions *actions)
+{
+	struct hp_sigaction none = { .handler = HP_SIG_DFL }, old;
+
+	for (int sig = 1; sig <= HP_SIGNALS; sig++) {
+		if (actions->known & HP_SIG_BIT(sig) && actions->of[sig - 1].handler > HP_SIG_IGN)
+			change(actions, sig, &none, &old);
+	}
+}
+
 /* Before an exec: what is ignored stays ignored, though the kernel believes it handled. */
 void hp_actions_before_exec(const struct hp_actions *actions)
 {

@@ -22,6 +22,7 @@
 	nop
 FUNCTION hp_restorer
 	mov $__NR_rt_sigreturn, %rax
+LABEL hp_restorer_call
 	syscall
 
 /* All signals of the program's arrive here with everything blocked; rsp is the

@@ -44,6 +44,16 @@ _Static_assert(sizeof(struct hp_signal_frame) == 440, "struct rt_sigframe");
 struct hp_signal_frame *hp_altstack_move(const struct hp_thread *thread, struct hp_signal_frame *frame,
 					 bool on_altstack);
 
+/* Where a slow call goes. */
+unsigned long hp_entry_of(unsigned long nr);
+
+/* What the kernel does with the stack when a handler begins, and by sigaltstack at stack pointer `at`. */
+void hp_altstack_enter(struct hp_thread *thread, struct ucontext *context);
+long hp_altstack_set(struct hp_altstack *stack, const stack_t *new, unsigned long at);
+
+/* The kernel leaves its signal stack alone when it leaves this frame. */
+void hp_sigreturn_hide(struct ucontext *context);
+
 /* Called from signal.S. */
 struct hp_signal_call {
 	uint64_t mask; /* to be set before the handler runs */

@@ -145,7 +145,7 @@ bool hp_text_find(unsigned long address, struct hp_text *text)
 			*text = known[i];
 			return text->end != 0;
 		}
-	fd = hp_syscall4(__NR_openat, AT_FDCWD, (long)"/proc/self/maps", O_RDONLY | O_CLOEXEC, 0);
+	fd = hp_syscall4(__NR_openat, AT_FDCWD, (long)"/proc/thread-self/maps", O_RDONLY | O_CLOEXEC, 0);
 	if (fd < 0)
 		return false;
 	answer = query((int)fd, address, text);

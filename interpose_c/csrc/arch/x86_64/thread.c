@@ -107,7 +107,7 @@ struct hp_thread *hp_thread_create(void)
 		return map_block();
 	thread->deferred = 0;
 	thread->flags = 0;
-	thread->suspended = 0;
+	thread->sigsys_pending = 0;
 	thread->child_stack = 0;
 	thread->exec_scratch = NULL;
 	thread->altstack = (struct hp_altstack){ 0 };

@@ -17,6 +17,7 @@
 #define REACH 0x7fff0000l
 #define LOWEST 0x10000ul
 #define HEADER (HP_ENTRIES * sizeof(uint64_t))
+#define TAIL 24u /* where in a trampoline displaced code stands */
 
 static struct area {
 	uint8_t *base;
@@ -117,6 +118,37 @@ unsigned long hp_tail_site(unsigned long address)
 		return 0;
 	memcpy(&site, (const void *)(address - sizeof site), sizeof site);
 	return site;
+}
+
+/* Does `entry` lead to the shim? Where the call goes on, else 0: lea distance(%rip), %rcx. */
+static unsigned long leads_to(const uint8_t *entry)
+{
+	int32_t distance;
+
+	if (entry[0] != 0x48 || entry[1] != 0x8d || entry[2] != 0x0d)
+		return 0;
+	memcpy(&distance, entry + 3, sizeof distance);
+	return (unsigned long)entry + 7 + (unsigned long)(long)distance;
+}
+
+/* Trampolines are multiples of 16: mov $nr, %eax and an entry, or an entry and a
+ * tail (rewrite.c). Before the shim is entered a call can begin again: at its mov or its syscall. */
+unsigned long hp_trampoline_seen(unsigned long rip)
+{
+	if (!area_of(rip))
+		return rip;
+	for (unsigned long start = rip & ~15ul; start + 48 > rip && area_of(start); start -= 16) {
+		const uint8_t *code = (const uint8_t *)start;
+		unsigned long tail = start + TAIL, offset = rip - start;
+
+		if (code[0] == 0xb8 && leads_to(code + 5))
+			return offset < 18 ? leads_to(code + 5) - 7 : rip;
+		if (leads_to(code) != tail)
+			continue;
+		memcpy(&start, code + TAIL - sizeof start, sizeof start); /* the site */
+		return offset < TAIL ? start : start + 2 + (rip - tail);
+	}
+	return rip;
 }
 
 bool hp_is_trampoline_range(unsigned long address, unsigned long length)

@@ -57,12 +57,13 @@ struct hp_siginfo {
 enum hp_thread_flags {
 	HP_THREAD_VFORK = 1,  /* the parent sleeps until we exec or exit, and frees our block */
 	HP_THREAD_SHARED = 2, /* a process that shares memory with another */
+	HP_THREAD_CLEARS = 4, /* CLONE_CLEAR_SIGHAND: handlers go before it starts */
 };
 
 /* What the program gave to sigaltstack. */
 struct hp_altstack {
 	unsigned long base, size; /* size 0: none */
-	uint32_t flags;           /* SS_AUTODISARM, kept for the program's eyes only */
+	uint32_t flags;           /* as given */
 };
 
 /* One per task, found by %gs:0; below it the shim's stack, then the one for
@@ -79,9 +80,10 @@ struct hp_thread {
 	uint64_t result;       /* of the call whose end is put off by unblocking */
 	uint64_t mask;         /* to be restored by the same */
 	uint64_t suspend_mask; /* what sigsuspend, ppoll, ... sleep with */
-	uint32_t suspended, flags;
-	uint32_t owner; /* 0: free */
+	uint32_t flags;
 	uint32_t sigsys_blocked; /* the program believes so */
+	uint32_t owner;          /* 0: free */
+	uint32_t sigsys_pending; /* came meanwhile */
 	unsigned long exit;    /* the way out of a call that was passed on */
 	uint64_t program_gs;   /* traced: the program's %gs while the shim runs */
 	struct hp_recorded *last; /* the recorder's entry of the call under way */
@@ -95,6 +97,7 @@ struct hp_thread {
 	unsigned long exec_scratch_bytes;
 	uint64_t pselect_mask[2];
 	struct hp_altstack altstack;
+	struct hp_siginfo sigsys_info;
 	struct hp_siginfo info[HP_DEFERRED_MAX];
 	unsigned long words[8];
 	struct hp_actions own_actions;
@@ -124,7 +127,16 @@ bool hp_lock_try(uint32_t *lock);
 void hp_lock(uint32_t *lock);
 void hp_unlock(uint32_t *lock);
 
-/* ---- dispatch.c, sigaction.c ---- */
+/* ---- sigreturn.c ---- */
+/* What must be looked at before the kernel leaves the frame at `stack`. */
+void hp_sigreturn_settle(struct hp_thread *thread, unsigned long stack);
+/* A restorer whose call is dispatched; 0: no memory. */
+unsigned long hp_sigreturn_seen(void);
+
+/* ---- dispatch.c, sigaction.c, masks.c ---- */
+/* SIGSYS as the program believes it to be blocked; one that came meanwhile comes now. */
+void hp_sigsys_believe(struct hp_thread *thread, bool blocked);
+void hp_actions_clear(struct hp_actions *actions);
 void hp_dispatch_start(void); /* the shim's own handlers */
 void hp_actions_before_exec(const struct hp_actions *actions);
 void hp_actions_after_failed_exec(const struct hp_actions *actions);
@@ -155,10 +167,16 @@ uint8_t *hp_trampoline_entry(const uint8_t *trampoline, enum hp_entry entry);
 bool hp_is_trampoline_range(unsigned long address, unsigned long length);
 /* The site whose displaced tail begins at `address`, else 0. */
 unsigned long hp_tail_site(unsigned long address);
+/* Code in a trampoline stands for code of the program's: where the program
+ * would be, and the way back. Other addresses are what they are. */
+unsigned long hp_trampoline_seen(unsigned long rip);
+unsigned long hp_trampoline_unseen(unsigned long rip);
+/* Does a call that came the slow way begin at `rip`? What hp_site_hit said then. */
+unsigned long hp_site_known(unsigned long rip);
 
 /* ---- deliver.c, entry.S, signal.S ---- */
 extern char hp_entry_any[], hp_entry_native[], hp_entry_handled[], hp_entry_int80[];
-extern char hp_signal_entry[], hp_sigsys_entry[], hp_restorer[];
+extern char hp_signal_entry[], hp_sigsys_entry[], hp_restorer[], hp_restorer_call[];
 extern char hp_text_start[] __asm__("__executable_start"), hp_text_end[] __asm__("etext");
 extern char hp_image_end[] __asm__("_end");
 /* The syscall instruction by which a call with this return address was made. */
