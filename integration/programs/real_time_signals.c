@@ -81,8 +81,8 @@ int main(void)
 	mask(SIG_BLOCK, SIGRTMIN + 5);
 	pthread_t thread;
 	pthread_create(&thread, NULL, target, NULL);
-	TRY(pthread_sigqueue(thread, SIGRTMIN + 5, (union sigval){ .sival_int = 77 }));
-	TRY(pthread_kill(thread, SIGRTMIN + 5));
+	MUST(-pthread_sigqueue(thread, SIGRTMIN + 5, (union sigval){ .sival_int = 77 }));
+	MUST(-pthread_kill(thread, SIGRTMIN + 5));
 	queue(5, 78);
 	pthread_join(thread, NULL);
 	mask(SIG_BLOCK, SIGRTMIN + 6);

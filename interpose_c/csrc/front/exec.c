@@ -182,7 +182,7 @@ static long name_it(struct plan *plan, const char *path, int dirfd)
 
 static long enter_loader(const char **argv, unsigned long envp)
 {
-	const char *loader = hp_channel ? HP_LOADER_PATH : "/proc/self/exe";
+	const char *loader = hp_channel ? HP_LOADER_PATH : "/proc/thread-self/exe";
 	struct hp_actions *actions = hp_thread()->actions;
 	long result;
 

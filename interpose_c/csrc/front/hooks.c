@@ -48,8 +48,8 @@ WEAK long hp_open_program(const char *path)
 
 static long name_of(int fd, char *room, unsigned size)
 {
-	char link[32] = "/proc/self/fd/", digits[12];
-	unsigned at = 14, count = 0, value = (unsigned)fd;
+	char link[40] = "/proc/thread-self/fd/", digits[12];
+	unsigned at = sizeof "/proc/thread-self/fd/" - 1, count = 0, value = (unsigned)fd;
 	long length;
 
 	do
