@@ -13,12 +13,33 @@ static void note(char what)
 	if (at < 60)
 		order[at++] = what;
 }
-static void before1(void) { note('1'); pthread_mutex_lock(&lock); }
-static void before2(void) { note('2'); }
-static void parent1(void) { note('p'); pthread_mutex_unlock(&lock); }
-static void parent2(void) { note('q'); }
-static void child1(void) { note('c'); pthread_mutex_unlock(&lock); }
-static void child2(void) { note('d'); }
+static void before1(void)
+{
+	note('1');
+	pthread_mutex_lock(&lock);
+}
+static void before2(void)
+{
+	note('2');
+}
+static void parent1(void)
+{
+	note('p');
+	pthread_mutex_unlock(&lock);
+}
+static void parent2(void)
+{
+	note('q');
+}
+static void child1(void)
+{
+	note('c');
+	pthread_mutex_unlock(&lock);
+}
+static void child2(void)
+{
+	note('d');
+}
 
 static void *locks(void *arg)
 {
