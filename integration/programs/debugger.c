@@ -94,8 +94,8 @@ static void at_events(void)
 	}
 	wait_for(pid, &status);
 	MUST(ptrace(PTRACE_SETOPTIONS, pid, NULL,
-		    PTRACE_O_TRACEEXEC | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXIT |
-			    PTRACE_O_EXITKILL));
+		    PTRACE_O_TRACEEXEC | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE |
+			    PTRACE_O_TRACEEXIT | PTRACE_O_EXITKILL));
 	MUST(ptrace(PTRACE_CONT, pid, NULL, 0));
 	for (;;) {
 		pid_t which = waitpid(-1, &status, __WALL);

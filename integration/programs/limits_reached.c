@@ -154,8 +154,8 @@ static void nobody_higher(void)
 
 int main(void)
 {
-	static void (*const parts[])(void) = { few_descriptors, no_processes, little_memory,
-					       small_files,	many_arguments, nobody_higher };
+	static void (*const parts[])(void) = { few_descriptors, no_processes,   little_memory,
+					       small_files,     many_arguments, nobody_higher };
 	for (unsigned i = 0; i < 6; i++) {
 		pid_t pid = MUST(fork());
 		if (pid == 0)

@@ -62,8 +62,6 @@ int main(int argc, char **argv)
 	sigset_t set;
 	if (argc > 2 && !strcmp(argv[2], SIGNALS))
 		return tell_signals();
-	for (int number = 1; number < 32; number++)
-		signal(number, SIG_DFL);
 	on(SIGUSR1, handler, 0);
 	signal(SIGUSR2, SIG_IGN);
 	mask(SIG_BLOCK, SIGHUP);
