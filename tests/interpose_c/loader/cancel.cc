@@ -2,7 +2,7 @@
 #include "tell.h"
 
 static int ends[2];
-static volatile int destroyed, cleaned;
+static volatile int destroyed, cleaned, blocked;
 
 struct Guard {
 	~Guard() { __atomic_add_fetch(&destroyed, 1, __ATOMIC_SEQ_CST); }
@@ -24,6 +24,7 @@ static void *reader(void *how)
 		if (write(ends[1], "x", 1) != 1 || read(ends[0], &byte, 1) != 1)
 			abort();
 	}
+	blocked = gettid(); // but for the call itself
 	if (how)
 		for (;;)
 			pause();
@@ -31,6 +32,22 @@ static void *reader(void *how)
 		;
 	pthread_cleanup_pop(0);
 	return nullptr;
+}
+
+static void until_asleep()
+{
+	char name[64], line[256];
+
+	for (char state = 0; state != 'S'; usleep(1000)) {
+		if (!blocked)
+			continue;
+		snprintf(name, sizeof name, "/proc/self/task/%d/stat", blocked);
+		FILE *file = fopen(name, "r");
+		if (file && fgets(line, sizeof line, file) && strrchr(line, ')'))
+			state = strrchr(line, ')')[2];
+		if (file)
+			fclose(file);
+	}
 }
 
 static void *thrower(void *)
@@ -58,8 +75,9 @@ int main()
 			pthread_t thread;
 			void *result;
 
+			blocked = 0;
 			pthread_create(&thread, nullptr, reader, reinterpret_cast<void *>(how));
-			usleep(30000);
+			until_asleep();
 			pthread_cancel(thread);
 			pthread_join(thread, &result);
 			printf("cancelled %d cleaned %d destroyed %d\n", result == PTHREAD_CANCELED, cleaned, destroyed);
