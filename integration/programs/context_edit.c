@@ -76,6 +76,19 @@ static void looks(int number, siginfo_t *info, void *context)
 		MUST(write(p[1], "x", 1));
 }
 
+/* A child that sends SIGALRM when we sleep: in the call, not on the way to it. */
+static pid_t signals_us_asleep(int times)
+{
+	pid_t us = getpid(), pid = MUST(fork());
+	if (pid != 0)
+		return pid;
+	for (int i = 0; i < times; i++) {
+		until_state(us, 'S');
+		kill(us, SIGALRM);
+	}
+	_exit(0);
+}
+
 int main(void)
 {
 	on_info(SIGILL, skip, 0);
@@ -88,29 +101,28 @@ int main(void)
 	mask(SIG_UNBLOCK, SIGUSR2);
 	MUST(pipe(p));
 	on_info(SIGALRM, result_is, 0);
-	alarms(2000);
 	char byte;
 	for (int i = 0; i < 5; i++) {
+		pid_t other = signals_us_asleep(1);
 		long result = raw_read(p[0], &byte, 1);
+		waitpid(other, NULL, 0);
 		printf("interrupted read: %ld\n", result);
 	}
-	alarms(0);
 	/* with SA_RESTART the frame is at the syscall instruction each time, without it behind it */
 	on_info(SIGALRM, looks, SA_RESTART);
 	for (int i = 0; i < 4; i++) {
 		count = 0;
-		alarms(2000);
+		pid_t other = signals_us_asleep(2);
 		long result = raw_read(p[0], &byte, 1);
-		alarms(0);
 		unsigned char *code = (unsigned char *)raw_read;
+		waitpid(other, NULL, 0);
 		YES(where[0] == where[1] && where[0] >= (unsigned long)code && where[0] < (unsigned long)code + 64);
 		printf("restarted read: %ld\n", result);
 	}
 	pid_t pid = MUST(fork());
 	if (pid == 0) {
-		struct itimerval once = { { 0, 0 }, { 0, 2000 } };
 		on_info(SIGALRM, away, 0);
-		setitimer(ITIMER_REAL, &once, NULL);
+		signals_us_asleep(1);
 		raw_read(p[0], &byte, 1);
 		_exit(9);
 	}
