@@ -1,4 +1,4 @@
-"""stress-ng's file-system stressors with --verify, for a bounded time: none may find a wrong answer."""
+"""stress-ng's stressors of files, signals, processes and threads: --verify finds nothing wrong."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import shutil
 
 import pytest
 
+from integration.judge import Ended
 from integration.known import known_differences
 from integration.pool import StrictPool
 
@@ -56,6 +57,36 @@ STRESSORS = (
 )
 
 
+# One of each, all of a group at the same time.
+GROUPS = {
+    "signals": """alarm bad-altstack itimer kill longjmp sigabrt sigchld sigfd sigfpe sigio signal signest
+        sigpending sigpipe sigq sigrt sigsegv sigsuspend sigtrap timer timerfd""",
+    "processes": """clone daemon exec exit-group fork pidfd ptrace pty schedpolicy session spawn vfork wait
+        zombie""",
+    "threads": """context epoll eventfd futex mq msg mutex nanosleep pipe poll pthread sem sem-sysv sleep
+        sockpair stack switch yield""",
+}
+
+
+def complaints(ended: Ended) -> list[str]:
+    lines = ended.stderr.decode().splitlines() + ended.stdout.decode().splitlines()
+    return [line for line in lines if "fail:" in line or "error:" in line]
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_a_group_of_stressors_finds_nothing_wrong(group: str, pool: StrictPool) -> None:
+    if shutil.which("stress-ng") is None:
+        pytest.skip("stress-ng is not installed: .ci/packages installs it")
+    argv = ["stress-ng", "--timeout", "3s", "--verify", "--temp-path", "."]
+    for stressor in GROUPS[group].split():
+        argv += [f"--{stressor}", "1"]
+    for command in (argv, pool.home.hpool(argv)):
+        pool.home.fresh_work()
+        ended = pool.home.run(command, pool.home.work, timeout_s=100)
+        assert complaints(ended) == []
+        assert ended.code == 0, ended
+
+
 @pytest.mark.parametrize("stressor", STRESSORS)
 def test_a_stressor_finds_nothing_wrong(stressor: str, pool: StrictPool) -> None:
     if shutil.which("stress-ng") is None:
@@ -71,10 +102,8 @@ def test_a_stressor_finds_nothing_wrong(stressor: str, pool: StrictPool) -> None
     expected_left = len(os.listdir(pool.home.outside(pool.home.work)))
     pool.home.fresh_work()
     got = pool.home.job(*argv, timeout_s=100)
-    lines = got.stderr.decode().splitlines() + got.stdout.decode().splitlines()
-    failures = [line for line in lines if "fail:" in line or "error:" in line]
     known = known_differences("stress-ng", stressor)
-    assert [line for line in failures if not any(part in line for part in known)] == []
+    assert [line for line in complaints(got) if not any(part in line for part in known)] == []
     assert got.code == expected.code or known, got
     left = os.listdir(pool.home.outside(pool.home.work))
     # "open" leaves a file at times, natively too: it is stopped between open and unlink.
