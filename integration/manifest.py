@@ -156,7 +156,9 @@ def built(home: Submitter, toolchain: Toolchain = DYNAMIC) -> str:
     """The submitter's directory of all programs made with `toolchain`; builds at the first call."""
     directory = f"{home.directory}/programs" + ("" if toolchain == DYNAMIC else f"-{toolchain.name}")
     if not home.outside(directory).exists():
-        build(all_programs(), home.outside(directory), toolchain)
+        unfinished = home.outside(f"{directory}.making")
+        build(all_programs(), unfinished, toolchain)
+        unfinished.rename(home.outside(directory))
         home.own(directory)
     return directory
 

@@ -176,4 +176,11 @@ WATCHED: Final = [
     Case("tracers", "sh $R/tracers.sh", (), ("valgrind", "strace"), sift=NUMBERS),
 ]
 
-ALL: Final = [*LANGUAGES, *SHELLS, *SHAPES, *WATCHED]
+USES: Final = [
+    Case("git", "sh $R/git.sh", (), ("git",), timeout_s=200),
+    Case("trees", "bash $R/trees.sh", timeout_s=300),
+    Case("databases", "sh $R/databases.sh", (), ("sqlite3",), timeout_s=200),
+    Case("builds", "sh $R/builds.sh", (), ("make",), timeout_s=300),
+]
+
+ALL: Final = [*LANGUAGES, *SHELLS, *SHAPES, *WATCHED, *USES]

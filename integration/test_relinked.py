@@ -1,7 +1,7 @@
-"""Relinked programs: at home and as jobs they do what the plain program does.
+"""Relinked programs: at home they do what the plain program does.
 
-Owns: the small programs made by `hpool cc`, dynamic and static, with the plain program at home as the
-judge of all. Leaves to others: the compiler driver's own behaviour (tests/interpose_c/test_link.py).
+Owns: the small programs made by `hpool cc`, dynamic and static, without hpool. Leaves to others: the same
+as jobs (test_programs.py), the compiler driver's own behaviour (tests/interpose_c/test_link.py).
 """
 
 from __future__ import annotations
@@ -10,14 +10,10 @@ import pytest
 
 from integration import judge
 from integration.judge import Ended, Leaf
-from integration.known import known_differences
 from integration.manifest import RELINKED, RELINKED_STATIC, Program, Toolchain, all_programs, built
 from integration.pool import StrictPool
 
 PROGRAMS = [program for program in all_programs() if program.source.suffix == ".c"]
-KINDS = [(program, RELINKED_STATIC) for program in PROGRAMS]
-# Dynamic: as jobs they differ from the plain ones (test_programs.py) in little.
-KINDS += [(program, RELINKED) for program in PROGRAMS[::4]]
 
 
 def run(pool: StrictPool, program: Program, toolchain: Toolchain) -> tuple[Ended, dict[bytes, Leaf]]:
@@ -30,20 +26,6 @@ def run(pool: StrictPool, program: Program, toolchain: Toolchain) -> tuple[Ended
         timeout_s=program.timeout_s,
     )
     return ended, judge.snapshot(pool.home.outside(pool.home.work))
-
-
-@pytest.mark.slow
-@pytest.mark.root
-@pytest.mark.timeout(600)  # the first of a kind compiles all programs
-@pytest.mark.parametrize(
-    ("program", "toolchain"), KINDS, ids=[f"{program.name}-{kind.name}" for program, kind in KINDS]
-)
-def test_a_relinked_job_cannot_tell_it_is_away(
-    program: Program, toolchain: Toolchain, pool: StrictPool
-) -> None:
-    found = judge.run_both(pool.home, program, built(pool.home, toolchain), pool.home.work)
-    known = known_differences("programs", program.name)
-    assert [line for line in found if not any(part in line for part in known)] == []
 
 
 @pytest.mark.slow

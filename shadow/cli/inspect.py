@@ -1,7 +1,7 @@
 """`hpool inspect PROGRAM`: how it would be run, and why.
 
-Owns: following scripts to their interpreters and programs to their libraries, and the words for it.
-Leaves to others: running. Looks only, starts nothing.
+Owns: following scripts to their interpreters, and the words for it. Leaves to others: what an executable is
+(interpose_c/kinds.py), running. Looks only, starts nothing.
 """
 
 from __future__ import annotations
@@ -10,30 +10,18 @@ import os
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from hpool.matchmaker.model.errors import HpoolError
-from hpool.shadow.cli.traits import front_end
 
 if TYPE_CHECKING:
+    from hpool.interpose_c.kinds import Kind
     from hpool.interpose_c.relinked import Note
 
 DEEPEST_CHAIN: Final = 5  # the kernel's limit for scripts that name scripts
 HEAD_BYTES: Final = 4096
-
-
-class Elf(NamedTuple):
-    """What matters of one ELF program."""
-
-    kind: str  # "executable" or "shared object"
-    interpreter: str
-    needed: tuple[str, ...]
-    run_path: str
-    is_go: bool
-    is_stripped: bool
-    relinked: Note | None
 
 
 @click.command()
@@ -49,7 +37,7 @@ def inspect(program: str) -> None:
 
 def report(path: str) -> Iterator[str]:
     """Line by line. `path` passed check_program already."""
-    for _ in range(DEEPEST_CHAIN):
+    for _ in range(DEEPEST_CHAIN + 1):
         real = os.path.realpath(path)
         yield path if real == path else f"{path} -> {real}"
         yield from rights(real)
@@ -80,62 +68,53 @@ def rights(real: str) -> Iterator[str]:
         yield "  has file capabilities: it would run, without them"
 
 
-def read_elf(path: str) -> Elf:
-    """Raises ELFError for what is none."""
-    from elftools.elf.dynamic import DynamicSegment
-    from elftools.elf.elffile import ELFFile
-    from elftools.elf.segments import InterpSegment
-
-    from hpool.interpose_c.relinked import find_note
-
-    with open(path, "rb") as file:
-        elf = ELFFile(file)
-        interpreter = run_path = ""
-        needed: list[str] = []
-        for segment in elf.iter_segments():
-            if isinstance(segment, InterpSegment):
-                interpreter = segment.get_interp_name()
-            if not isinstance(segment, DynamicSegment):
-                continue
-            for tag in segment.iter_tags():
-                if tag.entry.d_tag == "DT_NEEDED":
-                    needed.append(str(getattr(tag, "needed", "")))
-                elif tag.entry.d_tag in {"DT_RUNPATH", "DT_RPATH"}:
-                    run_path = getattr(tag, "runpath", "") or getattr(tag, "rpath", "")
-        return Elf(
-            kind="executable" if elf.header.e_type == "ET_EXEC" else "shared object",
-            interpreter=interpreter,
-            needed=tuple(needed),
-            run_path=run_path,
-            is_go=elf.get_section_by_name(".gopclntab") is not None,
-            is_stripped=elf.get_section_by_name(".symtab") is None,
-            relinked=find_note(elf),
-        )
-
-
 def _elf_report(path: str) -> Iterator[str]:
-    elf = read_elf(path)
-    how = "dynamic" if elf.interpreter else "static"
-    fixed = "at a fixed address" if elf.kind == "executable" else "position-independent"
-    yield f"  ELF, x86-64, {how}, {fixed}{', made by Go' if elf.is_go else ''}"
-    if elf.interpreter:
-        there = "" if os.path.exists(elf.interpreter) else " (MISSING: it cannot be started)"
-        yield f"  its ELF interpreter: {elf.interpreter}{there}"
-    if elf.run_path:
-        yield f"  looks for libraries first in: {elf.run_path}"
-    if elf.needed:
-        yield f"  needs: {' '.join(elf.needed)}"
-    if elf.relinked:
-        yield f"  {relinked_words(elf.relinked)}"
-        if elf.interpreter and elf.relinked.is_done:
+    from hpool.interpose_c.kinds import LARGE_ALIGNMENT, read
+
+    kind = read(path)
+    if kind.foreign:
+        yield f"  ELF, {kind.foreign}"
+        yield "how it would be run:"
+        yield "  not at all: hpool runs x86-64 programs (execve says ENOEXEC)"
+        return
+    words = [kind.linkage, "at a fixed address" if kind.is_fixed else "position-independent", kind.made_by]
+    yield f"  ELF, x86-64, {', '.join(word for word in dict.fromkeys(words) if word)}"
+    if kind.interpreter:
+        there = "" if os.path.exists(kind.interpreter) else " (MISSING: it cannot be started)"
+        relative = "" if kind.interpreter.startswith("/") else " (looked for from the working directory)"
+        yield f"  its ELF interpreter: {kind.interpreter}{relative}{there}"
+    if kind.run_path:
+        yield f"  looks for libraries first in: {kind.run_path}"
+    if kind.needed:
+        yield f"  needs: {' '.join(kind.needed)}"
+    if kind.executable_stack:
+        yield "  wants a stack that can be executed: it gets one"
+    if kind.alignment > LARGE_ALIGNMENT:
+        yield f"  its segments are aligned to {kind.alignment // 1024} KiB: kept"
+    if kind.relinked:
+        yield f"  {relinked_words(kind.relinked)}"
+        if kind.interpreter and kind.relinked.is_done:
             yield "  those of its libraries are taken while it runs (link with -static to have none of these)"
     yield "how it would be run:"
-    yield from front_end(path, elf.needed)
-    if elf.interpreter:
+    yield from _front_end(kind)
+    if kind.interpreter:
         yield "  program, ELF interpreter and libraries come from here; the other machine needs none of them"
     else:
         yield "  static: no library could be preloaded; the loader does not need one"
-    yield from _refusals(path, elf)
+    yield from _refusals(path, kind)
+
+
+def _front_end(kind: Kind) -> Iterator[str]:
+    if kind.writes_gs:
+        yield "  its code writes %gs (wrgsbase), which is the shim's: run it with --intercept trace"
+    else:
+        yield "  in process: the loader maps the shim beside it; every call passes the table (hpool syscalls)"
+    for reason in kind.turns:
+        yield f"  {reason}: by a tracer from then on, some microseconds a call"
+    if kind.is_fixed:
+        yield "  its addresses are fixed: should the loader be in their way, it starts again elsewhere"
+    if kind.made_by == "packed by UPX":
+        yield "  it unpacks itself: code made while it runs is not rewritten, 1.2 microseconds a call"
 
 
 def relinked_words(note: Note) -> str:
@@ -149,7 +128,7 @@ def relinked_words(note: Note) -> str:
     )
 
 
-def _refusals(path: str, elf: Elf) -> Iterator[str]:
+def _refusals(path: str, elf: Kind) -> Iterator[str]:
     """What is known beforehand to fail or to do less."""
     names = " ".join(elf.needed)
     if "liburing" in names:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import resource
-import subprocess
 from pathlib import Path
 
 import click
@@ -129,6 +128,17 @@ def test_inspect_follows_a_script_to_its_interpreter(tmp_path: Path) -> None:
     assert any("ELF, x86-64, dynamic" in line for line in lines)
 
 
+def test_inspect_counts_scripts_as_the_kernel_does(tmp_path: Path) -> None:
+    before = "/bin/sh"
+    for number in range(6):
+        script = tmp_path / str(number)
+        script.write_text(f"#!{before}\n")
+        script.chmod(0o755)
+        before = str(script)
+    assert any("in process" in line for line in report(str(tmp_path / "4")))
+    assert any("ELOOP" in line for line in report(str(tmp_path / "5")))
+
+
 def test_lines_from_another_machine_cannot_speak_to_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     say("evil \x1b]0;title\x07 text\nsecond")
     assert capsys.readouterr().err == "hpool: evil ?]0;title? text?second\n"
@@ -146,12 +156,3 @@ def test_tables_are_plain_where_nobody_looks(capsys: pytest.CaptureFixture[str])
     table(("a", "long"), [("xx", "y"), ("", "zz")])
     assert capsys.readouterr().out == "a   long\nxx  y\n    zz\n"
     assert [bytes_text(count) for count in (0, 1536, 5 << 40)] == ["0 bytes", "1.5 KiB", "5.0 TiB"]
-
-
-def test_inspect_knows_an_instruction_that_only_the_tracer_serves(tmp_path: Path) -> None:
-    source = 'int main(void) { return 0; } void set(long b) { __asm__ volatile("%s" : : "r"(b)); }'
-    for instruction, front in (("wrgsbase %0", "--intercept trace"), ("mov %0, %%rax", "in process")):
-        program = tmp_path / "program"
-        command = ["gcc", "-x", "c", "-", "-o", str(program)]
-        subprocess.run(command, input=(source % instruction).encode(), check=True)
-        assert any(front in line for line in report(str(program)))
