@@ -1,4 +1,6 @@
-/* A small debugger within: ptrace of a child: stops, registers, memory, a breakpoint, single steps, signals, exec and exit events. */
+/* A small debugger within: ptrace of a child: stops, registers, memory, a breakpoint, single steps, signals, exec and exit events.
+ * fronts: auto shim
+ */
 #include <sys/ptrace.h>
 #include <sys/user.h>
 #include "sig.h"

@@ -19,11 +19,13 @@ static bool is_fifo(int dirfd, const char *path)
 	return hp_syscall4(__NR_newfstatat, dirfd, (long)path, (long)&stat, 0) == 0 && (stat.mode & 0170000) == 0010000;
 }
 
-static bool is_file(long fd)
+/* Does O_TRUNC mean anything to it, be it an error? */
+static bool minds_truncation(long fd)
 {
 	struct hp_stat stat;
 
-	return hp_syscall2(__NR_fstat, fd, (long)&stat) == 0 && (stat.mode & 0170000) == 0100000;
+	return hp_syscall2(__NR_fstat, fd, (long)&stat) == 0 &&
+	       ((stat.mode & 0170000) == 0100000 || (stat.mode & 0170000) == 0040000);
 }
 
 static long open_now(int dirfd, const char *path, const struct hp_open_how *how, bool extended)
@@ -227,7 +229,7 @@ static long open_at(int dirfd, const char *path, struct hp_open_how *how, bool e
 			hp_syscall1(__NR_close, fd);
 			return open_at(AT_FDCWD, exe, how, extended);
 		}
-		if (verdict == 0 && (!(how->flags & HP_O_TRUNC) || how->flags & HP_O_EXCL || !is_file(fd)))
+		if (verdict == 0 && (!(how->flags & HP_O_TRUNC) || how->flags & HP_O_EXCL || !minds_truncation(fd)))
 			return fd; /* what O_EXCL has just made is empty; whoever waited for this end of a FIFO has seen it */
 		hp_syscall1(__NR_close, fd);
 		if (verdict == 0) /* not home's: truncated natively */
