@@ -116,8 +116,6 @@ static int set_attributes(hp_engine *engine, struct hp_object *object, struct hp
 		.mtime_ns = (uint32_t)slot->arg[7],
 	};
 
-	if (hp_set_behind(engine, object, effect.set, &attr))
-		return 0;
 	return call_for(engine, object, &pending,
 			(struct hp_request){ .head = { .op = HPW_SETATTR, .mode = effect.set, .len2 = sizeof attr },
 					     .string2 = &attr });

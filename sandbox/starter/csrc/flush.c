@@ -77,8 +77,8 @@ static void all_appended(hp_engine *engine, struct hp_object *object)
 		ring_flusher(engine, object);
 }
 
-void hp_flush_answered(hp_engine *engine, struct hp_pending *pending, const struct hpw_reply *reply,
-		       const uint8_t *body, size_t length)
+static void apply_written(hp_engine *engine, struct hp_pending *pending, const struct hpw_reply *reply,
+			  const uint8_t *body, size_t length)
 {
 	struct hp_object *object = pending->context;
 
@@ -86,7 +86,7 @@ void hp_flush_answered(hp_engine *engine, struct hp_pending *pending, const stru
 	(void)length;
 	object->in_flight--;
 	engine->bytes_in_flight -= pending->length;
-	if (reply->error && !object->orphan && (pending->op == HPW_WRITE || object->own)) {
+	if (reply->error && !object->orphan && pending->op == HPW_WRITE) {
 		if (!object->error)
 			object->error = reply->error;
 		if (!engine->first_error)
@@ -98,7 +98,7 @@ void hp_flush_answered(hp_engine *engine, struct hp_pending *pending, const stru
 	pthread_cond_broadcast(&engine->changed);
 }
 
-void hp_flush_send(hp_engine *engine, struct hp_object *object, hp_apply apply, const struct hp_request *request)
+static void send_tracked(hp_engine *engine, struct hp_object *object, hp_apply apply, const struct hp_request *request)
 {
 	struct hp_pending *pending = calloc(1, sizeof *pending);
 
@@ -150,7 +150,7 @@ static void apply_appended(hp_engine *engine, struct hp_pending *pending, const 
 		memcpy(&began, body, sizeof began);
 		object->mixed |= began != pending->offset;
 	}
-	hp_flush_answered(engine, pending, reply, body, length);
+	apply_written(engine, pending, reply, body, length);
 }
 
 static void send_tail(hp_engine *engine, struct hp_object *object, uint64_t end, uint8_t *buffer)
@@ -167,14 +167,14 @@ static void send_tail(hp_engine *engine, struct hp_object *object, uint64_t end,
 		if (got <= 0)
 			return;
 		object->append_from = low + (uint64_t)got;
-		hp_flush_send(engine, object, apply_appended,
-			      &(struct hp_request){ .head = { .op = HPW_WRITE,
-							      .flags = HPW_AT_END,
-							      .handle = object->handle,
-							      .offset = low,
-							      .length = (uint64_t)got,
-							      .len1 = (uint32_t)got },
-						    .string1 = buffer });
+		send_tracked(engine, object, apply_appended,
+			     &(struct hp_request){ .head = { .op = HPW_WRITE,
+							     .flags = HPW_AT_END,
+							     .handle = object->handle,
+							     .offset = low,
+							     .length = (uint64_t)got,
+							     .len1 = (uint32_t)got },
+						   .string1 = buffer });
 		engine->stats.bytes_written += (uint64_t)got;
 	}
 }
@@ -214,13 +214,13 @@ static void send_range(hp_engine *engine, struct hp_object *object, struct hp_ra
 			break; /* cut off meanwhile: the TRUNCATE behind us says so at home */
 		while (engine->bytes_in_flight > HP_IN_FLIGHT && !engine->failed)
 			pthread_cond_wait(&engine->changed, &engine->lock);
-		hp_flush_send(engine, object, hp_flush_answered,
-			      &(struct hp_request){ .head = { .op = HPW_WRITE,
-							      .handle = object->handle,
-							      .offset = range.low,
-							      .length = (uint64_t)got,
-							      .len1 = (uint32_t)got },
-						    .string1 = buffer });
+		send_tracked(engine, object, apply_written,
+			     &(struct hp_request){ .head = { .op = HPW_WRITE,
+							     .handle = object->handle,
+							     .offset = range.low,
+							     .length = (uint64_t)got,
+							     .len1 = (uint32_t)got },
+						   .string1 = buffer });
 		engine->stats.bytes_written += (uint64_t)got;
 		range.low += (uint64_t)got;
 	}
@@ -234,12 +234,12 @@ static void send_mtime(hp_engine *engine, struct hp_object *object, struct times
 
 	object->attr.mtime_s = attr.mtime_s; /* what home has when this arrives: another value is somebody else's */
 	object->attr.mtime_ns = attr.mtime_ns;
-	hp_flush_send(engine, object, hp_flush_answered,
-		      &(struct hp_request){ .head = { .op = HPW_SETATTR,
-						      .handle = object->handle,
-						      .mode = HPW_SET_MTIME,
-						      .len2 = sizeof attr },
-					    .string2 = &attr });
+	send_tracked(engine, object, apply_written,
+		     &(struct hp_request){ .head = { .op = HPW_SETATTR,
+						     .handle = object->handle,
+						     .mode = HPW_SET_MTIME,
+						     .len2 = sizeof attr },
+					   .string2 = &attr });
 }
 
 static bool same_time(struct timespec a, struct timespec b)

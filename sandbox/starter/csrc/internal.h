@@ -60,8 +60,6 @@ struct hp_object {
 	bool written;    /* data or size changed by the job: home's mtime is to be set */
 	uint64_t nameless; /* made by O_TMPFILE and not linked yet: number of its private name */
 	bool unlinkable; /* O_TMPFILE with O_EXCL: never gets a name */
-	bool own;        /* made by this job, so whoever runs it owns it */
-	unsigned setting; /* attributes set behind the job's back and not yet answered */
 	bool orphan;     /* no name at home either: nothing need travel there any more */
 	uint32_t file;   /* number in channel->files, 0 none */
 	int fd;          /* read-write descriptor of the mirror's inode, -1 none; kept while file != 0 */
@@ -357,12 +355,6 @@ void hp_flush_dirty(hp_engine *); /* of every file */
 int hp_flush_object(hp_engine *, struct hp_object *);   /* and wait for home */
 void hp_flush_all_of(hp_engine *, struct hp_object *);   /* every byte, noted or not */
 int hp_flush_everything(hp_engine *);
-/* On the bulk lane, nobody waits; `apply` calls hp_flush_answered. */
-void hp_flush_send(hp_engine *, struct hp_object *, hp_apply apply, const struct hp_request *);
-void hp_flush_answered(hp_engine *, struct hp_pending *, const struct hpw_reply *, const uint8_t *body, size_t length);
-
-/* behind.c: false if home has to be waited for */
-bool hp_set_behind(hp_engine *, struct hp_object *, uint32_t set, const struct hpw_attr *wanted);
 
 /* changes.c, opening.c, attributes.c: requests of the shim. Results: HP_RETRY, 0, -errno */
 int64_t hp_do_open(hp_engine *, struct hp_slot *);

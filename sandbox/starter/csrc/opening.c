@@ -273,7 +273,6 @@ again: /* the file was replaced at home while we opened it */
 		if (error)
 			return error;
 		slot->value[2] = exclusive;
-		object->own = exclusive; /* else it may have been there */
 		if (flags & O_TRUNC && (error = make_empty(engine, object)))
 			return error;
 		if (object->content == HP_CONTENT_NONE && !wants_write(flags) &&

@@ -192,7 +192,7 @@ void hp_refresh(hp_engine *engine, struct hp_object *object, const struct hpw_at
 {
 	bool permit = object->attr.access != attr->access;
 
-	if (object->local || object->setting) /* what the job has set is newer than any answer */
+	if (object->local)
 		return;
 	hp_object_rehome(engine, object, attr);
 	if (object->kind == HP_FILE_KIND && object->content == HP_CONTENT_NONE)
