@@ -152,7 +152,7 @@ public class Work {
 		Path small = Path.of("small.txt");
 		Files.setLastModifiedTime(small, FileTime.fromMillis(1_500_000_000_123L));
 		Files.setPosixFilePermissions(small, PosixFilePermissions.fromString("rw-r-----"));
-		System.out.println(Files.readAttributes(small, "posix:permissions,size"));
+		System.out.println(PosixFilePermissions.toString(Files.getPosixFilePermissions(small)) + " " + Files.size(small));
 		Files.walk(Path.of("made")).sorted(Comparator.reverseOrder()).forEach(path -> path.toFile().delete());
 		Runtime.getRuntime().addShutdownHook(new Thread(() -> System.out.println("hook")));
 		System.exit(5);
