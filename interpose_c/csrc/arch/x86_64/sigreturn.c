@@ -76,9 +76,27 @@ void hp_sigreturn_settle(struct hp_thread *thread, unsigned long stack)
 	hp_user_write(user, &context, sizeof context);
 }
 
-/* From a rewritten site: a frame that the program has made. */
+/* Does not return. Traced, %gs is the block's here, and no frame holds the program's. */
+static _Noreturn void leave_traced(const struct hp_thread *thread, unsigned long stack)
+{
+	hp_gs_write(thread->program_gs);
+	__asm__ volatile("mov %0, %%rsp\n\tsyscall" : : "r"(stack), "a"(__NR_rt_sigreturn) : "memory");
+	__builtin_unreachable();
+}
+
+/* From a rewritten site or a tracer's stop. */
 long hp_call_rt_sigreturn(struct hp_call *call)
 {
-	hp_sigreturn_settle(hp_thread(), ((struct hp_frame *)call)->regs.rsp);
-	return HP_PASS;
+	struct hp_thread *thread = hp_thread();
+	unsigned long stack = ((struct hp_frame *)call)->regs.rsp;
+	uint64_t old;
+	long waiting;
+
+	hp_sigreturn_settle(thread, stack);
+	if (!thread->traced)
+		return HP_PASS;
+	waiting = hp_signals_block(&old); /* the frame's mask comes back with it */
+	if (waiting)
+		return waiting;
+	leave_traced(thread, stack);
 }
