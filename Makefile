@@ -54,11 +54,13 @@ check-imports:
 check-unit:
 	$(BIN)/pytest tests integration -q -m "not slow" -n 2 --dist loadfile
 
-# Whole pools keep two processors busy by themselves: one test at a time.
+# Whole pools keep two processors busy by themselves: one test at a time, and a second try for what the
+# machine was too busy for. What fails twice has failed.
 test: .venv/tools build
 	.ci/packages
 	$(MAKE) --no-print-directory check
-	$(BIN)/pytest tests integration -m slow $(PYTEST_FLAGS)
+	$(BIN)/pytest tests integration -m slow $(PYTEST_FLAGS) || { [ $$? = 1 ] && echo "once more, what failed:" && \
+		$(BIN)/pytest tests integration -m slow --last-failed --last-failed-no-failures none; }
 
 format: .venv/tools
 	$(BIN)/ruff format
