@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Final, Self
 
@@ -170,7 +170,7 @@ class StrictPool:
 
     The submitter's files are in an ext4 that only his mount namespace has; the
     machine's root has hpool's Python and nothing else; the users differ.
-    `intercept` is the front end of its jobs.
+    `intercept` is the front end of its jobs; `wire` lays the wire and returns both addresses.
     """
 
     def __init__(
@@ -180,6 +180,7 @@ class StrictPool:
         machine_options: tuple[str, ...] = (),
         slots: int = 2,
         intercept: str = "auto",
+        wire: Callable[[Room, Room, str], tuple[str, str]] = connect,
     ) -> None:
         self._number = Number()
         self.number = self._number.value
@@ -191,7 +192,7 @@ class StrictPool:
             subprocess.run(
                 ["nsenter", "-t", str(room.pid), "-n", "ip", "link", "set", "lo", "up"], check=True
             )
-        self.address, _ = connect(self.room, self.machine, f"10.231.{self.number}")
+        self.address, _ = wire(self.room, self.machine, f"10.231.{self.number}")
         self.home = RoomHome(self.room, intercept)
         self.machine_options = ("--slots", str(slots), *machine_options)
         self.roles: dict[str, subprocess.Popen[bytes]] = {}

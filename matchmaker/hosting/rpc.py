@@ -40,7 +40,8 @@ CHANNEL_OPTIONS: Final = (
     # One connection per channel: bulk must not stand in the way of what a job waits for.
     ("grpc.use_local_subchannel_pool", 1),
     ("grpc.initial_reconnect_backoff_ms", 50),
-    ("grpc.min_reconnect_backoff_ms", 50),
+    # What one attempt may take, handshakes included: a shorter one never gets through to a home far away.
+    ("grpc.min_reconnect_backoff_ms", 5_000),
     ("grpc.max_reconnect_backoff_ms", 1_000),
     ("grpc.enable_http_proxy", 0),
 )

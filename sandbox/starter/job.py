@@ -75,8 +75,9 @@ class JobRun:
         self._link.follow(self._obey, self._lost)
         self._link.open_lanes(self._engine)
         try:
+            begun_ns = time.monotonic_ns()
             self._prepare()
-            finished = self._execute()
+            finished = self._execute(time.monotonic_ns() - begun_ns)
         except HpoolError as error:
             finished = home.Finished(False, 0, 0, 0, Problem.of(error))
         except OSError as error:
@@ -132,7 +133,7 @@ class JobRun:
 
     # --- the job ----------------------------------------------------------------------
 
-    def _execute(self) -> home.Finished:
+    def _execute(self, prepared_ns: int) -> home.Finished:
         self._notes.start()
         with self._launch() as keeper:
             with self._lock:
@@ -162,7 +163,7 @@ class JobRun:
         if exited is None:
             raise MachineLost(self._order.machine, "its keeper there was killed")
         wall_ns = time.monotonic_ns() - started_ns
-        return self._conclude(exited, wall_ns)
+        return self._conclude(exited, wall_ns, prepared_ns)
 
     def _launch(self) -> jail.Keeper:
         if self._job.terminal is not None:
@@ -197,12 +198,14 @@ class JobRun:
             for fd in {input_fd, output_fd, output_fd if error_fd is None else error_fd}:
                 os.close(fd)
 
-    def _conclude(self, exited: jail.Exited, wall_ns: int) -> home.Finished:
+    def _conclude(self, exited: jail.Exited, wall_ns: int, prepared_ns: int) -> home.Finished:
         """Success is what is at home: first every byte of output, then every write."""
+        ended_ns = time.monotonic_ns()
         self._output.wait_until_drained()
         if self._job.terminal is None:
             self._link.send(stdio.InputConsumed(self._input.consumed()))
         barrier_errno = self._engine.barrier()
+        settled_ns = time.monotonic_ns() - ended_ns
         self._notes.finish()
         self._watchers.finish()
         self._eyes.finish()
@@ -222,6 +225,8 @@ class JobRun:
                 bytes_to_home=counted.bytes_written,
                 waited_ns=counted.wait_ns,
                 wall_ns=wall_ns,
+                prepared_ns=prepared_ns,
+                settled_ns=settled_ns,
             ),
         )
 

@@ -75,6 +75,8 @@ class Statistics(NamedTuple):
     bytes_to_home: int
     waited_ns: int
     wall_ns: int
+    prepared_ns: int = 0
+    settled_ns: int = 0
 
 
 class Outcome(NamedTuple):

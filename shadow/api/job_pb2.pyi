@@ -103,7 +103,7 @@ class Outcome(_message.Message):
     def __init__(self, ended: _Optional[bool] = ..., exit_code: _Optional[int] = ..., signal: _Optional[int] = ..., problem: _Optional[_Union[Problem, _Mapping[str, object]]] = ..., statistics: _Optional[_Union[Statistics, _Mapping[str, object]]] = ..., machine: _Optional[str] = ..., removed: _Optional[bool] = ...) -> None: ...
 
 class Statistics(_message.Message):
-    __slots__ = ("user_us", "system_us", "peak_memory_bytes", "faults", "round_trips", "bytes_to_job", "bytes_to_home", "waited_ns", "wall_ns")
+    __slots__ = ("user_us", "system_us", "peak_memory_bytes", "faults", "round_trips", "bytes_to_job", "bytes_to_home", "waited_ns", "wall_ns", "prepared_ns", "settled_ns")
     USER_US_FIELD_NUMBER: _ClassVar[int]
     SYSTEM_US_FIELD_NUMBER: _ClassVar[int]
     PEAK_MEMORY_BYTES_FIELD_NUMBER: _ClassVar[int]
@@ -113,6 +113,8 @@ class Statistics(_message.Message):
     BYTES_TO_HOME_FIELD_NUMBER: _ClassVar[int]
     WAITED_NS_FIELD_NUMBER: _ClassVar[int]
     WALL_NS_FIELD_NUMBER: _ClassVar[int]
+    PREPARED_NS_FIELD_NUMBER: _ClassVar[int]
+    SETTLED_NS_FIELD_NUMBER: _ClassVar[int]
     user_us: int
     system_us: int
     peak_memory_bytes: int
@@ -122,4 +124,6 @@ class Statistics(_message.Message):
     bytes_to_home: int
     waited_ns: int
     wall_ns: int
-    def __init__(self, user_us: _Optional[int] = ..., system_us: _Optional[int] = ..., peak_memory_bytes: _Optional[int] = ..., faults: _Optional[int] = ..., round_trips: _Optional[int] = ..., bytes_to_job: _Optional[int] = ..., bytes_to_home: _Optional[int] = ..., waited_ns: _Optional[int] = ..., wall_ns: _Optional[int] = ...) -> None: ...
+    prepared_ns: int
+    settled_ns: int
+    def __init__(self, user_us: _Optional[int] = ..., system_us: _Optional[int] = ..., peak_memory_bytes: _Optional[int] = ..., faults: _Optional[int] = ..., round_trips: _Optional[int] = ..., bytes_to_job: _Optional[int] = ..., bytes_to_home: _Optional[int] = ..., waited_ns: _Optional[int] = ..., wall_ns: _Optional[int] = ..., prepared_ns: _Optional[int] = ..., settled_ns: _Optional[int] = ...) -> None: ...

@@ -224,7 +224,8 @@ def protection_text(names: tuple[str, ...]) -> str:
 def summary(counted: Statistics, machine: str) -> str:
     """The line of --stats."""
     return (
-        f"{counted.wall_ns / 1e9:.3f} s on {machine}: cpu {counted.user_us / 1e6:.3f} s user,"
+        f"{counted.wall_ns / 1e9:.3f} s on {machine}, {counted.prepared_ns / 1e9:.3f} s before it,"
+        f" {counted.settled_ns / 1e9:.3f} s after it: cpu {counted.user_us / 1e6:.3f} s user,"
         f" {counted.system_us / 1e6:.3f} s system; peak memory {counted.peak_memory_bytes / 2**20:.1f} MiB;"
         f" {counted.faults} faults; {counted.round_trips} round trips;"
         f" {counted.bytes_to_job} bytes to the job, {counted.bytes_to_home} bytes home;"
