@@ -83,7 +83,20 @@ class SlowWire:
         self.addresses = f"{network}.1", f"{network}.2"
         self._process: subprocess.Popen[bytes] | None = None
         if round_trip_ms == 0:
-            _in(one, "ip", "link", "add", device, "type", "veth", "peer", "name", device, "netns", str(two.pid))
+            _in(
+                one,
+                "ip",
+                "link",
+                "add",
+                device,
+                "type",
+                "veth",
+                "peer",
+                "name",
+                device,
+                "netns",
+                str(two.pid),
+            )
         else:
             argv = [str(_forwarder()), str(one.pid), str(two.pid), device, str(round(round_trip_ms * 500))]
             self._process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
