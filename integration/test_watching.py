@@ -185,11 +185,13 @@ def test_a_refused_call_is_told_once_with_its_consequence(home: RoomHome) -> Non
     assert f"{told['unshare']['sentence']}" in hpool(home, "log", job).stdout.decode()
 
 
-def test_without_stats_only_what_matters_is_said(home: RoomHome) -> None:
-    said = home.job(PYTHON, "refused.py").stderr.decode()
-    assert "connect was refused" in said
-    assert "io_uring" not in said
-    quiet = home.job(PYTHON, "refused.py", options=("-q",))
+def test_without_stats_only_what_may_have_made_a_job_fail_is_said(home: RoomHome) -> None:
+    assert "connect was refused" not in home.job(PYTHON, "refused.py").stderr.decode()
+    failed = home.job(PYTHON, "refused.py", "3")
+    assert failed.code == 3
+    assert b"connect was refused" in failed.stderr
+    assert b"io_uring" not in failed.stderr
+    quiet = home.job(PYTHON, "refused.py", "3", options=("-q",))
     assert quiet.stderr == b""
 
 

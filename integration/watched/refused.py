@@ -1,9 +1,10 @@
-"""Asks for what a job cannot have, twice each, and goes on."""
+"""Asks for what a job cannot have, twice each, and goes on; its argument is the exit code."""
 
 import contextlib
 import ctypes
 import os
 import socket
+import sys
 
 libc = ctypes.CDLL(None, use_errno=True)
 for _ in range(2):
@@ -21,3 +22,4 @@ for _ in range(2):
 here = socket.create_server(("127.0.0.1", 0))
 socket.create_connection(here.getsockname()).close()
 print("went on")
+sys.exit(int(sys.argv[1]) if sys.argv[1:] else 0)

@@ -113,8 +113,9 @@ def _run(pool: Pool, description: JobDescription, *, raw: bool, stats: bool, qui
     if not quiet:
         for line in terminal.remarks:
             say(line)
+        # A job that succeeded has dealt with what was refused: its stderr stays its own.
         for refusal in terminal.refusals:
-            if stats or refusal.grave:
+            if stats or (refusal.grave and outcome.shell_status):
                 say(refusal.sentence)
         for line in deaths(accepted.job_id, outcome, terminal.died, description.limits, all_of_them=stats):
             say(line)

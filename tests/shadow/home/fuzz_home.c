@@ -159,7 +159,8 @@ static void must(bool holds, const char *what)
 
 static bool has_data(uint16_t op)
 {
-	return op == HPW_READ || op == HPW_STATFS || op == HPW_GETXATTR || op == HPW_LISTXATTR || op == HPW_FCNTL_LOCK;
+	return op == HPW_READ || op == HPW_WRITE || op == HPW_STATFS || op == HPW_GETXATTR || op == HPW_LISTXATTR ||
+	       op == HPW_FCNTL_LOCK;
 }
 
 static unsigned check(const uint8_t *reply, size_t length)
