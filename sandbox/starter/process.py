@@ -65,11 +65,11 @@ def keep_programs(engine: Engine, cache_fd: int) -> None:
 
 def keep_memory(engine: Engine, cache_fd: int, name: str, old: bytes) -> None:
     """What this run asked for beyond what the last one knew."""
-    joined = memory.join(old, engine.remembered())
     try:
+        memory.save_pack(cache_fd, name, engine.pack)
+        joined = memory.join(old, engine.remembered())
         if joined != old:
             memory.save(cache_fd, name, joined)
-        memory.save_pack(cache_fd, name, engine.pack)
     except OSError as error:
         log.warning("the cache takes no memory of this run: %s", error)
 

@@ -53,15 +53,23 @@ static bool is_regular(uint32_t mode)
 	return (mode & 0170000) == 0100000;
 }
 
-/* The mirror follows reads as any file system mounted relatime does. */
+static int64_t in_ns(int64_t seconds, uint32_t ns)
+{
+	return seconds * 1000000000 + ns;
+}
+
+/* The mirror follows reads as any file system mounted relatime does; what it
+ * follows too early, because its own atime was an older one, does not show. */
 static void read_since(struct hp_stat *stat, const struct hp_attr_entry *entry)
 {
 	const struct hpw_attr *attr = &entry->attr;
 	int64_t offset = hp_channel->clock_offset_ns;
-	int64_t local = (int64_t)stat->atime_s * 1000000000 + (int64_t)stat->atime_ns + offset;
+	int64_t local = in_ns((int64_t)stat->atime_s, (uint32_t)stat->atime_ns) + offset;
+	int64_t home = in_ns(attr->atime_s, attr->atime_ns);
+	bool due = home <= in_ns(attr->mtime_s, attr->mtime_ns) || home <= in_ns(attr->ctime_s, attr->ctime_ns) ||
+		   local - home >= 86400ll * 1000000000;
 
-	if (is_regular(attr->mode) && !(entry->flags & HP_ATTR_PLACEHOLDER) &&
-	    local > attr->atime_s * 1000000000 + attr->atime_ns + offset) {
+	if (is_regular(attr->mode) && !(entry->flags & HP_ATTR_PLACEHOLDER) && due && local > home + offset) {
 		stat->atime_s = (uint64_t)(local / 1000000000);
 		stat->atime_ns = (uint64_t)(local % 1000000000);
 		return;

@@ -49,7 +49,7 @@ static uint64_t ask_beside(hp_engine *engine, struct hp_name *name)
 	pending = calloc(1, sizeof *pending);
 	*pending = (struct hp_pending){ .apply = apply_beside, .context = object, .detached = true };
 	path = hp_name_path(name->parent, name->text, name->length);
-	object->filling = true;
+	object->filling = object->unasked = true;
 	ask_for_content(engine, pending, path);
 	free(path);
 	if (pending->done) { /* the link is gone */
@@ -92,6 +92,7 @@ static int have_small(hp_engine *engine, struct hp_object *object)
 	if (!path)
 		return -ESTALE;
 	hp_remember(engine, 'C', path, strlen(path));
+	object->unasked = false;
 	ask_for_content(engine, &pending, path);
 	free(path);
 	if (object->name)

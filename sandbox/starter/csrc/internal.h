@@ -54,6 +54,7 @@ struct hp_object {
 	unsigned beside;      /* how many others came along last time */
 	enum hp_content content;
 	bool filling; /* content on its way */
+	bool unasked; /* its content came beside another's; until the job reads it the mirror's atime is 0 */
 	bool plain_seen; /* was readable before it had a number: never evict blocks from it */
 	mode_t granted;  /* to the creator of a file whose mode would refuse him, until his open is done */
 	bool opened_writable; /* the mirror's inode may be opened for writing */

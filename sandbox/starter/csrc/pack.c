@@ -118,6 +118,19 @@ static bool put(int fd, const void *bytes, size_t length)
 	return write(fd, bytes, length) == (ssize_t)length;
 }
 
+/* What nobody read of what came unasked is left out; what somebody did is a question of the next run. */
+static bool is_used(hp_engine *engine, const struct hp_object *object, int fd, const char *path)
+{
+	struct stat status;
+
+	if (!object->unasked)
+		return true;
+	if (fstat(fd, &status) || (status.st_atim.tv_sec == 0 && status.st_atim.tv_nsec == 0))
+		return false;
+	hp_remember(engine, 'C', path, strlen(path));
+	return true;
+}
+
 static bool write_one(hp_engine *engine, int to, struct hp_object *object, uint8_t *room, uint64_t *total)
 {
 	static const char zeros[8];
@@ -126,7 +139,7 @@ static bool write_one(hp_engine *engine, int to, struct hp_object *object, uint8
 	struct packed *packed = path ? describe(object, path) : NULL;
 	bool well = true;
 
-	if (from >= 0 && pread(from, room, object->attr.size, 0) == (ssize_t)object->attr.size) {
+	if (from >= 0 && is_used(engine, object, from, path) && pread(from, room, object->attr.size, 0) == (ssize_t)object->attr.size) {
 		size_t strings = packed->path_length + packed->content_length;
 
 		*total += size_of(packed);
