@@ -8,6 +8,7 @@ between the marks in README.md. Times vary with the machine: ratios count.
 from __future__ import annotations
 
 import argparse
+import math
 import re
 import shutil
 import statistics
@@ -24,6 +25,7 @@ from integration.pool import PersonalPool, RoomHome
 
 HERE: Final = Path(__file__).parent
 README: Final = HERE.parent.parent / "README.md"
+HIT_ROUNDS: Final = 5
 IMPORTS: Final = "import asyncio, email.message, http.client, json, multiprocessing, sqlite3, ssl, unittest"
 
 
@@ -74,8 +76,8 @@ SMALL_FILES: Final = "for n in range(1000): open(f'file{n}', 'w').write('some co
 JOBS: Final[list[tuple[str, list[str], Callable[[Path], None], str, bool]]] = [
     ("`true`, warm pool", ["/bin/true"], nothing, "under 0.3 s", False),
     ("CPU-bound, 0.5 s (QAP 12)", ["./qap", "q12.dat"], instance, "", False),
-    ("CPU-bound, 10 s (QAP 14)", ["./qap", "q14.dat"], instance, "within 2 % + start", False),
-    ("Python, many imports", ["/usr/bin/python3", "-c", IMPORTS], nothing, "1.5 x on a second run", True),
+    ("CPU-bound, 10 s (QAP 14)", ["./qap", "q14.dat"], instance, "1.02 without the start", False),
+    ("Python, many imports", ["/usr/bin/python3", "-c", IMPORTS], nothing, "1.5 on a second run", True),
     ("find, 5,000 files", ["/usr/bin/find", ".", "-type", "f", "-size", "+0"], tree, "", True),
     ("gcc, one file", ["/usr/bin/gcc", "-O2", "-w", "-c", "qap.c"], instance, "", True),
     ("make -j2, 7 files", ["/usr/bin/make", "-s", "-B", "-j2", "-C", "project"], project, "", True),
@@ -112,31 +114,40 @@ def measure(
 
 
 def hits(home: RoomHome) -> list[str]:
-    """The microbenchmark natively and as a job, side by side."""
+    """The microbenchmark natively and as a job, in turns: the best of each."""
     lay_out(home, home.work, fixture.lay_out)
     program = home.outside(f"{home.work}/hits")
     subprocess.run(["gcc", "-O2", str(HERE / "hits.c"), "-o", str(program)], check=True)
     home.own(home.work)
-    columns = []
-    for command in (["./hits"], home.hpool(["./hits"])):
-        ended = home.run(command, home.work, timeout_s=120)
-        if ended.code != 0:
-            raise RuntimeError(f"{command} ended with {ended.code}: {ended.stderr!r}")
-        columns.append(dict(line.rsplit(" ", 1) for line in ended.stdout.decode().splitlines()))
-    native, away = columns
+    native: dict[str, float] = {}
+    away: dict[str, float] = {}
+    for _ in range(HIT_ROUNDS):
+        for best, command in ((native, ["./hits"]), (away, home.hpool(["./hits"]))):
+            ended = home.run(command, home.work, timeout_s=120)
+            if ended.code != 0:
+                raise RuntimeError(f"{command} ended with {ended.code}: {ended.stderr!r}")
+            for line in ended.stdout.decode().splitlines():
+                name, value = line.rsplit(" ", 1)
+                best[name] = min(best.get(name, math.inf), float(value))
     lines = ["| a hit in the mirror, ns | native | hpool | more |", "|---|---|---|---|"]
     for name, value in native.items():
-        lines.append(f"| {name} | {value} | {away[name]} | {float(away[name]) - float(value):+.0f} |")
+        lines.append(f"| {name} | {value:.0f} | {away[name]:.0f} | {away[name] - value:+.0f} |")
     return lines
 
 
 def table(measured: list[Measured]) -> list[str]:
-    lines = ["| job | native, s | hpool first, s | hpool, s | ratio | aim |", "|---|---|---|---|---|---|"]
+    """The start of `hpool run` is the first job's; what it leaves is the job itself."""
+    lines = [
+        "| job | native, s | hpool first, s | hpool, s | ratio | ratio without the start | aim |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    start_s = measured[0].hpool_s - measured[0].native_s if measured[0].name == JOBS[0][0] else 0.0
     for line in measured:
         first = "" if line.first_s is None else f"{line.first_s:.2f}"
-        ratio = line.hpool_s / line.native_s
+        ratio, itself = line.hpool_s / line.native_s, (line.hpool_s - start_s) / line.native_s
         lines.append(
-            f"| {line.name} | {line.native_s:.3f} | {first} | {line.hpool_s:.3f} | {ratio:.2f} | {line.aim} |"
+            f"| {line.name} | {line.native_s:.3f} | {first} | {line.hpool_s:.3f} | {ratio:.2f}"
+            f" | {itself:.2f} | {line.aim} |"
         )
     return lines
 
