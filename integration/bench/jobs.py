@@ -127,8 +127,8 @@ def hits(home: RoomHome) -> list[str]:
             if ended.code != 0:
                 raise RuntimeError(f"{command} ended with {ended.code}: {ended.stderr!r}")
             for line in ended.stdout.decode().splitlines():
-                name, value = line.rsplit(" ", 1)
-                best[name] = min(best.get(name, math.inf), float(value))
+                name, took = line.rsplit(" ", 1)
+                best[name] = min(best.get(name, math.inf), float(took))
     lines = ["| a hit in the mirror, ns | native | hpool | more |", "|---|---|---|---|"]
     for name, value in native.items():
         lines.append(f"| {name} | {value:.0f} | {away[name]:.0f} | {away[name] - value:+.0f} |")

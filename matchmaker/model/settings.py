@@ -16,6 +16,8 @@ from hpool.matchmaker.model.errors import BadSettings, BadSize
 DEFAULT_IDLE_EXIT_S: Final = 600.0
 ADVERTISE_PERIOD_S: Final = 5.0
 LOST_LINK_GRACE_S: Final = 5.0
+DEFAULT_LEASE_S: Final = 60.0
+"""How long a job and its home wait for each other when the connection between them is broken."""
 
 _UNITS: Final = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
@@ -70,6 +72,7 @@ class PoolSettings:
     advertise_host: str | None = None
     idle_exit_s: float = DEFAULT_IDLE_EXIT_S
     slots: int | None = None
+    lease_s: float = DEFAULT_LEASE_S
 
     @property
     def is_personal(self) -> bool:
@@ -105,7 +108,7 @@ def load_settings(environ: Mapping[str, str]) -> PoolSettings:
             raise BadSettings(str(path), str(error)) from error
     if not isinstance(table, dict):
         raise BadSettings(str(path), "[pool] is not a table")
-    known = {"matchmaker", "token_file", "agent_listen", "advertise_host", "idle_exit_s", "slots"}
+    known = {"matchmaker", "token_file", "agent_listen", "advertise_host", "idle_exit_s", "slots", "lease_s"}
     if unknown := sorted(set(table) - known):
         raise BadSettings(str(path), f"[pool] has no setting {', '.join(unknown)}")
     return _settings(table, environ, str(path))
@@ -128,6 +131,7 @@ def _settings(table: Mapping[str, object], environ: Mapping[str, str], where: st
     token_file = text("token_file", "HPOOL_TOKEN_FILE")
     idle_exit_s = number("idle_exit_s", "HPOOL_IDLE_EXIT_S")
     slots = number("slots", "HPOOL_SLOTS")
+    lease_s = number("lease_s", "HPOOL_LEASE_S")
     return PoolSettings(
         matchmaker=text("matchmaker", "HPOOL_POOL"),
         token_file=Path(token_file).expanduser() if token_file else None,
@@ -135,4 +139,5 @@ def _settings(table: Mapping[str, object], environ: Mapping[str, str], where: st
         advertise_host=text("advertise_host", "HPOOL_ADVERTISE_HOST"),
         idle_exit_s=DEFAULT_IDLE_EXIT_S if idle_exit_s is None else idle_exit_s,
         slots=None if slots is None else max(1, int(slots)),
+        lease_s=DEFAULT_LEASE_S if lease_s is None else max(1.0, lease_s),
     )

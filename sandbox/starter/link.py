@@ -1,7 +1,7 @@
 """The starter's link home: the session and two lanes.
 
-Owns: connections, the threads that pump them, noticing that the link is gone. Leaves to others: what the
-session's messages mean (job), the lanes' content (engine).
+Owns: connections, noticing that the link is gone for good. Leaves to others: what the session's messages
+mean (job), the lanes' content (engine), going on after a broken connection (stream).
 
 Threads and blocking calls on purpose: a message and its answer cost 170 us this way, and each hop into
 C (engine) and gRPC's core drops the GIL.
@@ -14,21 +14,20 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Final
 
 import grpc
 
 from hpool.matchmaker.hosting import rpc
 from hpool.matchmaker.model.errors import BadMessage
 from hpool.sandbox.starter.engine import Engine
+from hpool.sandbox.starter.stream import Stream
 from hpool.shadow.api import home
 
 log = logging.getLogger("link")
 
 CLOCK_PROBES: Final = 4
-LANE_TIMEOUT_MS: Final = 500
-ANSWER_WITHIN_S: Final = 15.0
 
 
 class LinkLost(Exception):
@@ -42,13 +41,19 @@ class Link:
         self._address = address
         self._metadata = ((home.CLAIM_KEY, claim_secret),)
         self._channel = rpc.sync_channel(address)
-        self._outgoing: queue.SimpleQueue[home.FromStarter | None] = queue.SimpleQueue()
-        self._messages = home.SESSION.on(self._channel)(
-            iter(self._outgoing.get, None), metadata=self._metadata
-        )
+        self._outgoing: queue.SimpleQueue[home.FromStarter] = queue.SimpleQueue()
+        self._incoming: queue.SimpleQueue[home.ToStarter | LinkLost] = queue.SimpleQueue()
         self._lost: Callable[[str], None] = lambda why: None
         self._is_over = threading.Event()
+        self._lease_s = 0.0
+        self._session = Stream(
+            *(home.SESSION, self._channel, self._metadata),
+            draw=self._next_message,
+            on_message=lambda body: self._incoming.put(home.TO_STARTER.decode(bytes(body))),
+            on_over=lambda why: self._incoming.put(LinkLost(why)),
+        )
         self.send(home.Hello(home.PROTOCOL, machine, version))
+        self._session.start("session")
 
     def send(self, message: home.FromStarter) -> None:
         """Queued, in order."""
@@ -59,6 +64,7 @@ class Link:
         task = self._receive()
         if not isinstance(task, home.Task):
             raise LinkLost("the shadow began with something else than a task")
+        self._lease_s = self._session.lease_s = task.lease_ms / 1000
         return task
 
     def measure_clock(self) -> int:
@@ -80,74 +86,64 @@ class Link:
         self._lost = on_lost
 
         def listen() -> None:
-            try:
-                for message in self._messages:
-                    on_message(message)
-                self._say_lost("the shadow ended the session")
-            except grpc.RpcError as error:
-                self._say_lost(_details(error))
+            while not isinstance(message := self._incoming.get(), LinkLost):
+                on_message(message)
+            self._say_lost(str(message))
 
-        threading.Thread(target=listen, name="session", daemon=True).start()
+        threading.Thread(target=listen, name="told", daemon=True).start()
 
     def open_lanes(self, engine: Engine) -> None:
         """Lane 0 shares the session's connection; bulk has one of its own."""
-        self._pump(engine, 0, self._channel)
-        self._pump(engine, 1, rpc.sync_channel(self._address))
+        self._open_lane(engine, 0, self._channel)
+        self._open_lane(engine, 1, rpc.sync_channel(self._address))
 
     def await_release(self, within_s: float) -> None:
         """Before follow(): waits until home has taken the last word."""
-
-        def listen() -> None:
-            with contextlib.suppress(LinkLost):
-                while not isinstance(self._receive(), home.Release):
-                    pass
-
-        waiting = threading.Thread(target=listen, daemon=True)
-        waiting.start()
-        waiting.join(within_s)
+        deadline_s = time.monotonic() + within_s
+        with contextlib.suppress(queue.Empty):
+            while not isinstance(
+                self._incoming.get(timeout=max(0.0, deadline_s - time.monotonic())), home.Release | LinkLost
+            ):
+                pass
 
     def close(self) -> None:
         """Nothing that happens to the link from now on matters."""
         self._is_over.set()
 
-    def _pump(self, engine: Engine, lane: int, channel: grpc.Channel) -> None:
-        def batches() -> Iterator[bytes]:
-            while (records := engine.next(lane, LANE_TIMEOUT_MS)) is not None:
-                if records:
-                    yield home.frame_batch(records)
+    def _open_lane(self, engine: Engine, lane: int, channel: grpc.Channel) -> None:
+        def draw(timeout_s: float) -> tuple[bytes, ...] | None:
+            records = engine.next(lane, round(timeout_s * 1000))
+            if records is None:
+                return None
+            return (home.batch_head(len(records)), records) if records else ()
 
-        call = home.LANE.on(channel)(batches(), metadata=(*self._metadata, (home.LANE_KEY, str(lane))))
+        def feed(body: memoryview) -> None:
+            if not engine.feed(lane, home.batch_records(body)):
+                raise BadMessage("the shadow", "a batch")
 
-        def listen() -> None:
-            try:
-                for message in call:
-                    if not engine.feed(lane, home.batch_records(message)):
-                        self._say_lost("the shadow sent a malformed batch")
-                        return
-                self._say_lost(f"the shadow ended lane {lane}")
-            except BadMessage as error:
-                self._say_lost(error.sentence)
-            except grpc.RpcError as error:
-                self._say_lost(_details(error))
+        stream = Stream(
+            *(home.LANE, channel, (*self._metadata, (home.LANE_KEY, str(lane)))),
+            draw=draw,
+            on_message=feed,
+            on_over=lambda why: self._say_lost(f"lane {lane}: {why}"),
+        )
+        stream.lease_s = self._lease_s
+        stream.start(f"lane-{lane}")
 
-        threading.Thread(target=listen, name=f"lane-{lane}", daemon=True).start()
-
-    def _receive(self) -> Any:
+    def _next_message(self, timeout_s: float) -> tuple[bytes, ...]:
         try:
-            return next(self._messages)
-        except StopIteration:
-            raise LinkLost("the shadow ended the session") from None
-        except grpc.RpcError as error:
-            raise LinkLost(_details(error)) from error
+            return (home.FROM_STARTER.encode(self._outgoing.get(timeout=timeout_s)),)
+        except queue.Empty:
+            return ()
+
+    def _receive(self) -> home.ToStarter:
+        message = self._incoming.get()
+        if isinstance(message, LinkLost):
+            raise message
+        return message
 
     def _say_lost(self, why: str) -> None:
         if not self._is_over.is_set():
             self._is_over.set()
             log.warning("link lost: %s", why)
             self._lost(why)
-
-
-def _details(error: grpc.RpcError) -> str:
-    """What a failed call says of itself: calls raise themselves."""
-    details = getattr(error, "details", None)
-    return str(details()) if callable(details) else str(error)

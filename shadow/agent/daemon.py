@@ -21,7 +21,7 @@ from hpool.matchmaker.hosting.daemon import IdleTimer, log_to_stderr, read_token
 from hpool.matchmaker.hosting.role import Role, RoleAlreadyRuns, private_directory
 from hpool.matchmaker.hosting.standing import StandingConversation
 from hpool.matchmaker.model.clock import SystemClock
-from hpool.matchmaker.model.settings import Directories, PoolSettings
+from hpool.matchmaker.model.settings import DEFAULT_LEASE_S, Directories, PoolSettings
 from hpool.shadow.agent.queue import Queue
 from hpool.shadow.agent.service import AgentService
 from hpool.shadow.agent.shadows import Shadows
@@ -37,6 +37,13 @@ from hpool.shadow.store import Store
 @click.option("--token-file", type=click.Path(path_type=Path, exists=True), help="The pool's shared token.")
 @click.option("--directory", type=click.Path(path_type=Path), help="Announce here (a private directory).")
 @click.option("--state", type=click.Path(path_type=Path), help="Keep the queue here.")
+@click.option(
+    "--lease",
+    default=DEFAULT_LEASE_S,
+    show_default=True,
+    type=click.FloatRange(1),
+    help="Seconds that a job and its home wait for each other when their connection broke.",
+)
 @click.option("--idle-exit", default=0.0, help="End after so many seconds without jobs; 0: never.")
 def main(
     listen: str,
@@ -45,6 +52,7 @@ def main(
     token_file: Path | None,
     directory: Path | None,
     state: Path | None,
+    lease: float,
     idle_exit: float,
 ) -> None:
     log_to_stderr("agent")
@@ -61,7 +69,7 @@ def main(
     user_token = secrets.token_hex(16)
 
     async def work(stop: asyncio.Event) -> None:
-        shadows = Shadows(listen.rpartition(":")[0], advertise_host)
+        shadows = Shadows(listen.rpartition(":")[0], advertise_host, lease)
         shadows.start()
         store = Store(state / "queue.sqlite")
         store.prune()

@@ -53,8 +53,8 @@ class Shadow:
 class Shadows:
     """The supply of shadows. `take` is quick because one waits already."""
 
-    def __init__(self, listen_host: str, advertise_host: str | None) -> None:
-        arguments = ["--listen-host", listen_host]
+    def __init__(self, listen_host: str, advertise_host: str | None, lease_s: float) -> None:
+        arguments = ["--listen-host", listen_host, "--lease", str(lease_s)]
         if advertise_host:
             arguments += ["--advertise-host", advertise_host]
         self._nursery = Nursery("hpool.shadow.job.process", arguments)

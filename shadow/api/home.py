@@ -40,6 +40,8 @@ class Task(NamedTuple):
     output_window: int
     memory_key: bytes
     """The submitter's own secret: what a sandbox remembers of his runs it keeps under it."""
+    lease_ms: int
+    """How long either side waits for the other when the connection is broken."""
 
 
 class Started(NamedTuple):
@@ -152,18 +154,17 @@ TO_STARTER: Final[OneOfCodec[ToStarter]] = OneOfCodec(
 )
 
 
-def frame_batch(records: bytes) -> bytes:
-    """A Batch message around records, without protobuf's copies."""
-    length = len(records)
+def batch_head(length: int) -> bytes:
+    """What goes before that many bytes of records to make them a Batch."""
     head = bytearray(b"\x0a")
     while length > 0x7F:
         head.append(length & 0x7F | 0x80)
         length >>= 7
     head.append(length)
-    return b"".join((head, records))
+    return bytes(head)
 
 
-def batch_records(message: bytes) -> memoryview:
+def batch_records(message: memoryview) -> memoryview:
     """The records inside a Batch message; raises BadMessage."""
     length = shift = 0
     if len(message) < 2 or message[0] != 0x0A:
@@ -175,10 +176,10 @@ def batch_records(message: bytes) -> memoryview:
         if byte < 0x80:
             if len(message) - place - 1 != length:
                 break
-            return memoryview(message)[place + 1 :]
+            return message[place + 1 :]
     raise BadMessage("the peer", "a Batch of the wrong length")
 
 
-# Typed values for a lane are bytes: both ends frame by hand.
+# All three streams outlive their connections (hosting.resuming): both ends frame and number by hand.
 LANE: Final = StreamMethod("hpool.shadow.Home/Lane", RawCodec(), RawCodec())
-SESSION: Final = StreamMethod("hpool.shadow.Home/Session", FROM_STARTER, TO_STARTER)
+SESSION: Final = StreamMethod("hpool.shadow.Home/Session", RawCodec(), RawCodec())

@@ -8,14 +8,16 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Batch(_message.Message):
-    __slots__ = ("records",)
+    __slots__ = ("records", "received")
     RECORDS_FIELD_NUMBER: _ClassVar[int]
+    RECEIVED_FIELD_NUMBER: _ClassVar[int]
     records: bytes
-    def __init__(self, records: _Optional[bytes] = ...) -> None: ...
+    received: int
+    def __init__(self, records: _Optional[bytes] = ..., received: _Optional[int] = ...) -> None: ...
 
 class FromStarter(_message.Message):
-    __slots__ = ("sequence", "hello", "clock_probe", "protections", "started", "output", "output_end", "input_taken", "remark", "finished", "input_consumed", "refused", "crashed", "seen")
-    SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    __slots__ = ("received", "hello", "clock_probe", "protections", "started", "output", "output_end", "input_taken", "remark", "finished", "input_consumed", "refused", "crashed", "seen")
+    RECEIVED_FIELD_NUMBER: _ClassVar[int]
     HELLO_FIELD_NUMBER: _ClassVar[int]
     CLOCK_PROBE_FIELD_NUMBER: _ClassVar[int]
     PROTECTIONS_FIELD_NUMBER: _ClassVar[int]
@@ -29,7 +31,7 @@ class FromStarter(_message.Message):
     REFUSED_FIELD_NUMBER: _ClassVar[int]
     CRASHED_FIELD_NUMBER: _ClassVar[int]
     SEEN_FIELD_NUMBER: _ClassVar[int]
-    sequence: int
+    received: int
     hello: Hello
     clock_probe: ClockProbe
     protections: Protections
@@ -43,11 +45,11 @@ class FromStarter(_message.Message):
     refused: Refused
     crashed: Crashed
     seen: Seen
-    def __init__(self, sequence: _Optional[int] = ..., hello: _Optional[_Union[Hello, _Mapping[str, object]]] = ..., clock_probe: _Optional[_Union[ClockProbe, _Mapping[str, object]]] = ..., protections: _Optional[_Union[Protections, _Mapping[str, object]]] = ..., started: _Optional[_Union[Started, _Mapping[str, object]]] = ..., output: _Optional[_Union[Output, _Mapping[str, object]]] = ..., output_end: _Optional[_Union[OutputEnd, _Mapping[str, object]]] = ..., input_taken: _Optional[_Union[InputTaken, _Mapping[str, object]]] = ..., remark: _Optional[_Union[Remark, _Mapping[str, object]]] = ..., finished: _Optional[_Union[Finished, _Mapping[str, object]]] = ..., input_consumed: _Optional[_Union[InputConsumed, _Mapping[str, object]]] = ..., refused: _Optional[_Union[Refused, _Mapping[str, object]]] = ..., crashed: _Optional[_Union[Crashed, _Mapping[str, object]]] = ..., seen: _Optional[_Union[Seen, _Mapping[str, object]]] = ...) -> None: ...
+    def __init__(self, received: _Optional[int] = ..., hello: _Optional[_Union[Hello, _Mapping[str, object]]] = ..., clock_probe: _Optional[_Union[ClockProbe, _Mapping[str, object]]] = ..., protections: _Optional[_Union[Protections, _Mapping[str, object]]] = ..., started: _Optional[_Union[Started, _Mapping[str, object]]] = ..., output: _Optional[_Union[Output, _Mapping[str, object]]] = ..., output_end: _Optional[_Union[OutputEnd, _Mapping[str, object]]] = ..., input_taken: _Optional[_Union[InputTaken, _Mapping[str, object]]] = ..., remark: _Optional[_Union[Remark, _Mapping[str, object]]] = ..., finished: _Optional[_Union[Finished, _Mapping[str, object]]] = ..., input_consumed: _Optional[_Union[InputConsumed, _Mapping[str, object]]] = ..., refused: _Optional[_Union[Refused, _Mapping[str, object]]] = ..., crashed: _Optional[_Union[Crashed, _Mapping[str, object]]] = ..., seen: _Optional[_Union[Seen, _Mapping[str, object]]] = ...) -> None: ...
 
 class ToStarter(_message.Message):
-    __slots__ = ("sequence", "task", "clock_reading", "input", "input_end", "output_taken", "output_closed", "signal", "resize", "kill", "release", "watch")
-    SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    __slots__ = ("received", "task", "clock_reading", "input", "input_end", "output_taken", "output_closed", "signal", "resize", "kill", "release", "watch")
+    RECEIVED_FIELD_NUMBER: _ClassVar[int]
     TASK_FIELD_NUMBER: _ClassVar[int]
     CLOCK_READING_FIELD_NUMBER: _ClassVar[int]
     INPUT_FIELD_NUMBER: _ClassVar[int]
@@ -59,7 +61,7 @@ class ToStarter(_message.Message):
     KILL_FIELD_NUMBER: _ClassVar[int]
     RELEASE_FIELD_NUMBER: _ClassVar[int]
     WATCH_FIELD_NUMBER: _ClassVar[int]
-    sequence: int
+    received: int
     task: Task
     clock_reading: ClockReading
     input: Input
@@ -71,7 +73,7 @@ class ToStarter(_message.Message):
     kill: Kill
     release: Release
     watch: Watch
-    def __init__(self, sequence: _Optional[int] = ..., task: _Optional[_Union[Task, _Mapping[str, object]]] = ..., clock_reading: _Optional[_Union[ClockReading, _Mapping[str, object]]] = ..., input: _Optional[_Union[Input, _Mapping[str, object]]] = ..., input_end: _Optional[_Union[InputEnd, _Mapping[str, object]]] = ..., output_taken: _Optional[_Union[OutputTaken, _Mapping[str, object]]] = ..., output_closed: _Optional[_Union[OutputClosed, _Mapping[str, object]]] = ..., signal: _Optional[_Union[Signal, _Mapping[str, object]]] = ..., resize: _Optional[_Union[Resize, _Mapping[str, object]]] = ..., kill: _Optional[_Union[Kill, _Mapping[str, object]]] = ..., release: _Optional[_Union[Release, _Mapping[str, object]]] = ..., watch: _Optional[_Union[Watch, _Mapping[str, object]]] = ...) -> None: ...
+    def __init__(self, received: _Optional[int] = ..., task: _Optional[_Union[Task, _Mapping[str, object]]] = ..., clock_reading: _Optional[_Union[ClockReading, _Mapping[str, object]]] = ..., input: _Optional[_Union[Input, _Mapping[str, object]]] = ..., input_end: _Optional[_Union[InputEnd, _Mapping[str, object]]] = ..., output_taken: _Optional[_Union[OutputTaken, _Mapping[str, object]]] = ..., output_closed: _Optional[_Union[OutputClosed, _Mapping[str, object]]] = ..., signal: _Optional[_Union[Signal, _Mapping[str, object]]] = ..., resize: _Optional[_Union[Resize, _Mapping[str, object]]] = ..., kill: _Optional[_Union[Kill, _Mapping[str, object]]] = ..., release: _Optional[_Union[Release, _Mapping[str, object]]] = ..., watch: _Optional[_Union[Watch, _Mapping[str, object]]] = ...) -> None: ...
 
 class Hello(_message.Message):
     __slots__ = ("protocol", "machine", "version")
@@ -98,16 +100,18 @@ class ClockReading(_message.Message):
     def __init__(self, number: _Optional[int] = ..., home_ns: _Optional[int] = ...) -> None: ...
 
 class Task(_message.Message):
-    __slots__ = ("job", "input_window", "output_window", "memory_key")
+    __slots__ = ("job", "input_window", "output_window", "memory_key", "lease_ms")
     JOB_FIELD_NUMBER: _ClassVar[int]
     INPUT_WINDOW_FIELD_NUMBER: _ClassVar[int]
     OUTPUT_WINDOW_FIELD_NUMBER: _ClassVar[int]
     MEMORY_KEY_FIELD_NUMBER: _ClassVar[int]
+    LEASE_MS_FIELD_NUMBER: _ClassVar[int]
     job: _job_pb2.JobDescription
     input_window: int
     output_window: int
     memory_key: bytes
-    def __init__(self, job: _Optional[_Union[_job_pb2.JobDescription, _Mapping[str, object]]] = ..., input_window: _Optional[int] = ..., output_window: _Optional[int] = ..., memory_key: _Optional[bytes] = ...) -> None: ...
+    lease_ms: int
+    def __init__(self, job: _Optional[_Union[_job_pb2.JobDescription, _Mapping[str, object]]] = ..., input_window: _Optional[int] = ..., output_window: _Optional[int] = ..., memory_key: _Optional[bytes] = ..., lease_ms: _Optional[int] = ...) -> None: ...
 
 class Protections(_message.Message):
     __slots__ = ("names",)

@@ -120,6 +120,7 @@ class Pool:
             options += ["--matchmaker", matchmaker]
         if role == "agent":
             options += ["--state", os.fspath(self.state), "--listen", settings.agent_listen]
+            options += ["--lease", str(settings.lease_s)]
             if settings.advertise_host:
                 options += ["--advertise-host", settings.advertise_host]
         if role == "sandbox" and settings.slots:

@@ -31,6 +31,7 @@ STARTER_MUST_DIAL_WITHIN_S: Final = 15.0
 REMOVAL_GRACE_S: Final = 5.0
 FRUITLESS_CLAIMS: Final = 3
 MOST_REMARKS: Final = 200
+SAY_SILENCE_AFTER_S: Final = 5.0
 
 
 class OutputWindows:
@@ -67,10 +68,13 @@ class Conversation:
         report: Callable[[custody.FromShadow], None],
         settle: Callable[[Outcome], Awaitable[None]],
         memory_key: bytes,
+        lease_s: float,
     ) -> None:
-        """`memory_key`: the submitter's secret, under which sandboxes keep what they remember of his runs."""
+        """`memory_key`: the submitter's secret, under which sandboxes keep what they remember of his runs.
+        `lease_s`: how long a broken connection is waited for."""
         self.job = job
         self._memory_key = memory_key
+        self._lease_s = lease_s
         self.claim_secret = ""
         self.over = asyncio.Event()  # the outcome is known and recorded
         self.released = asyncio.Event()  # the starter was told so
@@ -82,6 +86,8 @@ class Conversation:
         self._ending: asyncio.Task[None] | None = None
         self._removing: str | None = None
         self._timers: set[asyncio.TimerHandle] = set()
+        self._silence: asyncio.TimerHandle | None = None
+        self._is_silent = False
         self._outputs = OutputWindows()
         self._remarks = 0
         self._starter: asyncio.Queue[home.ToStarter] | None = None
@@ -123,7 +129,10 @@ class Conversation:
             raise BadMessage("the starter", "a second session")
         self._starter = asyncio.Queue()
         self._starter.put_nowait(
-            home.Task(self.job, stdio.INPUT_WINDOW, stdio.OUTPUT_WINDOW, self._memory_key)
+            home.Task(
+                *(self.job, stdio.INPUT_WINDOW, stdio.OUTPUT_WINDOW, self._memory_key),
+                lease_ms=round(self._lease_s * 1000),
+            )
         )
         if self._removing is not None:
             self._starter.put_nowait(stdio.Kill())
@@ -167,7 +176,9 @@ class Conversation:
                 raise BadMessage("the starter", "a second hello")
 
     def starter_gone(self, why: str) -> None:
-        """The session's stream broke or ended."""
+        """The session is over, or nobody came back to it within the lease. Said again it does nothing."""
+        if self._starter is None:
+            return
         self._starter = None
         self.released.set()
         if self._ending is not None:
@@ -178,6 +189,24 @@ class Conversation:
             self._end(Outcome.failure(Problem.of(MachineLost(self._machine, why)), self._machine))
         else:
             self._fruitless(why)
+
+    def starter_link(self, is_there: bool) -> None:
+        """The session's connection came or broke; the job goes on over there meanwhile."""
+        if self._silence is not None:
+            self._silence.cancel()
+            self._silence = None
+        if is_there and self._is_silent:
+            self._is_silent = False
+            self.account.write("link", sentence=f"{self._machine} is in touch again")
+            self._terminal.put_nowait(attach.Progress("started", self._machine, 0))
+        elif not is_there and self._starter is not None and self._ending is None:
+            self._silence = asyncio.get_running_loop().call_later(SAY_SILENCE_AFTER_S, self._say_silence)
+
+    def _say_silence(self) -> None:
+        if self._ending is None:
+            self._is_silent = True
+            self.account.write("link", sentence=f"no word from {self._machine}")
+            self._terminal.put_nowait(attach.Progress("silent", self._machine, 0))
 
     def fail(self, error: HpoolError) -> None:
         """Home itself failed."""

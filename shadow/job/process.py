@@ -41,7 +41,8 @@ SWITCH_INTERVAL_S: Final = 0.0005
 class ShadowProcess:
     """One child's life."""
 
-    def __init__(self, listen_host: str, advertise_host: str | None) -> None:
+    def __init__(self, listen_host: str, advertise_host: str | None, lease_s: float) -> None:
+        self._lease_s = lease_s
         self._listen_host = listen_host
         self._advertise_host = advertise_host
         self._service = ShadowService()
@@ -67,7 +68,7 @@ class ShadowProcess:
     async def _serve(self, assignment: custody.Assignment, link: FramedLink) -> None:
         spool = Path(os.fsdecode(assignment.spool))
         self._spool = Spool(spool)
-        conversation = Conversation(assignment.job, self._report, self._settle, memory_key())
+        conversation = Conversation(assignment.job, self._report, self._settle, memory_key(), self._lease_s)
         self._conversation = conversation
         listening = asyncio.create_task(self._obey(conversation, link))
         asyncio.get_running_loop().call_later(ATTACH_WITHIN_S, self._expect_terminal, conversation)
@@ -75,16 +76,17 @@ class ShadowProcess:
             try:
                 files = await keeping.enter_async_context(open_home(assignment.job, spool))
             except HpoolError as error:
-                self._service.take(conversation, assignment, None)
+                self._service.take(conversation, assignment, None, self._lease_s)
                 conversation.fail(error)
             else:
-                self._service.take(conversation, assignment, files.serve_lane)
+                self._service.take(conversation, assignment, files.serve_lane, self._lease_s)
                 self._last_remarks = lambda: [refusal.sentence for refusal in files.refusals()]
             await conversation.over.wait()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(DETACH_WITHIN_S):
                     await conversation.released.wait()
                     await self._service.detached.wait()
+            await self._service.close()
         listening.cancel()
 
     def _expect_terminal(self, conversation: Conversation) -> None:
@@ -133,10 +135,10 @@ class ShadowProcess:
             self._spool.leave_outcome(outcome)
 
 
-def child_main(link: socket.socket, listen_host: str, advertise_host: str | None) -> int:
+def child_main(link: socket.socket, listen_host: str, advertise_host: str | None, lease_s: float) -> int:
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(ShadowProcess(listen_host, advertise_host).run(link))
+        runner.run(ShadowProcess(listen_host, advertise_host, lease_s).run(link))
     return 0
 
 
@@ -144,12 +146,13 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--listen-host", required=True)
     parser.add_argument("--advertise-host")
+    parser.add_argument("--lease", type=float, required=True)
     parser.add_argument("owner", type=int)
     options = parser.parse_args()
     log_to_stderr("shadow")
     nursery.serve(
         socket.socket(fileno=options.owner),
-        lambda link: child_main(link, options.listen_host, options.advertise_host),
+        lambda link: child_main(link, options.listen_host, options.advertise_host, options.lease),
         # A shadow outlives its agent: the job it serves must not suffer.
         kill_children=False,
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from typing import Any, Final
 
 import grpc
@@ -18,6 +18,7 @@ from hpool.matchmaker.hosting import rpc
 from hpool.matchmaker.model.errors import BadMessage
 from hpool.shadow.api import attach, custody, home
 from hpool.shadow.job.conversation import Conversation
+from hpool.shadow.job.streams import LongStream
 
 log = logging.getLogger("service")
 
@@ -37,13 +38,21 @@ class ShadowService:
         self._serve_lane: ServeLane | None = None
         self._attach_secret = ""
         self._watch_secret = ""
+        self._lease_s = 0.0
+        self._streams: dict[str, LongStream] = {}
+        self._serving: set[asyncio.Task[None]] = set()
         self.is_attached = False
         self.detached = asyncio.Event()
 
     def take(
-        self, conversation: Conversation, secrets: custody.Assignment, serve_lane: ServeLane | None
+        self,
+        conversation: Conversation,
+        secrets: custody.Assignment,
+        serve_lane: ServeLane | None,
+        lease_s: float,
     ) -> None:
         self._conversation = conversation
+        self._lease_s = lease_s
         self._attach_secret = secrets.attach_secret
         self._watch_secret = secrets.watch_secret
         self._serve_lane = serve_lane
@@ -60,43 +69,69 @@ class ShadowService:
         number = next((value for key, value in context.invocation_metadata() if key == home.LANE_KEY), "")
         if number not in {"0", "1"} or self._serve_lane is None:
             await rpc.refuse(context, grpc.StatusCode.INVALID_ARGUMENT, "no such lane")
+        serve_lane = self._serve_lane
 
-        async def receive() -> bytes | memoryview:
-            message = await context.read()
-            return home.batch_records(message) if message else END_OF_STREAM
+        async def serve(stream: LongStream) -> None:
+            async def receive() -> bytes | memoryview:
+                message = await stream.receive()
+                return END_OF_STREAM if message is None else home.batch_records(message)
 
-        async def send(records: bytes) -> None:
-            await context.write(home.frame_batch(records))
+            async def send(records: bytes) -> None:
+                await stream.send(home.batch_head(len(records)), records)
 
+            try:
+                await serve_lane(int(number), receive, send)
+            except BadMessage as error:
+                stream.fail(error)
+                conversation.starter_gone(error.sentence)
+
+        await self._carry(f"lane {number}", context, serve, lambda is_there: None)
+
+    async def session(self, _requests: Any, context: Any) -> None:
+        conversation = await self._admit_starter(context)
+
+        async def serve(stream: LongStream) -> None:
+            try:
+                why = await _converse(conversation, stream)
+            except BadMessage as error:
+                stream.fail(error)
+                why = error.sentence
+            conversation.starter_gone(why)
+            self._end_streams()
+
+        await self._carry("session", context, serve, conversation.starter_link)
+
+    async def _carry(
+        self,
+        name: str,
+        context: Any,
+        serve: Callable[[LongStream], Coroutine[Any, Any, None]],
+        on_link: Callable[[bool], None],
+    ) -> None:
+        """A stream's connection: the first one starts serving it, each holds its call open."""
+        stream = self._streams.get(name)
+        if stream is None:
+            stream = self._streams[name] = LongStream(self._lease_s, on_link)
+            task = asyncio.create_task(serve(stream))
+            self._serving.add(task)
+            task.add_done_callback(self._serving.discard)
         try:
-            await self._serve_lane(int(number), receive, send)
+            await stream.connect(context)
         except BadMessage as error:
-            conversation.starter_gone(error.sentence)
             await rpc.refuse(context, grpc.StatusCode.INVALID_ARGUMENT, error.sentence)
 
-    async def session(self, messages: AsyncIterator[home.FromStarter], context: Any) -> None:
-        conversation = await self._admit_starter(context)
-        hello = await anext(aiter(messages), None)
-        if not isinstance(hello, home.Hello) or hello.protocol != home.PROTOCOL:
-            await rpc.refuse(context, grpc.StatusCode.INVALID_ARGUMENT, "not the hello this version expects")
-        try:
-            outgoing = conversation.starter_came()
-        except BadMessage as error:
-            await rpc.refuse(context, grpc.StatusCode.FAILED_PRECONDITION, error.sentence)
-        speaking = asyncio.create_task(_speak(outgoing.get, context, home.Release))
-        why = "the connection broke"
-        try:
-            async for message in messages:
-                conversation.starter_said(message)
-                if isinstance(message, home.Finished):
-                    await speaking
-                    return
-        except BadMessage as error:
-            why = error.sentence
-            await rpc.refuse(context, grpc.StatusCode.INVALID_ARGUMENT, why)
-        finally:
-            speaking.cancel()
-            conversation.starter_gone(why)
+    def _end_streams(self) -> None:
+        """The next starter, if there is one, begins anew."""
+        for stream in self._streams.values():
+            stream.close()
+        self._streams.clear()
+
+    async def close(self) -> None:
+        """Files are served no longer when this returns."""
+        self._end_streams()
+        for task in self._serving:
+            task.cancel()
+        await asyncio.gather(*self._serving, return_exceptions=True)
 
     async def attach(self, messages: AsyncIterator[attach.FromTerminal], context: Any) -> None:
         await rpc.admit(context, attach.ATTACH_KEY, self._attach_secret)
@@ -157,3 +192,31 @@ async def _speak(next_message: Callable[[], Awaitable[Any]], context: Any, last:
             await context.write(message)
             if isinstance(message, last):
                 return
+
+
+async def _converse(conversation: Conversation, stream: LongStream) -> str:
+    """The session from hello to release. Why it ended. Raises BadMessage."""
+    first = await stream.receive()
+    hello = None if first is None else home.FROM_STARTER.decode(bytes(first))
+    if not isinstance(hello, home.Hello) or hello.protocol != home.PROTOCOL:
+        raise BadMessage("the starter", "not the hello this version expects")
+    outgoing = conversation.starter_came()
+
+    async def speak() -> None:
+        while True:
+            message = await outgoing.get()
+            await stream.send(home.TO_STARTER.encode(message))
+            if isinstance(message, home.Release):
+                return
+
+    speaking = asyncio.create_task(speak())
+    try:
+        while (raw := await stream.receive()) is not None:
+            message = home.FROM_STARTER.decode(bytes(raw))
+            conversation.starter_said(message)
+            if isinstance(message, home.Finished):
+                await speaking
+                return "it finished"
+    finally:
+        speaking.cancel()
+    return "the connection broke"

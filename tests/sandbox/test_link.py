@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import queue
+import random
+import socket
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
@@ -13,6 +16,7 @@ import grpc
 import pytest
 
 from hpool.matchmaker.hosting import rpc
+from hpool.matchmaker.hosting.resuming import Ledger
 from hpool.sandbox.starter.link import Link, LinkLost
 from hpool.shadow.api import attach, custody, home, stdio
 from hpool.shadow.api.job import Outcome
@@ -21,6 +25,7 @@ from hpool.shadow.job.service import ShadowService
 from tests.shadow.test_store import description
 
 SECRET = "claim"
+LEASE_S = 1.0
 
 
 class EchoHome:
@@ -59,13 +64,14 @@ class Shadow:
         server.add_generic_rpc_handlers(service.handlers())
         self.address = rpc.bind(server, "127.0.0.1:0", None)
         await server.start()
-        self.conversation = Conversation(description(), self.reports.append, self._settle, b"k" * 32)
+        self.conversation = Conversation(description(), self.reports.append, self._settle, b"k" * 32, LEASE_S)
         secrets = custody.Assignment("1.0", description(), "attach", b"", "watch")
-        service.take(self.conversation, secrets, EchoHome().serve_lane)
+        service.take(self.conversation, secrets, EchoHome().serve_lane, LEASE_S)
         self.conversation.claimed(SECRET, "m")
         self._stop = asyncio.Event()
         self._ready.set()
         await self._stop.wait()
+        await service.close()
         await server.stop(None)
 
     async def _settle(self, outcome: Outcome) -> None:
@@ -173,9 +179,10 @@ def test_a_stranger_is_not_admitted(shadow: Shadow) -> None:
 def test_a_starter_that_breaks_off_before_the_start_gives_the_job_back(shadow: Shadow) -> None:
     channel = rpc.sync_channel(shadow.address)
     outgoing: queue.SimpleQueue[Any] = queue.SimpleQueue()
-    outgoing.put(home.Hello(home.PROTOCOL, "m", "1"))
+    books = Ledger()
+    outgoing.put(books.seal(home.FROM_STARTER.encode(home.Hello(home.PROTOCOL, "m", "1"))))
     call = home.SESSION.on(channel)(iter(outgoing.get, None), metadata=((home.CLAIM_KEY, SECRET),))
-    assert isinstance(next(call), home.Task)
+    assert isinstance(home.TO_STARTER.decode(bytes(books.unseal(next(call)))), home.Task)
     call.cancel()
     until(lambda: shadow.reports)
     assert isinstance(shadow.reports[0], custody.NeverStarted)
@@ -184,8 +191,106 @@ def test_a_starter_that_breaks_off_before_the_start_gives_the_job_back(shadow: S
 def test_another_protocol_is_refused(shadow: Shadow) -> None:
     channel = rpc.sync_channel(shadow.address)
     call = home.SESSION.on(channel)(
-        iter([home.Hello(home.PROTOCOL + 1, "m", "9")]), metadata=((home.CLAIM_KEY, SECRET),)
+        iter([Ledger().seal(home.FROM_STARTER.encode(home.Hello(home.PROTOCOL + 1, "m", "9")))]),
+        metadata=((home.CLAIM_KEY, SECRET),),
     )
     with pytest.raises(grpc.RpcError) as refused:
         next(call)
     assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+
+
+class Cutter:
+    """A way to a shadow whose connections can be cut, and which can be closed for a while."""
+
+    def __init__(self, address: str) -> None:
+        host, _, port = address.rpartition(":")
+        self._target = (host, int(port))
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self.address = f"127.0.0.1:{self._server.getsockname()[1]}"
+        self._pairs: list[tuple[socket.socket, socket.socket]] = []
+        self.is_open = True
+        self.connections = 0
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        while True:
+            near, _ = self._server.accept()
+            if not self.is_open:
+                near.close()
+                continue
+            far = socket.create_connection(self._target)
+            self.connections += 1
+            self._pairs.append((near, far))
+            for one, other in ((near, far), (far, near)):
+                threading.Thread(target=self._carry, args=(one, other), daemon=True).start()
+
+    def _carry(self, one: socket.socket, other: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while content := one.recv(65536):
+                other.sendall(content)
+        self._close(one, other)
+
+    def _close(self, *ends: socket.socket) -> None:
+        for end in ends:
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+    def cut(self) -> None:
+        pairs, self._pairs = self._pairs, []
+        for pair in pairs:
+            self._close(*pair)
+
+
+def test_cut_connections_lose_nothing_and_repeat_nothing(shadow: Shadow) -> None:
+    cutter = Cutter(shadow.address)
+    engine: Any = PlayedEngine()
+    link = Link(cutter.address, SECRET, "m", "1")
+    link.receive_task()
+    lost: queue.Queue[str] = queue.Queue()
+    link.follow(lambda message: None, lost.put)
+    link.open_lanes(engine)
+    link.send(home.Started())
+    chance = random.Random(7)
+    sizes = [chance.choice((5, 500, 300_000)) for _ in range(400)]
+    batches = [number.to_bytes(4, "big") + bytes(size) for number, size in enumerate(sizes)]
+    said: list[bytes] = []
+
+    def speak() -> None:
+        for number, batch in enumerate(batches):
+            for lane in (0, 1):
+                engine.out[lane].put(batch)
+            word = b"%d " % number
+            link.send(stdio.Output(1, sum(map(len, said)), word))
+            said.append(word)
+
+    speaking = threading.Thread(target=speak)
+    speaking.start()
+    for number, batch in enumerate(batches):
+        for lane in (0, 1):
+            assert engine.fed[lane].get(timeout=20) == bytes([lane]) + batch[::-1]
+        if number % 20 == 10:
+            cutter.cut()
+    speaking.join()
+    assert cutter.connections > 10
+    assert lost.empty()
+    link.close()
+    link.send(home.Finished(True, 0, 0, 0))
+    until(lambda: shadow.outcomes)
+    assert shadow.outcomes[0].problem is None, "a gap in the output would have ended the session"
+
+
+def test_after_the_lease_both_sides_give_up(shadow: Shadow) -> None:
+    cutter = Cutter(shadow.address)
+    link = Link(cutter.address, SECRET, "m", "1")
+    link.receive_task()
+    lost: queue.Queue[str] = queue.Queue()
+    link.follow(lambda message: None, lost.put)
+    link.send(home.Started())
+    until(lambda: any(isinstance(report, custody.JobStarted) for report in shadow.reports))
+    cutter.is_open = False
+    cutter.cut()
+    assert lost.get(timeout=10)
+    until(lambda: shadow.outcomes)
+    problem = shadow.outcomes[0].problem
+    assert problem is not None
+    assert problem.code == "LINK-002"

@@ -24,7 +24,7 @@ class Stage:
     def __init__(self) -> None:
         self.reports: list[custody.FromShadow] = []
         self.settled: list[Outcome] = []
-        self.talk = Conversation(JOB, self.reports.append, self._settle, b"k" * 32)
+        self.talk = Conversation(JOB, self.reports.append, self._settle, b"k" * 32, 1.0)
         self.starter: asyncio.Queue[Any] | None = None
 
     async def _settle(self, outcome: Outcome) -> None:

@@ -1,0 +1,136 @@
+"""The starter's end of a stream that outlives its connections.
+
+Owns: one stream: calling again until the lease is over, in which order messages leave. Leaves to others:
+what is kept for that (hosting.resuming), what messages mean (link).
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final
+
+import grpc
+
+from hpool.matchmaker.hosting.resuming import RECEIVED_KEY, Ledger
+from hpool.matchmaker.hosting.rpc import StreamMethod
+from hpool.matchmaker.model.errors import BadMessage
+
+WAIT_S: Final = 0.5
+CALL_AGAIN_S: Final = (0.02, 1.0)
+# Only the connection broke. Everything else is an answer: calling again would get the same.
+_BROKEN: Final = frozenset(
+    {
+        grpc.StatusCode.UNAVAILABLE,
+        grpc.StatusCode.CANCELLED,
+        grpc.StatusCode.INTERNAL,
+        grpc.StatusCode.UNKNOWN,
+        grpc.StatusCode.DEADLINE_EXCEEDED,
+    }
+)
+
+Draw = Callable[[float], Sequence[bytes] | None]
+
+
+class Over(Exception):
+    """The stream is at its end; the text says why."""
+
+
+class Stream:
+    """Runs in a thread of its own until it is over."""
+
+    def __init__(
+        self,
+        method: StreamMethod[bytes, bytes],
+        channel: grpc.Channel,
+        metadata: Sequence[tuple[str, str]],
+        draw: Draw,
+        on_message: Callable[[memoryview], None],
+        on_over: Callable[[str], None],
+    ) -> None:
+        """`draw` waits so many seconds at most for the parts of the next message, () if there is none,
+        None: there will be no more. `on_message` raises BadMessage; `on_over` is called once."""
+        self.lease_s = 0.0
+        """Until it is set, the first broken connection is the last."""
+        self._method = method
+        self._channel = channel
+        self._metadata = tuple(metadata)
+        self._draw = draw
+        self._on_message = on_message
+        self._on_over = on_over
+        self._ledger = Ledger()
+        self._turn = threading.Lock()
+        self._was_connected = False
+        self._call_number = 0
+
+    def start(self, name: str) -> None:
+        threading.Thread(target=self._run, name=name, daemon=True).start()
+
+    def _run(self) -> None:
+        pause_s, since_s = CALL_AGAIN_S[0], 0.0
+        try:
+            while True:
+                self._was_connected = self._call_number == 0
+                why = self._one_call()
+                if self._was_connected:
+                    pause_s, since_s = CALL_AGAIN_S[0], time.monotonic()
+                if time.monotonic() - since_s >= self.lease_s:
+                    raise Over(why)
+                time.sleep(pause_s)
+                pause_s = min(pause_s * 2, CALL_AGAIN_S[1])
+        except (Over, BadMessage) as error:
+            self._call_number += 1
+            self._on_over(str(error))
+
+    def _one_call(self) -> str:
+        """Returns why the connection broke. Raises Over, BadMessage."""
+        self._call_number += 1
+        is_first = self._call_number == 1
+        resumed = threading.Event()
+        metadata = (*self._metadata, (RECEIVED_KEY, str(self._ledger.received)))
+        call = self._method.on(self._channel)(self._outgoing(self._call_number, resumed), metadata=metadata)
+        try:
+            if not is_first:
+                told: dict[str, Any] = dict(call.initial_metadata() or ())
+                if RECEIVED_KEY in told:
+                    self._ledger.resume(told[RECEIVED_KEY])
+                    self._was_connected = True
+                    resumed.set()
+            else:
+                resumed.set()
+            for message in call:
+                body = self._ledger.unseal(message)
+                if body:
+                    self._on_message(body)
+        except grpc.RpcError as error:
+            if call.code() not in _BROKEN:
+                raise Over(_details(error)) from error
+            return _details(error)
+        raise Over("the shadow ended it")
+
+    def _outgoing(self, number: int, resumed: threading.Event) -> Iterator[bytes]:
+        """What a call sends: first again what the other end lacks. Calls overlap for a moment, and only
+        the last one's own messages count: what an older one still drew is kept, and sent by the newer."""
+        while not resumed.wait(WAIT_S):
+            if number != self._call_number:
+                return
+        with self._turn:
+            again = self._ledger.unanswered() if number > 1 else []
+        yield from again
+        while True:
+            with self._turn:
+                if number != self._call_number:
+                    return
+                parts = self._draw(WAIT_S)
+                if parts is None:
+                    return
+                message = self._ledger.seal(*parts) if parts else self._ledger.receipt()
+            if message is not None and number == self._call_number:
+                yield message
+
+
+def _details(error: grpc.RpcError) -> str:
+    """What a failed call says of itself: calls raise themselves."""
+    details = getattr(error, "details", None)
+    return str(details()) if callable(details) else str(error)

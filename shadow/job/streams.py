@@ -1,0 +1,141 @@
+"""The shadow's end of the streams that outlive their connections.
+
+Owns: which connection a stream runs on, waiting for the next one until the lease is over. Leaves to
+others: what is kept for that (hosting.resuming), who is admitted (service), what messages mean.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, Final
+
+import grpc
+
+from hpool.matchmaker.hosting.resuming import RECEIVED_KEY, Ledger
+from hpool.matchmaker.model.errors import BadMessage
+
+_BROKEN: Final = (grpc.RpcError, grpc.aio.BaseError, asyncio.CancelledError)
+
+
+class _Connection:
+    def __init__(self, context: Any) -> None:
+        self.context = context
+        self.over = asyncio.Event()
+
+
+class LongStream:
+    """One task receives, any number send. Connections come and go."""
+
+    def __init__(self, lease_s: float, on_link: Callable[[bool], None] = lambda is_there: None) -> None:
+        """`on_link` is told whenever a connection comes (True) or is gone."""
+        self._lease_s = lease_s
+        self._on_link = on_link
+        self._ledger = Ledger()
+        self._connection: _Connection | None = None
+        self._arrived = asyncio.Event()
+        self._sending = asyncio.Lock()
+        self._is_closed = False
+        self._failure: BadMessage | None = None
+
+    async def connect(self, context: Any) -> None:
+        """A call's life: returns when another connection took over or the stream is closed. Raises
+        BadMessage, what fail() was told included."""
+        mine = _Connection(context)
+        self._drop(self._connection)  # a write that hangs there lets go of the lock
+        try:
+            async with self._sending:
+                self._drop(self._connection)  # from now on nothing it still brings counts
+                given = dict(context.invocation_metadata() or ())
+                self._ledger.resume(given.get(RECEIVED_KEY))
+                await context.send_initial_metadata(((RECEIVED_KEY, str(self._ledger.received)),))
+                for message in self._ledger.unanswered():
+                    await context.write(message)
+                if not self._is_closed:
+                    self._connection = mine
+                    self._arrived.set()
+                    self._on_link(True)
+            if not self._is_closed:
+                await mine.over.wait()
+        finally:
+            self._drop(mine)
+        if self._failure is not None:
+            raise self._failure
+
+    async def send(self, *parts: bytes) -> None:
+        """Returns when it is on its way, or kept for the next connection."""
+        async with self._sending:
+            message = self._ledger.seal(*parts)
+            await self._write(message)
+
+    async def receive(self) -> memoryview | None:
+        """The next message; None: closed, or nobody came back within the lease. Raises BadMessage."""
+        while not self._is_closed:
+            connection = self._connection
+            if connection is None:
+                try:
+                    async with asyncio.timeout(self._lease_s):
+                        await self._arrived.wait()
+                except TimeoutError:
+                    return None
+                continue
+            message = await self._read(connection)
+            if connection is not self._connection:
+                continue
+            if not message:
+                self._drop(connection)
+                continue
+            body = self._ledger.unseal(message)
+            receipt = self._ledger.receipt()
+            if receipt is not None:
+                async with self._sending:
+                    await self._write(receipt)
+            if body:
+                return body
+        return None
+
+    def close(self) -> None:
+        """Nobody listens any more."""
+        self._is_closed = True
+        self._arrived.set()
+        self._drop(self._connection)
+
+    def fail(self, error: BadMessage) -> None:
+        """Closes it; the other end is told why."""
+        self._failure = error
+        self.close()
+
+    async def _read(self, connection: _Connection) -> bytes | None:
+        try:
+            message: bytes | None = await connection.context.read()
+        except _BROKEN:
+            _if_cancelled_raise()
+            return None
+        return message
+
+    async def _write(self, message: bytes) -> None:
+        connection = self._connection
+        if connection is None:
+            return
+        try:
+            await connection.context.write(message)
+        except _BROKEN:
+            _if_cancelled_raise()
+            self._drop(connection)
+
+    def _drop(self, connection: _Connection | None) -> None:
+        if connection is None:
+            return
+        connection.over.set()
+        if self._connection is connection:
+            self._connection = None
+            if not self._is_closed:
+                self._arrived.clear()
+                self._on_link(False)
+
+
+def _if_cancelled_raise() -> None:
+    """A broken call may raise CancelledError as well: only who is cancelled himself obeys."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
