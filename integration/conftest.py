@@ -31,9 +31,9 @@ def pool() -> Iterator[StrictPool]:
 
 @pytest.fixture
 def own_pool() -> Iterator[StrictPool]:
-    """A strict pool for one test that breaks it."""
+    """A strict pool for one test that breaks it: who is gone for good is not waited for long."""
     needs_root()
-    with StrictPool() as strict:
+    with StrictPool(lease_s=4) as strict:
         yield strict
 
 

@@ -180,6 +180,7 @@ class StrictPool:
         machine_options: tuple[str, ...] = (),
         slots: int = 2,
         intercept: str = "auto",
+        lease_s: float = 60.0,
         wire: Callable[[Room, Room, str], tuple[str, str]] = connect,
     ) -> None:
         self._number = Number()
@@ -192,8 +193,9 @@ class StrictPool:
             subprocess.run(
                 ["nsenter", "-t", str(room.pid), "-n", "ip", "link", "set", "lo", "up"], check=True
             )
-        self.address, _ = wire(self.room, self.machine, f"10.231.{self.number}")
+        self.address, self.machine_address = wire(self.room, self.machine, f"10.231.{self.number}")
         self.home = RoomHome(self.room, intercept)
+        self.lease_s = lease_s
         self.machine_options = ("--slots", str(slots), *machine_options)
         self.roles: dict[str, subprocess.Popen[bytes]] = {}
         self._configure()
@@ -210,7 +212,7 @@ class StrictPool:
     def _configure(self) -> None:
         self.port = 20000 + self.number
         config = f'[pool]\nmatchmaker = "{self.address}:{self.port}"\ntoken_file = "~/pool.token"\n'
-        config += f'agent_listen = "{self.address}:0"\n'
+        config += f'agent_listen = "{self.address}:0"\nlease_s = {self.lease_s}\n'
         for room in (self.room, self.machine):
             token = room.outside(f"{room.home}/pool.token")
             token.touch(mode=0o600)
@@ -259,6 +261,13 @@ class StrictPool:
     def processes(self) -> list[str]:
         """Command lines of everything that runs on either side, sorted."""
         return sorted(line for room in (self.room, self.machine) for _, line in room.processes())
+
+    def reset_connections(self) -> int:
+        """Ends every TCP connection that there is between the two at this moment; how many those were."""
+        inside = ["nsenter", "-t", str(self.room.pid), "-n"]
+        which = ["-t", "state", "established", "dst", self.machine_address]
+        ended = subprocess.run([*inside, "ss", "-K", "-H", *which], capture_output=True, check=True)
+        return len(ended.stdout.splitlines())
 
     def partition(self) -> None:
         cut(self.room)

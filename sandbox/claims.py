@@ -1,11 +1,13 @@
 """Claiming a job at its agent.
 
-Owns: the one call, and connections to agents. Leaves to others: which match to take up.
+Owns: the one call, the word that a claim's starter is no more, and connections to agents. Leaves to
+others: which match to take up.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import Final
 
 import grpc
@@ -14,9 +16,13 @@ import grpc.aio
 from hpool.matchmaker.api.values import MachineAd, Match
 from hpool.matchmaker.hosting import rpc
 from hpool.matchmaker.model.errors import ClaimRefused
+from hpool.shadow.api import home
 from hpool.shadow.api.queue import CLAIM, ClaimReply, ClaimRequest
 
+log = logging.getLogger("claims")
+
 CLAIM_WITHIN_S: Final = 10.0
+TELL_WITHIN_S: Final = 2.0
 
 
 class Claims:
@@ -52,6 +58,17 @@ class Claims:
         if reply.refusal:
             raise ClaimRefused(reply.refusal)
         return reply
+
+    async def starter_gone(self, claim: ClaimReply, why: str) -> None:
+        """Tells the job's shadow not to wait for it. Where that cannot be reached, the lease is its end."""
+        channel = rpc.aio_channel(claim.shadow_address)
+        try:
+            metadata = ((home.CLAIM_KEY, claim.claim_secret),)
+            await home.GONE.on_aio(channel)(home.StarterGone(why), metadata=metadata, timeout=TELL_WITHIN_S)
+        except grpc.aio.AioRpcError as error:
+            log.info("%s was not told of its starter's end: %s", claim.shadow_address, error.details())
+        finally:
+            await channel.close(None)
 
     async def close(self) -> None:
         for channel in self._channels.values():

@@ -32,6 +32,7 @@ from hpool.matchmaker.model.settings import Directories, PoolSettings, parse_siz
 from hpool.sandbox import lifecycle, machine
 from hpool.sandbox.claims import Claims
 from hpool.sandbox.starters import FIRST_OUTSIDE_ID, StarterLimits, Starters
+from hpool.shadow.api.queue import ClaimReply
 
 log = logging.getLogger("sandbox")
 
@@ -85,7 +86,7 @@ class Sandbox:
             self._slots = lifecycle.occupy(self._slots, number)
             log.info("slot %d: job %s of %s", number, match.job_id, match.agent_address)
             self._conversation.changed()
-            status = await self._starters.run(number, match.job_id, claim)
+            status = await self._run_starter(number, match, claim)
             log.info("slot %d: job %s is over, starter ended with %d", number, match.job_id, status)
         except ClaimRefused as refusal:
             log.info("slot %d: job %s: %s", number, match.job_id, refusal.sentence)
@@ -94,6 +95,20 @@ class Sandbox:
         finally:
             self._slots = lifecycle.release(self._slots, number)
             self._conversation.changed()
+
+    async def _run_starter(self, number: int, match: Match, claim: ClaimReply) -> int:
+        """The starter's exit code. One that did not end well leaves a home behind that waits for it."""
+        why = "its starter there could not run"
+        try:
+            status = await self._starters.run(number, match.job_id, claim)
+            why = "" if status == 0 else f"its starter there ended with {status}"
+        except asyncio.CancelledError:
+            why = "the sandbox there was told to end"
+            raise
+        finally:
+            if why:
+                await self._claims.starter_gone(claim, why)
+        return status
 
 
 @click.command("sandbox", help="Offer this machine to a pool, in the foreground. Dials out only.")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from hpool.matchmaker.api.codec import MessageCodec, OneOfCodec
-from hpool.matchmaker.hosting.rpc import RawCodec, StreamMethod
+from hpool.matchmaker.hosting.rpc import RawCodec, StreamMethod, UnaryMethod
 from hpool.matchmaker.model.errors import BadMessage
 from hpool.shadow.api import home_pb2 as pb
 from hpool.shadow.api import stdio
@@ -83,6 +83,14 @@ class Finished(NamedTuple):
 
 
 class Release(NamedTuple):
+    pass
+
+
+class StarterGone(NamedTuple):
+    why: str
+
+
+class StarterGoneTaken(NamedTuple):
     pass
 
 
@@ -183,3 +191,8 @@ def batch_records(message: memoryview) -> memoryview:
 # All three streams outlive their connections (hosting.resuming): both ends frame and number by hand.
 LANE: Final = StreamMethod("hpool.shadow.Home/Lane", RawCodec(), RawCodec())
 SESSION: Final = StreamMethod("hpool.shadow.Home/Session", RawCodec(), RawCodec())
+GONE: Final = UnaryMethod(
+    "hpool.shadow.Home/Gone",
+    MessageCodec(pb.StarterGone, StarterGone),
+    MessageCodec(pb.StarterGoneTaken, StarterGoneTaken),
+)

@@ -7,6 +7,16 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class StarterGone(_message.Message):
+    __slots__ = ("why",)
+    WHY_FIELD_NUMBER: _ClassVar[int]
+    why: str
+    def __init__(self, why: _Optional[str] = ...) -> None: ...
+
+class StarterGoneTaken(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
 class Batch(_message.Message):
     __slots__ = ("records", "received")
     RECORDS_FIELD_NUMBER: _ClassVar[int]

@@ -21,6 +21,7 @@ _WORDS: Final = {
     "denied": "not allowed",
     "crash": "crashed",
     "remark": "",
+    "link": "",
 }
 
 

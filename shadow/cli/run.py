@@ -172,10 +172,14 @@ class _Patience:
         self._pool = pool
         self._quiet = quiet
         self._is_waiting = True
+        self._is_silent = False
         self.lost: HpoolError | None = None
 
-    def progress(self, state: str) -> None:
+    def progress(self, state: str, machine: str) -> None:
         self._is_waiting = state == "waiting"
+        if not self._quiet and (state == "silent" or self._is_silent):
+            say(f"no word from {machine}; waiting for it" if state == "silent" else f"{machine} is back")
+        self._is_silent = state == "silent"
 
     def watch(self, give_up: Callable[[], None]) -> None:
         threading.Thread(target=self._watch, args=(give_up,), daemon=True).start()

@@ -34,7 +34,9 @@ _FORWARDED: Final = (signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
 class Terminal:
     """Attached to one job from construction to its end."""
 
-    def __init__(self, address: str, secret: str, *, raw: bool, on_progress: Callable[[str], None]) -> None:
+    def __init__(
+        self, address: str, secret: str, *, raw: bool, on_progress: Callable[[str, str], None]
+    ) -> None:
         self._is_raw = raw
         self._on_progress = on_progress
         self._outgoing: queue.SimpleQueue[attach.FromTerminal | None] = queue.SimpleQueue()
@@ -91,8 +93,8 @@ class Terminal:
                     self._input_is_wanted = False
                     self._credit.notify()
                 self._input_file.leave_at(position)
-            case attach.Progress(state, _, input_window):
-                self._on_progress(state)
+            case attach.Progress(state, machine, input_window):
+                self._on_progress(state, machine)
                 self._is_claimed = state != "waiting"
                 if state == "started" and not self._is_started:
                     self._is_started = True

@@ -59,7 +59,7 @@ class ShadowService:
 
     def handlers(self) -> tuple[Any, ...]:
         return (
-            rpc.service({home.LANE: self.lane, home.SESSION: self.session}),
+            rpc.service({home.LANE: self.lane, home.SESSION: self.session, home.GONE: self.gone}),
             rpc.service({attach.ATTACH: self.attach}),
             rpc.service({attach.WATCH: self.watch}),
         )
@@ -100,6 +100,12 @@ class ShadowService:
             self._end_streams()
 
         await self._carry("session", context, serve, conversation.starter_link)
+
+    async def gone(self, request: home.StarterGone, context: Any) -> home.StarterGoneTaken:
+        conversation = await self._admit_starter(context)
+        conversation.starter_gone(request.why)
+        self._end_streams()
+        return home.StarterGoneTaken()
 
     async def _carry(
         self,
