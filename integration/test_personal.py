@@ -50,7 +50,8 @@ def test_two_first_runs_at_once_share_one_pool(fresh: PersonalPool) -> None:
     commands = [fresh.home.popen(fresh.home.hpool(["/bin/echo", str(n)]), fresh.home.work) for n in range(4)]
     for number, command in enumerate(commands):
         out, err = command.communicate(timeout=60)
-        assert (command.returncode, out, err) == (0, b"%d\n" % number, b"")
+        assert (command.returncode, out) == (0, b"%d\n" % number)
+        assert err in (b"", b"hpool: waiting for a machine\n")  # four jobs, two slots
     assert [len(pids) for pids in roles(fresh).values()] == [1, 1, 1]
 
 
