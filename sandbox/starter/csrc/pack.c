@@ -139,7 +139,8 @@ static bool write_one(hp_engine *engine, int to, struct hp_object *object, uint8
 	struct packed *packed = path ? describe(object, path) : NULL;
 	bool well = true;
 
-	if (from >= 0 && is_used(engine, object, from, path) && pread(from, room, object->attr.size, 0) == (ssize_t)object->attr.size) {
+	if (from >= 0 && is_used(engine, object, from, path) &&
+	    pread(from, room, object->attr.size, 0) == (ssize_t)object->attr.size) {
 		size_t strings = packed->path_length + packed->content_length;
 
 		*total += size_of(packed);
