@@ -73,7 +73,7 @@ static void little_memory(void)
 {
 	pthread_t thread;
 	void *result;
-	set(RLIMIT_AS, 400ul << 20);
+	set(RLIMIT_AS, 100ul << 20); /* less than what hpool maps, beside */
 	YES(mmap(NULL, 500ul << 20, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED && errno == ENOMEM);
 	YES(malloc(600ul << 20) == NULL);
 	printf("pthread_create: %d\n", pthread_create(&thread, NULL, nothing, NULL));

@@ -4,7 +4,7 @@ CSRC := $(dir $(abspath $(lastword $(MAKEFILE_LIST))))
 BIN := $(abspath $(CSRC)../bin)
 OBJECTS_DIR := $(abspath $(CSRC)../../build/keeper)
 CC ?= gcc
-KEEPER_CFLAGS := -std=gnu11 -O2 -g -I$(CSRC)include -Wall -Wextra -Werror -fstack-protector-strong -D_FORTIFY_SOURCE=2
+KEEPER_CFLAGS := -std=gnu11 -O2 -g -I$(CSRC)include -I$(CSRC)../../shadow/api -Wall -Wextra -Werror -fstack-protector-strong -D_FORTIFY_SOURCE=2
 KEEPER_SOURCES := main spec control cgroup mounts proc confine filter watch job world init summon tracer tasks calls rules
 KEEPER_OBJECTS := $(KEEPER_SOURCES:%=$(OBJECTS_DIR)/%.o)
 
@@ -15,7 +15,7 @@ $(BIN)/hpool-keeper: $(KEEPER_OBJECTS) | $(BIN)
 	$(CC) -static -Wl,-z,noexecstack -Wl,--gc-sections -o $@.new $^
 	mv $@.new $@
 
-$(OBJECTS_DIR)/%.o: $(CSRC)keeper/%.c $(CSRC)keeper/keeper.h $(CSRC)keeper/tracer.h $(CSRC)include/hpool/tracer.h $(CSRC)syscalls.def $(CSRC)keeper.mk | $(OBJECTS_DIR)
+$(OBJECTS_DIR)/%.o: $(CSRC)keeper/%.c $(CSRC)keeper/keeper.h $(CSRC)keeper/tracer.h $(CSRC)include/hpool/tracer.h $(CSRC)include/hpool/shm.h $(CSRC)syscalls.def $(CSRC)keeper.mk | $(OBJECTS_DIR)
 	$(CC) $(KEEPER_CFLAGS) -ffunction-sections -c -o $@ $<
 
 $(BIN) $(OBJECTS_DIR):

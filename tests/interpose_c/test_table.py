@@ -81,3 +81,15 @@ def test_every_handler_is_linked_into_the_loader() -> None:
     missing = {call.handler for call in table.load() if call.handler} - linked
     assert missing - NOT_LINKED_YET == set(), "these calls would pass through"
     assert NOT_LINKED_YET - missing == set(), "linked by now: take them off the list"
+
+
+def test_the_list_of_rules_names_tests_that_are_there() -> None:
+    house = Path(__file__).resolve().parents[2]
+    text = (house / "interpose_c/csrc/arch/x86_64/README.md").read_text()
+    rows = text.partition("## What each rule is tested by")[2].partition("\n## ")[0].splitlines()
+    columns = [row.strip("|").split("|")[1] for row in rows if row.startswith("|")][2:]
+    names = [name for column in columns for name in re.findall(r"`([\w./]+)`", column)]
+    places = [house, house / "integration/programs", house / "tests/interpose_c/loader"]
+    endings = ["", ".c", ".cc"]
+    assert len(columns) > 10
+    assert [n for n in names if not any((p / f"{n}{e}").is_file() for p in places for e in endings)] == []

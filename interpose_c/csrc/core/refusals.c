@@ -69,7 +69,6 @@ REPORTED(sched_setaffinity, EINVAL, EPERM)
 REPORTED(ioprio_set, EPERM, EPERM)
 REPORTED(mlock, ENOMEM, EPERM)
 REPORTED(mlock2, ENOMEM, EPERM)
-REPORTED(mlockall, ENOMEM, EPERM)
 
 /* Most requests are for a terminal or a socket and may sleep. Those that ask the
  * file system, or do what the jail refuses, are looked after. */
@@ -87,4 +86,43 @@ long hp_call_ioctl(struct hp_call *call)
 	default:
 		return HP_PASS;
 	}
+}
+
+/* ---- clocks: what is wrong with the call comes before what is forbidden ---------------- */
+
+static long forbidden(const struct hp_call *call)
+{
+	hp_report_refused(call, EPERM);
+	return -EPERM;
+}
+
+static long bad_time(long user, int64_t most_part)
+{
+	int64_t time[2];
+
+	if (hp_user_read(time, (const void *)user, sizeof time))
+		return -EFAULT;
+	return time[0] < 0 || time[1] < 0 || time[1] > most_part ? -EINVAL : 0;
+}
+
+long hp_call_clock_settime(struct hp_call *call)
+{
+	int clock = (int)call->arg[0];
+	long failed;
+
+	/* of the fixed clocks only CLOCK_REALTIME is ever set; the others are somebody's */
+	if (clock > 0 || (clock < 0 && hp_syscall2(__NR_clock_getres, clock, 0)))
+		return -EINVAL;
+	failed = bad_time(call->arg[1], 999999999);
+	return failed ? failed : forbidden(call);
+}
+
+long hp_call_settimeofday(struct hp_call *call)
+{
+	int32_t zone[2];
+	long failed = call->arg[0] ? bad_time(call->arg[0], 1000000) : 0;
+
+	if (!failed && call->arg[1] && hp_user_read(zone, (const void *)call->arg[1], sizeof zone))
+		failed = -EFAULT;
+	return failed ? failed : forbidden(call);
 }

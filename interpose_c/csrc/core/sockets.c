@@ -1,26 +1,41 @@
 /* Unix sockets with a path. The socket itself is native; its name is made at
  * home like any other. */
-#include "core.h"
+#include "sockets.h"
 
-#define FAMILY_UNIX 1
 #define FAMILY_INET 2
 #define FAMILY_INET6 10
-#define PATH_ROOM 108
-#define HP_BOUND_ASIDE "/tmp/.socket"
 
-struct hp_sockaddr_un {
-	uint16_t family;
-	char path[PATH_ROOM + 1];
-};
-
-/* The path of a named unix address, or NULL. */
-static const char *path_in(long user, long length, struct hp_sockaddr_un *address)
+const char *hp_socket_path(long user, long length, struct hp_sockaddr_un *address)
 {
 	if (!hp_channel || length <= 3 || length > 2 + PATH_ROOM ||
 	    hp_user_read(address, (const void *)user, (unsigned long)length))
 		return NULL;
 	((char *)address)[length] = 0;
 	return address->family == FAMILY_UNIX && address->path[0] ? address->path : NULL;
+}
+
+bool hp_socket_given_name(struct hp_sockaddr_un *address)
+{
+	struct hp_ask ask = { .op = HP_REQ_ADDRESS, .data1 = address->path, .reply = address->path, .room = PATH_ROOM };
+
+	if (address->family != FAMILY_UNIX || !hp_starts(address->path, HP_BOUND_ASIDE))
+		return false;
+	ask.len1 = (uint32_t)hp_strlen(address->path);
+	if (hp_ask(&ask) < 0)
+		return false;
+	if (ask.reply_len < PATH_ROOM)
+		address->path[ask.reply_len] = 0;
+	return true;
+}
+
+long hp_socket_find(const char *path)
+{
+	struct hp_stat stat;
+
+	if (hp_stat_path(AT_FDCWD, path, &stat, 0) || (stat.mode & 0170000) != 0100000)
+		return 0;
+	hp_overlay(&stat); /* the mirror's file may be without the bits that home's has */
+	return stat.mode & 0222 ? -ECONNREFUSED : 0;
 }
 
 /* 127/8, ::1, and what the kernel takes for them (all zeros). */
@@ -39,8 +54,7 @@ static bool is_loopback(const struct hp_sockaddr_un *address)
 long hp_call_connect(struct hp_call *call)
 {
 	struct hp_sockaddr_un address = { 0 };
-	const char *path = path_in(call->arg[1], call->arg[2], &address);
-	struct hp_stat stat;
+	const char *path = hp_socket_path(call->arg[1], call->arg[2], &address);
 	long result;
 
 	if (!path && hp_channel && hp_channel->no_network) {
@@ -56,10 +70,15 @@ long hp_call_connect(struct hp_call *call)
 	}
 	if (!path)
 		return HP_PASS;
-	result = hp_syscall4(__NR_newfstatat, AT_FDCWD, (long)path, (long)&stat, 0);
-	if (result == -ENOENT || result == -EACCES)
-		hp_fault(AT_FDCWD, path, result, HP_WANT_STAT, false, &result);
-	return HP_PASS;
+	if (hp_socket_given_name(&address)) { /* whoever was told so before */
+		result = hp_socket_find(path);
+		if (result)
+			return result;
+		return hp_syscall_interruptible(call->nr, call->arg[0], (long)&address,
+						2 + (long)hp_strlen(address.path) + 1, 0, 0, 0);
+	}
+	result = hp_socket_find(path);
+	return result ? result : HP_PASS;
 }
 
 /* In home's directories the job may make no names: the socket is bound in /tmp
@@ -68,7 +87,7 @@ long hp_call_bind(struct hp_call *call)
 {
 	static uint32_t counter;
 	struct hp_sockaddr_un address, temporary = { .family = FAMILY_UNIX };
-	const char *path = path_in(call->arg[1], call->arg[2], &address);
+	const char *path = hp_socket_path(call->arg[1], call->arg[2], &address);
 	struct hp_ask ask = { .op = HP_REQ_BIND };
 	struct hp_where where;
 	char names[2 * PATH_ROOM];
@@ -110,22 +129,15 @@ long hp_call_bind(struct hp_call *call)
 static long given_address(struct hp_call *call)
 {
 	struct hp_sockaddr_un address = { .family = 0 };
-	struct hp_ask ask = { .op = HP_REQ_ADDRESS, .data1 = address.path, .reply = address.path, .room = PATH_ROOM };
 	uint32_t length = sizeof address - 1, room;
 	long result;
 
 	if (!hp_channel || hp_user_read(&room, (const void *)call->arg[2], sizeof room) || (int32_t)room < 0)
 		return HP_PASS;
 	result = hp_syscall3(call->nr, call->arg[0], (long)&address, (long)&length);
-	if (result || address.family != FAMILY_UNIX || length > sizeof address - 1 ||
-	    !hp_starts(address.path, HP_BOUND_ASIDE))
+	if (result || length > sizeof address - 1 || !hp_socket_given_name(&address))
 		return HP_PASS;
-	ask.len1 = (uint32_t)hp_strlen(address.path);
-	if (hp_ask(&ask) < 0)
-		return HP_PASS;
-	length = 2 + ask.reply_len + 1;
-	if (ask.reply_len < PATH_ROOM)
-		address.path[ask.reply_len] = 0;
+	length = 2 + hp_strlen(address.path) + 1;
 	if (hp_user_write((void *)call->arg[1], &address, length < room ? length : room) ||
 	    hp_user_write((void *)call->arg[2], &length, sizeof length))
 		return -EFAULT;

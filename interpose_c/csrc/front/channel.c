@@ -7,7 +7,8 @@
 struct hp_channel *hp_channel;
 const struct hp_attr_entry *hp_attributes;
 
-static void *map_file(const char *path, int open_flags, int protection, uint64_t size)
+/* NULL: there is no such file, or (*failed) no room for it. */
+static void *map_file(const char *path, int open_flags, int protection, uint64_t size, long *failed)
 {
 	long fd = hp_syscall4(__NR_openat, AT_FDCWD, (long)path, open_flags | O_CLOEXEC, 0), address;
 
@@ -15,25 +16,30 @@ static void *map_file(const char *path, int open_flags, int protection, uint64_t
 		return NULL;
 	address = hp_syscall6(__NR_mmap, 0, (long)size, protection, MAP_SHARED, fd, 0);
 	hp_syscall1(__NR_close, fd);
-	if (address < 0 && address > -4096)
+	if (address < 0 && address > -4096) {
+		*failed = address;
 		return NULL;
+	}
 	hp_shim_range_add((unsigned long)address, size);
 	return (void *)address;
 }
 
-void hp_channel_map(void)
+long hp_channel_map(void)
 {
-	struct hp_channel *channel = map_file(HP_CHANNEL_PATH, O_RDWR, PROT_READ | PROT_WRITE, sizeof *channel);
+	long failed = 0;
+	struct hp_channel *channel =
+		map_file(HP_CHANNEL_PATH, O_RDWR, PROT_READ | PROT_WRITE, sizeof *channel, &failed);
 	const struct hp_attr_entry *attributes;
 
 	if (!channel)
-		return;
+		return failed;
 	if (channel->magic != HP_SHM_MAGIC || channel->version != HP_SHM_VERSION || channel->size < sizeof *channel)
-		return;
-	attributes = map_file(HP_ATTRS_PATH, O_RDONLY, PROT_READ, HP_ATTR_COUNT * sizeof *attributes);
+		return 0;
+	attributes = map_file(HP_ATTRS_PATH, O_RDONLY, PROT_READ, HP_ATTR_COUNT * sizeof *attributes, &failed);
 	if (!attributes)
-		return;
+		return failed;
 	hp_attributes = attributes;
 	hp_channel = channel;
 	hp_observed = &channel->observed;
+	return 0;
 }

@@ -183,11 +183,17 @@ static long name_it(struct plan *plan, const char *path, int dirfd)
 static long enter_loader(const char **argv, unsigned long envp)
 {
 	const char *loader = hp_channel ? HP_LOADER_PATH : "/proc/thread-self/exe";
-	struct hp_actions *actions = hp_thread()->actions;
+	struct hp_thread *thread = hp_thread();
+	struct hp_actions *actions = thread->actions;
+	bool keeps = thread->sigsys_pending;
 	long result;
 
 	hp_actions_before_exec(actions);
+	if (keeps)
+		hp_sigsys_keep(thread);
 	result = hp_syscall_interruptible(__NR_execve, (long)loader, (long)argv, (long)envp, 0, 0, 0);
+	if (keeps)
+		hp_sigsys_take(thread);
 	hp_actions_after_failed_exec(actions);
 	return result == HP_RESTART ? HP_AGAIN : result;
 }

@@ -85,7 +85,7 @@ long hp_script_parse(char line[HP_SCRIPT_LINE], struct hp_script *script);
 long hp_call_execve(struct hp_call *call);
 
 /* ---- channel.c ---- */
-void hp_channel_map(void);
+long hp_channel_map(void); /* 0, also when there is none; -errno: it cannot be had */
 
 _Noreturn void hp_enter_program(uint64_t entry, uint64_t *stack);
 

@@ -100,6 +100,8 @@ static void start_elsewhere(const struct hp_info *info, const struct hp_stack *s
 	if (again.tries++ < TRIES && (unsigned long)words < -4095ul && hp_info_write(word, sizeof word, &again)) {
 		words[0] = word;
 		memcpy(words + 1, stack->argv, (size_t)(count + 1) * sizeof *words);
+		if (hp_thread()->sigsys_pending)
+			hp_sigsys_keep(hp_thread());
 		error = hp_syscall3(__NR_execve, (long)(hp_channel ? HP_LOADER_PATH : "/proc/self/exe"), (long)words,
 				    (long)stack->envp);
 	}
@@ -162,6 +164,8 @@ static void make_thread(const struct hp_info *info)
 		give_up("loader", "no memory", -ENOMEM);
 	thread->actions = &hp_main_actions;
 	thread->sigsys_blocked = info->sigsys_blocked;
+	if (info->sigsys_blocked && !hp_traced)
+		hp_sigsys_take(thread);
 	failed = hp_thread_install(thread);
 	if (failed)
 		give_up("loader", "%gs or the signal stack cannot be set", failed);
@@ -175,6 +179,7 @@ void hp_start(uint64_t *top)
 	struct hp_info info;
 	uint64_t random, entry, brk;
 	int program_fd;
+	long failed;
 
 	hp_stack_read(top, &stack);
 	if (top[0] < 2 || !hp_info_parse(stack.argv[0], &info))
@@ -183,7 +188,10 @@ void hp_start(uint64_t *top)
 	hp_self_exe_set(info.path);
 	hp_trace_features(hp_stack_auxv(&stack, AT_HWCAP2));
 	make_thread(&info);
-	hp_channel_map();
+	/* Without it the program would take an almost empty root for home. */
+	failed = hp_channel_map();
+	if (failed)
+		give_up(info.path, "a limit leaves no room for the memory shared with hpool", failed);
 	if (hp_front_mode == HP_MODE_TRACE && !hp_traced)
 		start_tracing("this machine does not let it be traced (--intercept trace)");
 

@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 
@@ -35,10 +36,25 @@ static void leave_stdio(void)
 	close(null);
 }
 
+/* Who had itself traced by its parent, and that is us, stops for nobody: it goes on untraced. */
+static void let_go(pid_t pid, int number)
+{
+	siginfo_t info;
+	/* an exec raises it for a tracer alone */
+	if (number == SIGTRAP && ptrace(PTRACE_GETSIGINFO, pid, NULL, &info) == 0 && info.si_code == SI_USER &&
+	    info.si_pid == pid)
+		number = 0;
+	(void)ptrace(PTRACE_DETACH, pid, NULL, (void *)(long)number);
+}
+
 static void reap(struct run *run)
 {
 	int status;
 	for (pid_t pid = waitpid(-1, &status, WNOHANG); pid > 0; pid = waitpid(-1, &status, WNOHANG)) {
+		if (WIFSTOPPED(status)) {
+			let_go(pid, WSTOPSIG(status));
+			continue;
+		}
 		if (pid != run->job)
 			continue;
 		run->ended = true;

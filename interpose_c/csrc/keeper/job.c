@@ -16,6 +16,8 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
+#include "hpool/shm.h"
+
 #define LOADER "/.hpool/loader" /* HP_LOADER_PATH of hpool/shm.h */
 #define STATUS 3
 
@@ -52,6 +54,10 @@ static void set_limits(int status, const struct hp_spec *spec)
 	for (unsigned n = 0; n < spec->limit_count; n++) {
 		const struct hp_limit *limit = &spec->limits[n];
 		struct rlimit now, want = limit->value;
+		if (limit->resource == RLIMIT_AS) { /* core/limits.c takes it off again */
+			want.rlim_cur += want.rlim_cur > RLIM_INFINITY - HP_MAPPED_BYTES ? 0 : HP_MAPPED_BYTES;
+			want.rlim_max += want.rlim_max > RLIM_INFINITY - HP_MAPPED_BYTES ? 0 : HP_MAPPED_BYTES;
+		}
 		if (getrlimit(limit->resource, &now))
 			give_up(status, "limits");
 		if (want.rlim_max > now.rlim_max)

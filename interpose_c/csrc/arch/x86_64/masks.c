@@ -109,6 +109,26 @@ void hp_sigsys_believe(struct hp_thread *thread, bool blocked)
 		    (long)&thread->sigsys_info);
 }
 
+/* Over an exec the kernel keeps what is pending, if it is blocked. */
+void hp_sigsys_keep(struct hp_thread *thread)
+{
+	uint64_t sigsys = HP_SIG_BIT(SIGSYS);
+
+	hp_syscall4(__NR_rt_sigprocmask, SIG_BLOCK, (long)&sigsys, 0, 8);
+	hp_syscall4(__NR_rt_tgsigqueueinfo, hp_syscall0(__NR_getpid), hp_syscall0(__NR_gettid), SIGSYS,
+		    (long)&thread->sigsys_info);
+}
+
+void hp_sigsys_take(struct hp_thread *thread)
+{
+	static const uint64_t at_once[2];
+	uint64_t sigsys = HP_SIG_BIT(SIGSYS);
+
+	if (hp_syscall4(__NR_rt_sigtimedwait, (long)&sigsys, (long)&thread->sigsys_info, (long)at_once, 8) == SIGSYS)
+		thread->sigsys_pending = 1;
+	hp_syscall4(__NR_rt_sigprocmask, SIG_UNBLOCK, (long)&sigsys, 0, 8);
+}
+
 long hp_call_rt_sigpending(struct hp_call *call)
 {
 	uint64_t set = 0;

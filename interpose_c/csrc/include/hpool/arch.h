@@ -136,6 +136,9 @@ unsigned long hp_sigreturn_seen(void);
 /* ---- dispatch.c, sigaction.c, masks.c ---- */
 /* SIGSYS as the program believes it to be blocked; one that came meanwhile comes now. */
 void hp_sigsys_believe(struct hp_thread *thread, bool blocked);
+/* Before an exec: one that waits for unblocking is given to the kernel; and taken back. */
+void hp_sigsys_keep(struct hp_thread *thread);
+void hp_sigsys_take(struct hp_thread *thread);
 void hp_actions_clear(struct hp_actions *actions);
 void hp_dispatch_start(void); /* the shim's own handlers */
 void hp_actions_before_exec(const struct hp_actions *actions);

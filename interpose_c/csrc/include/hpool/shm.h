@@ -249,4 +249,7 @@ struct hp_channel {
 	_Alignas(4096) uint8_t maps[HP_MAP_BYTES];
 };
 
+/* What of a process's address space is hpool's, about: channel, attributes, the shim with a few stacks. */
+#define HP_MAPPED_BYTES (sizeof(struct hp_channel) + HP_ATTR_COUNT * sizeof(struct hp_attr_entry) + (4ul << 20))
+
 #endif
