@@ -118,8 +118,8 @@ static long waiting(int which, struct calls *at)
 
 static void stopped_and_continued(void)
 {
-	static const char *const names[] = { "nanosleep", "poll", "select", "ppoll", "epoll_wait", "epoll_pwait",
-					     "sigtimedwait", "read", "futex", "waitpid" };
+	static const char *const names[] = { "nanosleep",   "poll",         "select", "ppoll", "epoll_wait",
+					     "epoll_pwait", "sigtimedwait", "read",   "futex", "waitpid" };
 	struct calls at;
 	for (int which = 0; which < 10; which++) {
 		MUST(pipe(at.p));
@@ -139,7 +139,10 @@ static void stopped_and_continued(void)
 			errno = 0;
 			long value = waiting(which, &at);
 			int error = errno;
-			dprintf(result[1], "%s %s", value < 0 ? strerrorname_np(error) : value ? "some" : "0",
+			dprintf(result[1], "%s %s",
+				value < 0 ? strerrorname_np(error) :
+				value     ? "some" :
+					    "0",
 				which == 7 || error == EINTR || now_s() - from >= 0.055 ? "in time" : "too early");
 			_exit(0);
 		}

@@ -20,8 +20,10 @@ static void shown(const char *what, int fd)
 	for (int i = 0; i < 2000 && !got; i++)
 		nap(1000);
 	printf("%s: %s code %d, fd %s, band %#x%s\n", what,
-	       got == 0 ? "nothing" : got >= SIGRTMIN ? "RT" : sigabbrev_np(got), got_code,
-	       got_fd == fd ? "named" : "not named", (unsigned)got_band, in_thread ? ", in the thread" : "");
+	       got == 0        ? "nothing" :
+	       got >= SIGRTMIN ? "RT" :
+				 sigabbrev_np(got),
+	       got_code, got_fd == fd ? "named" : "not named", (unsigned)got_band, in_thread ? ", in the thread" : "");
 	got = got_fd = got_band = got_code = in_thread = 0;
 }
 

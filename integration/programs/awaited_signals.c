@@ -14,8 +14,8 @@ static void show_next(sigset_t set)
 		       number >= SIGRTMIN ? number - SIGRTMIN : number, info.si_code,
 		       number >= SIGRTMIN ? info.si_int : 0, number == SIGCHLD ? info.si_status : 0,
 		       info.si_code == SI_TIMER || info.si_code == SI_KERNEL ? "-" :
-		       info.si_pid == getpid()				  ? "me" :
-										    "another");
+		       info.si_pid == getpid()                               ? "me" :
+									       "another");
 }
 
 static void caught(int number)

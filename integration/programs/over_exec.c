@@ -20,14 +20,16 @@ static int look(void)
 	for (unsigned i = 0; i < sizeof(numbers) / sizeof(*numbers); i++) {
 		MUST(sigaction(numbers[i], NULL, &action));
 		printf("%d: %s flags %#x %s\n", numbers[i],
-		       action.sa_handler == SIG_DFL ? "default" : action.sa_handler == SIG_IGN ? "ignored" : "handled",
+		       action.sa_handler == SIG_DFL ? "default" :
+		       action.sa_handler == SIG_IGN ? "ignored" :
+						      "handled",
 		       (unsigned)action.sa_flags & ~0x4000000u, masked(numbers[i]) ? "blocked" : "free");
 	}
 	MUST(sigaltstack(NULL, &stack));
 	YES(stack.ss_flags == SS_DISABLE);
 	MUST(sigpending(&pending));
-	printf("pending: USR1 %d USR2 %d RTMIN %d SYS %d\n", sigismember(&pending, SIGUSR1), sigismember(&pending, SIGUSR2),
-	       sigismember(&pending, SIGRTMIN), sigismember(&pending, SIGSYS));
+	printf("pending: USR1 %d USR2 %d RTMIN %d SYS %d\n", sigismember(&pending, SIGUSR1),
+	       sigismember(&pending, SIGUSR2), sigismember(&pending, SIGRTMIN), sigismember(&pending, SIGSYS));
 	siginfo_t info;
 	sigset_t set = set_of(SIGRTMIN);
 	while (sigtimedwait(&set, &info, &(struct timespec){ 0, 0 }) > 0)
@@ -72,7 +74,8 @@ static int waits(int out)
 	sigset_t set = set_of(SIGRTMIN + 1);
 	MUST(prctl(PR_GET_PDEATHSIG, &deadly));
 	write(out, "r", 1);
-	dprintf(out, "%s", deadly == SIGRTMIN + 1 && masked(deadly) && sigwaitinfo(&set, NULL) == deadly ? "told" : "nothing");
+	dprintf(out, "%s",
+		deadly == SIGRTMIN + 1 && masked(deadly) && sigwaitinfo(&set, NULL) == deadly ? "told" : "nothing");
 	return 0;
 }
 

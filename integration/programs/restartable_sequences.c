@@ -33,32 +33,33 @@ static int add_one(long *number, volatile int *aborts)
 	struct rseq *area = mine();
 	long value;
 	int aborted;
-	__asm__ volatile(".pushsection __rseq_cs, \"aw\"\n"
-			 ".balign 32\n"
-			 "1:\n"
-			 ".long 0, 0\n"
-			 ".quad 2f, 3f - 2f, 4f\n"
-			 ".popsection\n"
-			 "lea 1b(%%rip), %%rax\n"
-			 "mov %%rax, %[section]\n"
-			 "2:\n"
-			 "mov %[number], %[value]\n"
-			 "mov $60, %%eax\n" /* long enough for something to come between */
-			 "5: dec %%eax\n"
-			 "jnz 5b\n"
-			 "inc %[value]\n"
-			 "mov %[value], %[number]\n"
-			 "3:\n"
-			 "xor %[aborted], %[aborted]\n"
-			 "jmp 6f\n"
-			 ".byte 0x0f, 0xb9, 0x3d\n"
-			 ".long %c[signature]\n"
-			 "4:\n"
-			 "mov $1, %[aborted]\n"
-			 "6:\n"
-			 : [value] "=&r"(value), [aborted] "=&r"(aborted), [number] "+m"(*number), [section] "=m"(area->rseq_cs)
-			 : [signature] "i"(RSEQ_SIG)
-			 : "rax", "memory", "cc");
+	__asm__ volatile(
+		".pushsection __rseq_cs, \"aw\"\n"
+		".balign 32\n"
+		"1:\n"
+		".long 0, 0\n"
+		".quad 2f, 3f - 2f, 4f\n"
+		".popsection\n"
+		"lea 1b(%%rip), %%rax\n"
+		"mov %%rax, %[section]\n"
+		"2:\n"
+		"mov %[number], %[value]\n"
+		"mov $60, %%eax\n" /* long enough for something to come between */
+		"5: dec %%eax\n"
+		"jnz 5b\n"
+		"inc %[value]\n"
+		"mov %[value], %[number]\n"
+		"3:\n"
+		"xor %[aborted], %[aborted]\n"
+		"jmp 6f\n"
+		".byte 0x0f, 0xb9, 0x3d\n"
+		".long %c[signature]\n"
+		"4:\n"
+		"mov $1, %[aborted]\n"
+		"6:\n"
+		: [value] "=&r"(value), [aborted] "=&r"(aborted), [number] "+m"(*number), [section] "=m"(area->rseq_cs)
+		: [signature] "i"(RSEQ_SIG)
+		: "rax", "memory", "cc");
 	*aborts += aborted;
 	return aborted;
 }

@@ -19,7 +19,10 @@ static void next(int fd)
 	else
 		printf("read: %zd %s code %d value %d from %s\n", got,
 		       info.ssi_signo >= (unsigned)SIGRTMIN ? "RT" : sigabbrev_np((int)info.ssi_signo), info.ssi_code,
-		       info.ssi_int, info.ssi_pid == (unsigned)getpid() ? "me" : info.ssi_pid ? "another" : "nobody");
+		       info.ssi_int,
+		       info.ssi_pid == (unsigned)getpid() ? "me" :
+		       info.ssi_pid                       ? "another" :
+							    "nobody");
 }
 
 static void alone(void)

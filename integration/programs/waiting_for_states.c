@@ -13,7 +13,8 @@ static void show_info(const char *what, idtype_t type, id_t id, int options, pid
 		printf("%s: nothing yet\n", what);
 	else
 		printf("%s: signal %d code %d status %d %s uid %s\n", what, info.si_signo, info.si_code, info.si_status,
-		       info.si_pid == expected ? "the child" : "another", info.si_uid == getuid() ? "mine" : "not mine");
+		       info.si_pid == expected ? "the child" : "another",
+		       info.si_uid == getuid() ? "mine" : "not mine");
 }
 
 /* In a group that is not orphaned, or SIGTSTP is lost. 0: one of its own. */
