@@ -83,6 +83,7 @@ enum hpw_entry_flags {
 	HPW_E_SELF = 4,    /* LIST: the directory itself, path is its canonical path */
 	HPW_E_PARENT = 8,  /* attributes of a parent directory after a change; path canonical */
 	HPW_E_COMPLETE = 16, /* LIST, on the last record: every name was sent */
+	HPW_E_TAKES_GS = 32, /* BUNDLE, on the program: its code, or that of a library of it, writes %gs */
 };
 
 enum hpw_flags {

@@ -74,6 +74,7 @@ class EntryFlag(enum.IntFlag):
     SELF = 4
     PARENT = 8
     COMPLETE = 16
+    TAKES_GS = 32
 
 
 class Set(enum.IntFlag):

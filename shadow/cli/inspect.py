@@ -106,7 +106,8 @@ def _elf_report(path: str) -> Iterator[str]:
 
 def _front_end(kind: Kind) -> Iterator[str]:
     if kind.writes_gs:
-        yield "  its code writes %gs (wrgsbase), which is the shim's: run it with --intercept trace"
+        yield "  by a tracer from its first call on, some microseconds a call: its code writes %gs (wrgsbase), the shim's"
+        yield "  with --intercept shim: in process, until it does so and crashes"
     else:
         yield "  in process: the loader maps the shim beside it; every call passes the table (hpool syscalls)"
     for reason in kind.turns:

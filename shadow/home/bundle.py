@@ -118,6 +118,11 @@ class _Closure:
                 return 0
             found = interpreter
         self._load(found)
+        loaded = [each for each in self._tried.values() if isinstance(each, Loaded)]
+        if any(each.facts.loading.writes_gs for each in loaded):
+            path = os.fsencode(found.canonical)
+            entry = self.entries[path]
+            self.entries[path] = entry._replace(flags=entry.flags | wire.EntryFlag.TAKES_GS)
         return 0
 
     def _look(self, path: str, loader: Loaded | None) -> Loaded | int:

@@ -24,7 +24,7 @@ SETTLED_S: Final = 2.0
 REMEMBERED_MAX: Final = 100_000
 SHEBANG_MAX: Final = 256  # the kernel's own limit
 SCHEMA: Final = """
-CREATE TABLE IF NOT EXISTS facts (key TEXT PRIMARY KEY, digest BLOB NOT NULL, loading TEXT NOT NULL)
+CREATE TABLE IF NOT EXISTS facts2 (key TEXT PRIMARY KEY, digest BLOB NOT NULL, loading TEXT NOT NULL)
 WITHOUT ROWID;
 """
 
@@ -38,6 +38,7 @@ class Loading(NamedTuple):
     needed: tuple[str, ...] = ()
     rpath: tuple[str, ...] = ()
     runpath: tuple[str, ...] = ()
+    writes_gs: bool = False
 
 
 class Facts(NamedTuple):
@@ -85,10 +86,12 @@ class Digests:
         if self._database is None:
             return None
         with contextlib.suppress(sqlite3.Error, ValueError, TypeError):
-            row = self._database.execute("SELECT digest, loading FROM facts WHERE key = ?", (key,)).fetchone()
+            row = self._database.execute(
+                "SELECT digest, loading FROM facts2 WHERE key = ?", (key,)
+            ).fetchone()
             if row is not None:
-                shebang, machine, interpreter, *lists = json.loads(row[1])
-                facts = Facts(row[0], Loading(shebang, machine, interpreter, *map(tuple, lists)))
+                shebang, machine, interpreter, *lists, writes_gs = json.loads(row[1])
+                facts = Facts(row[0], Loading(shebang, machine, interpreter, *map(tuple, lists), writes_gs))
                 self._known[key] = facts
                 return facts
         return None
@@ -100,7 +103,7 @@ class Digests:
         if self._database is not None:
             with contextlib.suppress(sqlite3.Error):
                 self._database.execute(
-                    "INSERT OR REPLACE INTO facts VALUES (?, ?, ?)",
+                    "INSERT OR REPLACE INTO facts2 VALUES (?, ?, ?)",
                     (key, facts.digest, json.dumps(facts.loading)),
                 )
 
@@ -136,7 +139,9 @@ def _elf_loading(fd: int) -> Loading:
     from elftools.elf.elffile import ELFFile
     from elftools.elf.segments import InterpSegment
 
-    interpreter = ""
+    from hpool.interpose_c.kinds import segment_writes_gs
+
+    interpreter, writes_gs = "", False
     lists: dict[str, list[str]] = {"DT_NEEDED": [], "DT_RPATH": [], "DT_RUNPATH": []}
     # A damaged file may raise nearly anything in there; whatever was found until then helps.
     with open(fd, "rb", closefd=False) as file:
@@ -145,6 +150,7 @@ def _elf_loading(fd: int) -> Loading:
             head = os.pread(fd, 20, 0)
             machine = struct.unpack_from("<H", head, 18)[0] << 8 | head[4]
             for segment in elf.iter_segments():
+                writes_gs = writes_gs or segment_writes_gs(segment)
                 if isinstance(segment, InterpSegment):
                     interpreter = segment.get_interp_name()
                 elif isinstance(segment, DynamicSegment):
@@ -160,6 +166,7 @@ def _elf_loading(fd: int) -> Loading:
         needed=tuple(lists["DT_NEEDED"]),
         rpath=_directories(lists["DT_RPATH"]),
         runpath=_directories(lists["DT_RUNPATH"]),
+        writes_gs=writes_gs,
     )
 
 

@@ -96,3 +96,12 @@ long hp_exec_prepare(const char *path, int dirfd, int flags, char *resolved, uns
 		return -EACCES;
 	return hp_syscall4(__NR_faccessat2, dirfd, (long)path, 1, flags & (HP_AT_NOFOLLOW | HP_AT_EMPTY_PATH));
 }
+
+bool hp_program_takes_gs(int fd)
+{
+	struct hp_attr_entry entry;
+	struct hp_stat stat;
+
+	return hp_channel && hp_syscall2(__NR_fstat, fd, (long)&stat) == 0 && stat.dev == hp_channel->mirror_dev &&
+	       hp_home_attr(stat.ino, &entry) && entry.flags & HP_ATTR_TAKES_GS;
+}

@@ -41,6 +41,12 @@ WEAK bool hp_crash_piece(enum hp_crash_piece piece, const void *bytes, uint32_t 
 	return false;
 }
 
+WEAK bool hp_program_takes_gs(int fd)
+{
+	(void)fd;
+	return false;
+}
+
 WEAK long hp_open_program(const char *path)
 {
 	return hp_syscall4(__NR_openat, AT_FDCWD, (long)path, O_RDONLY | O_CLOEXEC, 0);

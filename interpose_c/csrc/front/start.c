@@ -198,6 +198,9 @@ void hp_start(uint64_t *top)
 	random = random_number();
 	program_fd = info.fd >= 0 ? info.fd : open_or_give_up(info.path);
 	if_script(program_fd, &info, &stack);
+	/* Where no tracer can be had it is tried in process: perhaps it never does. */
+	if (hp_front_mode == HP_MODE_AUTO && !hp_traced && hp_program_takes_gs(program_fd))
+		(void)!hp_trace_start();
 	load(program_fd, info.path, &program_elf, PIE_BASE + (random % PIE_SPREAD) * HP_PAGE, &program);
 	if (!program_elf.placed)
 		start_elsewhere(&info, &stack);

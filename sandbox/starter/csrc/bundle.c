@@ -70,6 +70,10 @@ void hp_apply_bundle(hp_engine *engine, struct hp_pending *pending, const struct
 		if (!object || object->kind != HP_FILE_KIND || entry->digest_len != 32 || object->digest)
 			continue;
 		object->bundled = true; /* what it needs came along */
+		if (entry->flags & HPW_E_TAKES_GS) {
+			object->takes_gs = true;
+			hp_mirror_publish(engine, object);
+		}
 		object->digest = malloc(32);
 		memcpy(object->digest, digest, 32);
 		object->next_with_digest = engine->with_digest;

@@ -81,7 +81,7 @@ struct hp_object {
 	uint64_t nsums;
 	uint8_t *digest; /* sha256 of home's content, if a bundle told */
 	struct hp_object *next_with_digest;
-	bool bundled, cached;
+	bool bundled, cached, takes_gs;
 	unsigned in_flight; /* WRITE and TRUNCATE not yet answered */
 	int fill_error;
 	struct timespec sent_mtime; /* mtime seen just before data was last read to be sent */

@@ -146,6 +146,8 @@ void hp_mirror_publish(hp_engine *engine, struct hp_object *object)
 		flags |= HP_ATTR_LISTED;
 	if (object->kind == HP_FILE_KIND && object->content == HP_CONTENT_NONE)
 		flags |= HP_ATTR_PLACEHOLDER;
+	if (object->takes_gs)
+		flags |= HP_ATTR_TAKES_GS;
 	__atomic_store_n(&entry->sequence, entry->sequence | 1u, __ATOMIC_SEQ_CST);
 	entry->inode = object->inode;
 	entry->flags = flags;

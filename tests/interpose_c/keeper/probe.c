@@ -260,7 +260,7 @@ static int traced_by_the_keeper(char **argv)
 		return 1;
 	if (ptrace(PTRACE_TRACEME, 0, 0, 0))
 		return 2;
-	execl(argv[0], argv[0], argv[1], "again", NULL);
+	execl("/bin/probe", argv[0], argv[1], "again", NULL);
 	return 3;
 }
 

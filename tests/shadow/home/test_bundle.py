@@ -149,7 +149,7 @@ def test_facts_outlive_the_process_and_end_with_the_content(tmp_path: Path) -> N
         with open(library, "rb") as file:
             assert digests.of(file.fileno()).loading.machine == 62 << 8 | 2
             rows = (
-                digests._database.execute("SELECT count(*) FROM facts").fetchone()
+                digests._database.execute("SELECT count(*) FROM facts2").fetchone()
                 if digests._database
                 else (1,)
             )
@@ -173,3 +173,31 @@ def test_the_linker_s_cache_is_read() -> None:
     assert libraries(cache) == expected
     for damaged in (b"", cache[:47], cache[:1000], b"x" + cache, cache[:48] + b"\xff" * 5000):
         assert isinstance(libraries(damaged), dict)
+
+
+@pytest.mark.skipif(shutil.which("gcc") is None, reason="needs a compiler")
+def test_a_program_that_writes_gs_itself_or_by_a_library_is_marked(client: Client) -> None:
+    root = client.root
+    writes = "(void) { %s return 0; }\n"
+    instruction = '__asm__ volatile("wrgsbase %0" :: "r"(0l));'
+    for name, code in (("takes", instruction), ("leaves", "")):
+        (root / f"{name}.c").write_text(f"int take{writes % code}")
+        (root / "main.c").write_text("int take(void); int main(void) { return take(); }\n")
+        for command in (
+            ["-shared", "-fPIC", f"{name}.c", "-o", f"lib{name}.so"],
+            ["main.c", f"{name}.c", "-o", name],
+            ["main.c", str(root / f"lib{name}.so"), "-o", f"{name}-by-library"],
+        ):
+            subprocess.run(["gcc", *command], cwd=root, check=True)
+    (root / "script").write_text(f"#!{root}/takes\n")
+    marked = {}
+    for name in ("takes", "takes-by-library", "leaves", "leaves-by-library", "script"):
+        _, entries = bundle_of(client, root / name)
+        marked[name] = [os.path.basename(p) for p, e in entries.items() if e.flags & EntryFlag.TAKES_GS]
+    assert marked == {
+        "takes": [b"takes"],
+        "takes-by-library": [b"takes-by-library"],
+        "leaves": [],
+        "leaves-by-library": [],
+        "script": [b"takes"],
+    }

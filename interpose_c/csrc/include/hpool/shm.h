@@ -152,6 +152,7 @@ enum hp_attr_flags {
 	HP_ATTR_PLACEHOLDER = 2, /* regular file without content */
 	HP_ATTR_HIDDEN = 4, /* not for the job's eyes (HP_PRIVATE_DIR) */
 	HP_ATTR_LOCAL = 8, /* the object is the sandbox's own: show native attributes */
+	HP_ATTR_TAKES_GS = 32, /* a program whose code, or a library's, writes %gs: for the tracer */
 	HP_ATTR_UNKNOWN = 16, /* a directory made on the way to a local one: ask for its attributes */
 };
 

@@ -139,6 +139,8 @@ unsigned long *hp_thread_words(void);
 long hp_exec_prepare(const char *path, int dirfd, int flags, char *resolved, unsigned room);
 /* In the loader: the program or its ELF interpreter, opened for reading. */
 long hp_open_program(const char *path);
+/* In the loader: does the opened program write %gs, as far as home knows? */
+bool hp_program_takes_gs(int fd);
 /* In a fork's child, before it goes on (not after vfork). */
 void hp_after_fork(void);
 /* A call begins, and is over, while somebody watches. */
