@@ -106,8 +106,8 @@ def _elf_report(path: str) -> Iterator[str]:
 
 def _front_end(kind: Kind) -> Iterator[str]:
     if kind.writes_gs:
-        yield "  by a tracer from its first call on, some microseconds a call: its code writes %gs (wrgsbase), the shim's"
-        yield "  with --intercept shim: in process, until it does so and crashes"
+        yield "  by a tracer from its first call on, some microseconds a call: its code writes %gs (wrgsbase)"
+        yield "  with --intercept shim: in process, until it does so, then it crashes: the shim needs %gs"
     else:
         yield "  in process: the loader maps the shim beside it; every call passes the table (hpool syscalls)"
     for reason in kind.turns:
