@@ -90,8 +90,9 @@ class Digests:
                 "SELECT digest, loading FROM facts2 WHERE key = ?", (key,)
             ).fetchone()
             if row is not None:
-                shebang, machine, interpreter, *lists, writes_gs = json.loads(row[1])
-                facts = Facts(row[0], Loading(shebang, machine, interpreter, *map(tuple, lists), writes_gs))
+                shebang, machine, interpreter, needed, rpath, runpath, writes_gs = json.loads(row[1])
+                lists = (tuple(needed), tuple(rpath), tuple(runpath))
+                facts = Facts(row[0], Loading(shebang, machine, interpreter, *lists, writes_gs))
                 self._known[key] = facts
                 return facts
         return None
