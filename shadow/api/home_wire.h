@@ -31,12 +31,19 @@ struct hpw_attr {
 	uint32_t mode, uid, gid;
 	uint32_t access; /* R_OK|W_OK|X_OK this job would get: user's rights and sharing policy */
 	uint64_t rdev, size, blocks;
-	uint32_t blksize, reserved;
+	uint32_t blksize, sure; /* enum hpw_sure: what may be foreseen of it */
 	int64_t atime_s, mtime_s, ctime_s, btime_s;
 	uint32_t atime_ns, mtime_ns, ctime_ns, btime_ns;
 	uint64_t fsid; /* reserved: 0 */
 };
 _Static_assert(sizeof(struct hpw_attr) == 128, "attr");
+
+/* Promises that let the starter answer a change before home has made it. */
+enum hpw_sure {
+	HPW_SURE = 1, /* shared for writing, on a file system that keeps what Linux has: what its owner and
+		       * the permission bits allow succeeds, unless space lacks or hardware fails */
+	HPW_SURE_NAMES = 2, /* a directory, and besides: watched, and no rule of the policy names anything below */
+};
 
 /* Header of every request. `size` counts the header and is a multiple of 8. */
 struct hpw_request {
@@ -123,7 +130,9 @@ enum hpw_op {
 	HPW_ALLOCATE = 15, /* offset, length, arg = fallocate mode. Entry: the file */
 	HPW_FSYNC = 16,
 	HPW_TMPFILE = 17, /* string1 canonical directory path; mode; handle; as O_TMPFILE|O_RDWR. Entry: the file */
-	HPW_LINKFILE = 18, /* handle -> string1 canonical path: gives an O_TMPFILE file a name. Entries: file, parent */
+	HPW_LINKFILE = 18, /* handle -> string1 canonical path: gives an O_TMPFILE file a name. Entries: file, parent.
+	                    * string2 (or none): struct hpw_attr, whose atime and mtime it is given first. arg O_TRUNC: if
+	                    * the name is taken after all, that file is emptied and the handle stands for it from then on */
 
 	/* Attributes: by handle if it is not 0, else by string1 (path, last component followed
 	 * unless NOFOLLOW). Entry: the file with its new attributes. */

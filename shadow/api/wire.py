@@ -100,7 +100,7 @@ class Attr(NamedTuple):
     size: int = 0
     blocks: int = 0
     blksize: int = 0
-    reserved: int = 0
+    sure: int = 0
     atime_s: int = 0
     mtime_s: int = 0
     ctime_s: int = 0

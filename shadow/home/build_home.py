@@ -66,7 +66,7 @@ struct hpw_attr {
     uint32_t mode, uid, gid;
     uint32_t access;
     uint64_t rdev, size, blocks;
-    uint32_t blksize, reserved;
+    uint32_t blksize, sure;
     int64_t atime_s, mtime_s, ctime_s, btime_s;
     uint32_t atime_ns, mtime_ns, ctime_ns, btime_ns;
     uint64_t fsid;

@@ -118,12 +118,14 @@ int hp_attr_read(const hp_home *home, int fd, const char *name, struct hpw_attr 
 	attr->access = user_access(&home->user, fd, name, attr->mode, attr->uid, attr->gid);
 	if (stx.stx_attributes & STATX_ATTR_IMMUTABLE)
 		attr->access &= ~(uint32_t)W_OK;
+	attr->sure = stx.stx_attributes & (STATX_ATTR_IMMUTABLE | STATX_ATTR_APPEND) ? 0 : HPW_SURE;
 	return 0;
 }
 
-void hp_attr_limit(const hp_home *home, int fd, const char *name, uint32_t share, struct hpw_attr *attr)
+void hp_attr_limit(hp_home *home, int fd, const char *name, uint32_t share, struct hpw_attr *attr)
 {
-	(void)home;
+	if (share != HP_SHARE_RW || hp_home_device(home, fd, name, attr->dev) != HP_DEVICE_SURE)
+		attr->sure = 0;
 	if (share == HP_SHARE_HIDE) {
 		attr->access = 0;
 	} else if (S_ISLNK(attr->mode)) {
@@ -133,4 +135,6 @@ void hp_attr_limit(const hp_home *home, int fd, const char *name, uint32_t share
 	} else if ((attr->access & W_OK) && !hp_user_may(fd, name, W_OK)) {
 		attr->access &= ~(uint32_t)W_OK; /* the file system is read-only */
 	}
+	if (!(attr->access & W_OK))
+		attr->sure = 0; /* of what may not be written nobody has asked whether its file system is read-only */
 }

@@ -9,7 +9,7 @@
 
 enum outcome { ANSWERED, DEFERRED, PAUSED };
 
-enum text_rule { NO_TEXT, PATH, NAME, BYTES, XATTR, ATTR, OWNER };
+enum text_rule { NO_TEXT, PATH, NAME, BYTES, XATTR, ATTR, MAYBE_ATTR, OWNER };
 
 /* What each operation's two strings have to be. */
 static const struct op_rule {
@@ -22,7 +22,7 @@ static const struct op_rule {
 	[HPW_READ] = { NO_TEXT, NO_TEXT, false },     [HPW_WRITE] = { BYTES, NO_TEXT, false },
 	[HPW_TRUNCATE] = { NO_TEXT, NO_TEXT, false }, [HPW_ALLOCATE] = { NO_TEXT, NO_TEXT, false },
 	[HPW_FSYNC] = { NO_TEXT, NO_TEXT, false },    [HPW_TMPFILE] = { PATH, NO_TEXT, true },
-	[HPW_LINKFILE] = { PATH, NO_TEXT, true },     [HPW_GETATTR] = { PATH, NO_TEXT, false },
+	[HPW_LINKFILE] = { PATH, MAYBE_ATTR, true },     [HPW_GETATTR] = { PATH, NO_TEXT, false },
 	[HPW_SETATTR] = { PATH, ATTR, false },        [HPW_GETXATTR] = { PATH, NAME, false },
 	[HPW_SETXATTR] = { PATH, XATTR, true },       [HPW_LISTXATTR] = { PATH, NO_TEXT, false },
 	[HPW_REMOVEXATTR] = { PATH, NAME, true },     [HPW_MKDIR] = { PATH, NO_TEXT, true },
@@ -54,6 +54,8 @@ static bool text_fits(enum text_rule rule, struct hp_text text)
 		return has_nul;
 	case ATTR:
 		return text.length == sizeof(struct hpw_attr);
+	case MAYBE_ATTR:
+		return text.length == 0 || text.length == sizeof(struct hpw_attr);
 	case OWNER:
 		return text.length == 0 || text.length == sizeof(uint64_t);
 	case BYTES:

@@ -162,6 +162,19 @@ static int make(hp_lane *lane, const struct hp_call *call, const struct hp_found
 	}
 }
 
+/* The starter knows that it is empty, and is to hear when it no longer is. */
+static void watch_made(hp_lane *lane, const struct hp_found *found)
+{
+	int fd = openat(found->parent_fd, found->name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	struct hpw_attr attr;
+
+	if (fd < 0)
+		return;
+	if (hp_attr_read(lane->home, fd, "", &attr) == 0)
+		hp_watch_new(lane->home, fd, found->path, &attr);
+	close(fd);
+}
+
 void hp_op_make(hp_lane *lane, const struct hp_call *call)
 {
 	bool is_mkdir = call->head->op == HPW_MKDIR;
@@ -181,6 +194,8 @@ void hp_op_make(hp_lane *lane, const struct hp_call *call)
 	hp_reply_open(lane, call->head, call->head->op);
 	if (error == 0) {
 		hp_changed(lane, false);
+		if (is_mkdir)
+			watch_made(lane, &found);
 		hp_entry_of(lane, found.parent_fd, found.name, found.path, found.share);
 		hp_entry_parent(lane, &found);
 	}
@@ -299,6 +314,8 @@ void hp_op_rename(hp_lane *lane, const struct hp_call *call)
 			hp_handles_renamed(lane->home, from.path.bytes, from.path.length, to.path.bytes,
 					   to.path.length);
 			hp_watch_told(lane->home, from.path, hp_no_text(), NULL);
+			if (S_ISDIR(from.attr.mode))
+				hp_watch_renamed(lane->home, from.path, to.path);
 		}
 		hp_entry_of(lane, to.parent_fd, to.name, to.path, to.share);
 		two_parents(lane, &from, &to);
@@ -348,30 +365,67 @@ void hp_op_link(hp_lane *lane, const struct hp_call *call)
 	hp_found_release(&to);
 }
 
+/* Somebody else was quicker with the name: O_TRUNC means his file too. */
+static int take_over(hp_lane *lane, struct hp_handle *handle, struct hp_found *found)
+{
+	int error = hp_walk_look(lane, found), fd;
+
+	if (error == 0 && !S_ISREG(found->attr.mode))
+		error = EEXIST;
+	if (error == 0)
+		error = hp_may_write(lane, found->fd, found->path, found->share);
+	if (error != 0)
+		return error;
+	fd = hp_reopen(lane->home, found->fd, O_RDWR | O_TRUNC);
+	return fd < 0 ? -fd : hp_handle_replace(lane->home, handle, fd, found);
+}
+
+static void set_times(int fd, struct hp_text text)
+{
+	struct hpw_attr attr;
+	struct timespec times[2];
+
+	if (text.length == 0)
+		return;
+	memcpy(&attr, text.bytes, sizeof(attr));
+	times[0] = (struct timespec){ .tv_sec = attr.atime_s, .tv_nsec = attr.atime_ns };
+	times[1] = (struct timespec){ .tv_sec = attr.mtime_s, .tv_nsec = attr.mtime_ns };
+	futimens(fd, times); /* refused only if they are no times: then they stay as they are */
+}
+
 void hp_op_linkfile(hp_lane *lane, const struct hp_call *call)
 {
 	struct hp_found found = { .fd = -1 };
 	struct hp_handle *handle;
+	bool takes = call->head->arg & O_TRUNC;
 	int error = hp_handle_get(lane, call->head->handle, &handle);
 
 	if (error == 0 && !handle->unnamed)
 		error = EPERM; /* any other file has a name, and LINK checks it */
 	if (error == 0)
 		error = hp_walk(lane, call->first, HP_WALK_PARENT, &found);
-	if (error == 0 && (hp_is_dots(found.name) || exists(&found)))
+	if (error == 0 && (hp_is_dots(found.name) || (!takes && exists(&found))))
 		error = EEXIST;
 	if (error == 0 && found.slash)
 		error = ENOENT;
 	if (error == 0)
 		error = hp_may_change(lane, &found, false);
-	if (error == 0)
+	if (error == 0) {
+		set_times(handle->fd, call->second);
 		error = link_handle(lane->home, handle->fd, &found);
+		if (error == 0)
+			hp_handle_named(lane->home, handle, &found);
+		else if (error == EEXIST && takes)
+			error = take_over(lane, handle, &found);
+	}
 	hp_reply_open(lane, call->head, HPW_LINKFILE);
 	if (error == 0) {
 		hp_changed(lane, false);
-		hp_entry_of(lane, found.parent_fd, found.name, found.path, found.share);
+		hp_handle_changed(handle);
+		hp_entry_of(lane, handle->fd, "", found.path, found.share);
 		hp_entry_parent(lane, &found);
 	}
 	hp_reply_close(lane, error, 0);
 	hp_handle_put(lane->home, handle);
+	hp_found_release(&found);
 }

@@ -147,6 +147,13 @@ int hp_reopen(hp_home *home, int fd, int flags)
 /* A procfs, wherever it is mounted, would show this process itself: its environment,
  * its memory. An autofs wants to be told that somebody is coming. The answer for a
  * device number is remembered, in one word: (dev, answer). */
+/* Owners, modes, times in ns, O_TMPFILE and case as Linux has them. */
+static bool is_sure(long type)
+{
+	return type == EXT4_SUPER_MAGIC || type == XFS_SUPER_MAGIC || type == BTRFS_SUPER_MAGIC ||
+	       type == TMPFS_MAGIC || type == F2FS_SUPER_MAGIC;
+}
+
 enum hp_device hp_home_device(hp_home *home, int fd, const char *name, uint64_t dev)
 {
 	_Atomic uint64_t *known = &home->devices[dev * 31 % HP_DEVICES];
@@ -165,6 +172,8 @@ enum hp_device hp_home_device(hp_home *home, int fd, const char *name, uint64_t 
 		device = HP_DEVICE_PROC;
 	else if (fs.f_type == AUTOFS_SUPER_MAGIC)
 		device = HP_DEVICE_AUTOFS;
+	else if (is_sure(fs.f_type))
+		device = HP_DEVICE_SURE;
 	if (opened != fd)
 		close(opened);
 	*known = dev << 2 | device;

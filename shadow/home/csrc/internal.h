@@ -126,6 +126,8 @@ void hp_handle_put(hp_home *, struct hp_handle *);
 int hp_handle_forget(hp_home *, uint64_t number, bool *had_locks);
 bool hp_handles_wrote(hp_home *, const struct stat *); /* lock held */
 void hp_handle_changed(struct hp_handle *);
+void hp_handle_named(hp_home *, struct hp_handle *, const struct hp_found *); /* an O_TMPFILE file has got a name */
+int hp_handle_replace(hp_home *, struct hp_handle *, int fd, const struct hp_found *); /* takes `fd` over */
 bool hp_handles_relieve(hp_home *); /* descriptors ran out: was one freed? */
 void hp_handles_renamed(hp_home *, const char *from, size_t from_len, const char *to, size_t to_len);
 
@@ -142,16 +144,17 @@ int hp_user_init(struct hp_user *);
 void hp_user_free(struct hp_user *);
 /* name "" with a handle: the object itself. access is the user's, not yet policy's. */
 int hp_attr_read(const hp_home *, int fd, const char *name, struct hpw_attr *);
-void hp_attr_limit(const hp_home *, int fd, const char *name, uint32_t share, struct hpw_attr *);
+void hp_attr_limit(hp_home *, int fd, const char *name, uint32_t share, struct hpw_attr *);
 bool hp_user_may(int fd, const char *name, int access);
 
 /* ---- watch.c ---- */
 struct hp_watch_directory;
+struct hp_watch_seen;
 struct hp_watch {
 	pthread_mutex_t lock;      /* taken before the session's */
 	pthread_mutex_t told_lock; /* taken last */
 	int fd; /* inotify, -1: nobody asked for it */
-	uint64_t *seen; /* directories watched or refused, by device and inode */
+	struct hp_watch_seen *seen; /* directories watched or refused, by device and inode */
 	unsigned count;
 	struct hp_watch_directory *directories; /* by watch descriptor */
 	unsigned room;
@@ -179,7 +182,7 @@ struct hp_home {
 	_Atomic uint64_t devices[HP_DEVICES]; /* what is known of them: hp_home_device */
 };
 
-enum hp_device { HP_DEVICE_PLAIN, HP_DEVICE_PROC, HP_DEVICE_AUTOFS };
+enum hp_device { HP_DEVICE_PLAIN, HP_DEVICE_PROC, HP_DEVICE_AUTOFS, HP_DEVICE_SURE /* HPW_SURE */ };
 enum hp_device hp_home_device(hp_home *, int fd, const char *name, uint64_t dev);
 int hp_reopen(hp_home *, int fd, int flags); /* by the handle that was checked: descriptor or -errno */
 
@@ -215,6 +218,9 @@ uint8_t *hp_reply_data(hp_lane *, size_t room); /* behind the record's header; t
 void hp_reply_data_end(hp_lane *, const struct hpw_request *, int error, size_t length);
 
 void hp_watch_add(hp_home *, int fd, struct hp_text path, const struct hpw_attr *); /* a directory handed out */
+void hp_watch_new(hp_home *, int fd, struct hp_text path, const struct hpw_attr *); /* just made: its inode may have been another's */
+bool hp_watch_has(hp_home *, const struct hpw_attr *);
+void hp_watch_renamed(hp_home *, struct hp_text from, struct hp_text to);
 /* The starter hears of this name (attr NULL: that it is absent); directory and name, or a whole path and no name. */
 void hp_watch_told(hp_home *, struct hp_text directory, struct hp_text name, const struct hpw_attr *);
 

@@ -126,6 +126,9 @@ static void emit_name(hp_lane *lane, const struct dirent64 *dirent)
 		attr.access = 0;
 	else if (share == HP_SHARE_RO || !hp_user_may(list->fd, dirent->d_name, W_OK))
 		attr.access &= ~(uint32_t)W_OK;
+	if (share != HP_SHARE_RW || !(attr.access & W_OK) ||
+	    hp_home_device(lane->home, list->fd, dirent->d_name, attr.dev) != HP_DEVICE_SURE)
+		attr.sure = 0;
 	if (S_ISLNK(attr.mode)) {
 		if (hp_read_link(list->fd, dirent->d_name, &walk->link, &walk->link_room, &walk->link_len) == 0)
 			hp_entry(lane, 0, name, (struct hp_text){ walk->link, walk->link_len }, &attr);

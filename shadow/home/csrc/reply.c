@@ -75,6 +75,22 @@ void hp_reply_error(hp_lane *lane, const struct hpw_request *request, int error)
 	hp_reply_close(lane, error, 0);
 }
 
+/* Of a directory: may its names be foreseen too? */
+static uint32_t sure_of(hp_lane *lane, struct hp_text path, uint32_t flags, const struct hpw_attr *attr)
+{
+	struct hp_list *list = &lane->list;
+
+	if (!S_ISDIR(attr->mode) || !(attr->sure & HPW_SURE) || !hp_watch_has(lane->home, attr))
+		return attr->sure;
+	if (lane->reply.op == HPW_LIST && !(flags & HPW_E_SELF)) {
+		memcpy(list->path + list->path_len + 1, path.bytes, path.length);
+		path = (struct hp_text){ list->path, list->path_len + 1 + path.length };
+	}
+	if (hp_policy_has_below(&lane->home->policy, path.bytes, path.length))
+		return HPW_SURE;
+	return HPW_SURE | HPW_SURE_NAMES;
+}
+
 void hp_entry_begin(hp_lane *lane, uint32_t flags, struct hp_text path, struct hp_text target,
 		    const struct hpw_attr *attr, size_t content)
 {
@@ -92,8 +108,10 @@ void hp_entry_begin(hp_lane *lane, uint32_t flags, struct hp_text path, struct h
 		return;
 	entry.path_len = (uint32_t)path.length;
 	entry.target_len = (uint32_t)target.length;
-	if (attr != NULL)
+	if (attr != NULL) {
 		entry.attr = *attr;
+		entry.attr.sure = sure_of(lane, path, flags, attr);
+	}
 	if (reply->op == HPW_LIST && !(flags & HPW_E_SELF))
 		hp_watch_told(lane->home, (struct hp_text){ lane->list.path, lane->list.path_len }, path, attr);
 	else

@@ -165,7 +165,8 @@ void hp_op_setattr(hp_lane *lane, const struct hp_call *call)
 		error = may_set(lane, &object, now_only(call->head->mode) ? EACCES : EPERM);
 	if (error == 0) {
 		error = set(lane, &object, call->head->mode, &attr);
-		hp_changed(lane, true); /* a directory on the walk may have changed */
+		if (object.directory || object.handle == NULL)
+			hp_changed(lane, true); /* a directory on the walk may have changed */
 		if (object.handle != NULL)
 			hp_handle_changed(object.handle);
 	}

@@ -15,6 +15,8 @@
 
 #define MOST_WATCHES 8192u
 #define SEEN_ROOM (4u * MOST_WATCHES) /* a power of two */
+#define REFUSED (-1)
+#define OVER (-2) /* the directory is gone: its inode may come back as another's */
 #define EVENTS (IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_CLOSE_WRITE | IN_MODIFY | IN_ATTRIB)
 #define MOST_NAMES 4096u /* in one record */
 
@@ -30,6 +32,12 @@ struct hp_told {
 struct hp_watch_directory {
 	char *path; /* the root's is "" */
 	uint32_t length;
+	struct hp_watch_seen *seen;
+};
+
+struct hp_watch_seen {
+	uint64_t key;
+	int descriptor; /* REFUSED, OVER */
 };
 
 void hp_watch_init(struct hp_watch *watch)
@@ -66,27 +74,26 @@ int hp_home_watch(hp_home *home)
 	return watch->fd < 0 ? -errno : watch->fd;
 }
 
-/* True the first time. */
-static bool first_seen(struct hp_watch *watch, uint64_t dev, uint64_t ino)
+/* Where the directory stands, or would stand: key 0. */
+static struct hp_watch_seen *seen_of(struct hp_watch *watch, const struct hpw_attr *attr)
 {
-	uint64_t key = (dev * 0x9e3779b97f4a7c15u) ^ ino ^ 1;
+	uint64_t key = (attr->dev * 0x9e3779b97f4a7c15u) ^ attr->ino ^ 1;
 	uint32_t at = (uint32_t)((key * 0xc2b2ae3d27d4eb4fu) >> 40) % SEEN_ROOM;
 
-	while (watch->seen[at] != 0) {
-		if (watch->seen[at] == key)
-			return false;
+	while (watch->seen[at].key != 0 && watch->seen[at].key != key)
 		at = (at + 1) % SEEN_ROOM;
-	}
-	if (watch->count >= MOST_WATCHES)
-		return false;
-	watch->seen[at] = key;
-	watch->count++;
-	return true;
+	return &watch->seen[at];
 }
 
-static void remember(struct hp_watch *watch, int descriptor, struct hp_text path)
+static void see(struct hp_watch_seen *seen, const struct hpw_attr *attr)
 {
-	unsigned index = (unsigned)descriptor;
+	seen->key = (attr->dev * 0x9e3779b97f4a7c15u) ^ attr->ino ^ 1;
+	seen->descriptor = REFUSED;
+}
+
+static void remember(struct hp_watch *watch, struct hp_watch_seen *seen, struct hp_text path)
+{
+	unsigned index = (unsigned)seen->descriptor;
 
 	if (index >= watch->room) {
 		unsigned room = index * 2 + 64;
@@ -101,22 +108,86 @@ static void remember(struct hp_watch *watch, int descriptor, struct hp_text path
 	free(watch->directories[index].path);
 	watch->directories[index].path = strndup(path.bytes, path.length);
 	watch->directories[index].length = (uint32_t)path.length;
+	watch->directories[index].seen = seen;
 }
 
-void hp_watch_add(hp_home *home, int fd, struct hp_text path, const struct hpw_attr *attr)
+static void forget(struct hp_watch *watch, int descriptor)
+{
+	struct hp_watch_directory *directory = &watch->directories[descriptor];
+
+	if (directory->seen != NULL && directory->seen->descriptor == descriptor)
+		directory->seen->descriptor = OVER;
+	free(directory->path);
+	*directory = (struct hp_watch_directory){ 0 };
+}
+
+static void add(hp_home *home, int fd, struct hp_text path, const struct hpw_attr *attr, bool again)
 {
 	struct hp_watch *watch = &home->watch;
+	struct hp_watch_seen *seen;
 	char name[40];
-	int descriptor;
 
 	if (watch->fd < 0 || fd < 0)
 		return;
 	pthread_mutex_lock(&watch->lock);
-	if (first_seen(watch, attr->dev, attr->ino)) {
+	seen = seen_of(watch, attr);
+	if (seen->key == 0 ? watch->count < MOST_WATCHES : again || seen->descriptor == OVER) {
+		watch->count += seen->key == 0;
+		see(seen, attr);
 		snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
-		descriptor = inotify_add_watch(watch->fd, name, EVENTS | IN_ONLYDIR | IN_EXCL_UNLINK);
-		if (descriptor >= 0)
-			remember(watch, descriptor, path);
+		seen->descriptor = inotify_add_watch(watch->fd, name, EVENTS | IN_ONLYDIR | IN_EXCL_UNLINK);
+		if (seen->descriptor >= 0)
+			remember(watch, seen, path);
+	}
+	pthread_mutex_unlock(&watch->lock);
+}
+
+void hp_watch_add(hp_home *home, int fd, struct hp_text path, const struct hpw_attr *attr)
+{
+	add(home, fd, path, attr, false);
+}
+
+void hp_watch_new(hp_home *home, int fd, struct hp_text path, const struct hpw_attr *attr)
+{
+	add(home, fd, path, attr, true);
+}
+
+bool hp_watch_has(hp_home *home, const struct hpw_attr *attr)
+{
+	struct hp_watch *watch = &home->watch;
+	bool has;
+
+	if (watch->fd < 0)
+		return false;
+	pthread_mutex_lock(&watch->lock);
+	has = seen_of(watch, attr)->key != 0 && seen_of(watch, attr)->descriptor >= 0;
+	pthread_mutex_unlock(&watch->lock);
+	return has;
+}
+
+void hp_watch_renamed(hp_home *home, struct hp_text from, struct hp_text to)
+{
+	struct hp_watch *watch = &home->watch;
+
+	pthread_mutex_lock(&watch->lock);
+	for (unsigned i = 0; i < watch->room; i++) {
+		struct hp_watch_directory *directory = &watch->directories[i];
+		size_t rest;
+		char *path;
+
+		if (directory->path == NULL || directory->length < from.length ||
+		    memcmp(directory->path, from.bytes, from.length) != 0 ||
+		    (directory->length > from.length && directory->path[from.length] != '/'))
+			continue;
+		rest = directory->length - from.length;
+		path = malloc(to.length + rest + 1);
+		if (path == NULL)
+			continue;
+		memcpy(path, to.bytes, to.length);
+		memcpy(path + to.length, directory->path + from.length, rest + 1);
+		free(directory->path);
+		directory->path = path;
+		directory->length = (uint32_t)(to.length + rest);
 	}
 	pthread_mutex_unlock(&watch->lock);
 }
@@ -203,8 +274,11 @@ static void one_event(hp_home *home, const struct inotify_event *event, struct c
 	char path[HPW_MAX_PATH + HP_NAME_MAX + 2];
 	int length;
 
-	if (event->wd < 0 || (unsigned)event->wd >= watch->room || event->len == 0 ||
-	    watch->directories[event->wd].path == NULL)
+	if (event->wd < 0 || (unsigned)event->wd >= watch->room)
+		return;
+	if (event->mask & IN_IGNORED)
+		forget(watch, event->wd);
+	if (event->len == 0 || watch->directories[event->wd].path == NULL)
 		return;
 	length = snprintf(path, sizeof(path), "%s/%s", watch->directories[event->wd].path, event->name);
 	if (length <= 0 || (size_t)length >= sizeof(path))
