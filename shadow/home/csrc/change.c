@@ -400,14 +400,14 @@ void hp_op_linkfile(hp_lane *lane, const struct hp_call *call)
 	bool takes = call->head->arg & O_TRUNC;
 	int error = hp_handle_get(lane, call->head->handle, &handle);
 
-	if (error == 0 && !handle->unnamed)
-		error = EPERM; /* any other file has a name, and LINK checks it */
 	if (error == 0)
 		error = hp_walk(lane, call->first, HP_WALK_PARENT, &found);
 	if (error == 0 && (hp_is_dots(found.name) || (!takes && exists(&found))))
 		error = EEXIST;
 	if (error == 0 && found.slash)
 		error = ENOENT;
+	if (error == 0 && !handle->unnamed)
+		error = EPERM; /* any other file has a name, and LINK checks it */
 	if (error == 0)
 		error = hp_may_change(lane, &found, false);
 	if (error == 0) {
