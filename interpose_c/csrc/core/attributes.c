@@ -85,6 +85,13 @@ void hp_overlay(struct hp_stat *stat)
 
 	if (!hp_channel || stat->dev != hp_channel->mirror_dev || !hp_home_attr(stat->ino, &entry))
 		return;
+	if (entry.flags & HP_ATTR_AWAITED) {
+		struct hp_ask ask = {
+			.op = HP_REQ_ATTR, .base = stat->ino, .arg = { 1 }, .reply = &entry, .room = sizeof entry
+		};
+
+		hp_ask(&ask);
+	}
 	stat->dev = attr->dev;
 	stat->ino = attr->ino;
 	stat->nlink = attr->nlink;

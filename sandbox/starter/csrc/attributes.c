@@ -65,7 +65,8 @@ static void apply_effect(hp_engine *engine, struct hp_pending *pending, const st
 		effect->error = -errno;
 	if (pending->op == HPW_ALLOCATE && object->appends && entry->attr.size > object->append_from)
 		object->append_from = object->append_sure = entry->attr.size; /* home has grown too: that is no tail */
-	hp_object_rehome(engine, object, &entry->attr);
+	if (!object->behind)
+		hp_object_rehome(engine, object, &entry->attr);
 	if (effect->set & HPW_SET_MODE && object->names)
 		hp_mirror_permit(engine, object);
 	if (object->kind == HP_FILE_KIND &&
@@ -78,16 +79,17 @@ static void apply_effect(hp_engine *engine, struct hp_pending *pending, const st
 }
 
 /* Sends `head` for the object: by handle, behind its data, if it has one that
- * writes; else by path. */
+ * writes; else by path. Data in the bulk lane is waited for first. */
 static int call_for(hp_engine *engine, struct hp_object *object, struct hp_pending *pending, struct hp_request request)
 {
 	char *path = NULL;
-	int error, lane = HP_LANE_WAIT;
+	int error;
 
 	if (object->handle_writable) {
 		hp_flush_collect(engine, object);
+		while (object->bulk && !engine->failed)
+			pthread_cond_wait(&engine->changed, &engine->lock);
 		request.head.handle = object->handle;
-		lane = HP_LANE_BULK;
 	} else if ((path = hp_object_path(object)) != NULL) {
 		request.head.len1 = (uint32_t)strlen(path);
 		request.head.flags |= HPW_NOFOLLOW;
@@ -97,7 +99,7 @@ static int call_for(hp_engine *engine, struct hp_object *object, struct hp_pendi
 	} else {
 		return -ESTALE;
 	}
-	error = hp_wire_call(engine, lane, pending, &request);
+	error = hp_wire_call(engine, HP_LANE_WAIT, pending, &request);
 	free(path);
 	return -error;
 }
@@ -116,6 +118,8 @@ static int set_attributes(hp_engine *engine, struct hp_object *object, struct hp
 		.mtime_ns = (uint32_t)slot->arg[7],
 	};
 
+	if (hp_set_behind(engine, object, effect.set, &attr))
+		return 0;
 	return call_for(engine, object, &pending,
 			(struct hp_request){ .head = { .op = HPW_SETATTR, .mode = effect.set, .len2 = sizeof attr },
 					     .string2 = &attr });
@@ -220,15 +224,17 @@ static int64_t statistics(hp_engine *engine, struct hp_object *object, struct hp
 static int sync_object(hp_engine *engine, struct hp_object *object)
 {
 	struct hp_pending pending = { 0 };
-	int error;
+	int error = 0;
 
 	if (!object->handle_writable)
 		return 0;
-	error = hp_flush_object(engine, object);
+	hp_flush_to_sync(engine, object); /* its answer comes behind theirs */
+	if (object->deferred.low < object->deferred.high || (object->in_flight && !object->bulk))
+		error = hp_flush_object(engine, object);
 	if (!error)
 		error = -hp_wire_call(engine, HP_LANE_BULK, &pending,
 				      &(struct hp_request){ .head = { .op = HPW_FSYNC, .handle = object->handle } });
-	return error;
+	return error ? error : object->orphan ? 0 : -object->error;
 }
 
 static int add_mapping(hp_engine *engine, struct hp_object *object, struct hp_slot *slot)
@@ -288,8 +294,10 @@ static int64_t do_attributes(hp_engine *engine, struct hp_slot *slot)
 	case HP_REQ_MAP:
 		return add_mapping(engine, object, slot);
 	case HP_REQ_ATTR:
-		memcpy(slot->data, &engine->attrs[object->inode % HP_ATTR_COUNT], sizeof(struct hp_attr_entry));
+		if (slot->arg[0])
+			hp_ordered_wait(engine);
 		hp_mirror_publish(engine, object);
+		memcpy(slot->data, &engine->attrs[object->inode % HP_ATTR_COUNT], sizeof(struct hp_attr_entry));
 		return 0;
 	default:
 		return -ENOSYS;

@@ -42,7 +42,11 @@ static bool make_unknown(hp_engine *engine, struct hp_object *parent, const char
 
 	if (!name && !parent->known && !parent->listed && !parent->was_listed)
 		return false;
-	if (object && (object->local || (object->file && hp_file_has_dirty(engine, object))))
+	if ((name && name->behind) || (object && !object->local && hp_file_has_dirty(engine, object))) {
+		name->doubtful = true;
+		return false;
+	}
+	if (object && object->local)
 		return false;
 	if (object && object->kind == HP_DIR)
 		return true; /* what is below stays; its attributes come */
@@ -60,12 +64,35 @@ static bool make_unknown(hp_engine *engine, struct hp_object *parent, const char
 	return true;
 }
 
+static void ask(hp_engine *engine, struct hp_object *parent, const char *path, size_t length)
+{
+	struct hp_pending *pending = calloc(1, sizeof *pending);
+
+	parent->unsure++;
+	*pending = (struct hp_pending){ .apply = apply_again, .context = parent, .detached = true };
+	hp_wire_send(
+		engine, HP_LANE_WAIT, pending,
+		&(struct hp_request){ .head = { .op = HPW_RESOLVE, .flags = HPW_NOFOLLOW, .len1 = (uint32_t)length },
+				      .string1 = path });
+	if (pending->done)
+		free(pending);
+}
+
+/* News came while the job was changing it; now nothing of that is on its way. */
+void hp_ask_doubtful(hp_engine *engine, struct hp_name *name)
+{
+	char *path = hp_name_path(name->parent, name->text, name->length);
+
+	name->doubtful = false;
+	ask(engine, name->parent, path, strlen(path));
+	free(path);
+}
+
 static void ask_again(hp_engine *engine, const struct hpw_entry *entry)
 {
 	const char *path = (const char *)(entry + 1);
 	size_t length = entry->path_len, cut = length;
 	struct hp_object *parent;
-	struct hp_pending *pending;
 
 	while (cut > 0 && path[cut - 1] != '/')
 		cut--;
@@ -74,15 +101,7 @@ static void ask_again(hp_engine *engine, const struct hpw_entry *entry)
 	parent = known_directory(engine, path, cut - 1);
 	if (!parent || !make_unknown(engine, parent, path + cut, length - cut))
 		return;
-	parent->unsure++;
-	pending = calloc(1, sizeof *pending);
-	*pending = (struct hp_pending){ .apply = apply_again, .context = parent, .detached = true };
-	hp_wire_send(
-		engine, HP_LANE_WAIT, pending,
-		&(struct hp_request){ .head = { .op = HPW_RESOLVE, .flags = HPW_NOFOLLOW, .len1 = (uint32_t)length },
-				      .string1 = path });
-	if (pending->done)
-		free(pending);
+	ask(engine, parent, path, length);
 }
 
 void hp_apply_changes(hp_engine *engine, const uint8_t *body, size_t length)

@@ -239,15 +239,19 @@ static int64_t remove_one(hp_engine *engine, struct hp_slot *slot, uint16_t op)
 		return op == HPW_RMDIR ? -EBUSY : -EISDIR;
 	if (op == HPW_UNLINK && where.must_be_directory)
 		return where.object && where.object->kind != HP_DIR ? -ENOTDIR : where.object ? -EISDIR : -ENOENT;
+	if (op == HPW_UNLINK && hp_unlink_behind(engine, &where))
+		return 0;
 	if (where.object && where.object->file && where.object->attr.nlink > 1)
 		hp_flush_object(engine, where.object);
 	change.parent = where.parent;
 	change.last = where.last;
 	change.length = where.last_length;
 	path = hp_name_path(where.parent, where.last, where.last_length);
+	engine->moving++;
 	error = hp_wire_call(
 		engine, HP_LANE_WAIT, &pending,
 		&(struct hp_request){ .head = { .op = op, .len1 = (uint32_t)strlen(path) }, .string1 = path });
+	engine->moving--;
 	free(path);
 	return -error;
 }
@@ -255,6 +259,14 @@ static int64_t remove_one(hp_engine *engine, struct hp_slot *slot, uint16_t op)
 static uint64_t device_of(const struct hp_where *where)
 {
 	return where->parent ? where->parent->attr.dev : where->object ? where->object->attr.dev : 0;
+}
+
+/* What was written is in front of the change that follows, or at home. */
+static void arrive_first(hp_engine *engine, struct hp_object *object)
+{
+	hp_flush_collect(engine, object);
+	if (object->bulk)
+		hp_flush_object(engine, object);
 }
 
 static int64_t rename_one(hp_engine *engine, struct hp_slot *slot)
@@ -284,6 +296,8 @@ static int64_t rename_one(hp_engine *engine, struct hp_slot *slot)
 		return device_of(&from) == device_of(&to) ? -EBUSY : -EXDEV;
 	if (to.must_be_directory && from.object && from.object->kind != HP_DIR)
 		return -ENOTDIR;
+	if (from.object && from.object->file) /* who finds the new name finds its content */
+		arrive_first(engine, from.object);
 	change.parent = from.parent;
 	change.last = from.last;
 	change.length = from.last_length;
@@ -292,6 +306,7 @@ static int64_t rename_one(hp_engine *engine, struct hp_slot *slot)
 	change.length2 = to.last_length;
 	name1 = hp_name_path(from.parent, from.last, from.last_length);
 	name2 = hp_name_path(to.parent, to.last, to.last_length);
+	engine->moving++;
 	error = hp_wire_call(engine, HP_LANE_WAIT, &pending,
 			     &(struct hp_request){ .head = { .op = HPW_RENAME,
 							     .arg = change.flags,
@@ -299,6 +314,7 @@ static int64_t rename_one(hp_engine *engine, struct hp_slot *slot)
 							     .len2 = (uint32_t)strlen(name2) },
 						   .string1 = name1,
 						   .string2 = name2 });
+	engine->moving--;
 	free(name1);
 	free(name2);
 	return -error;

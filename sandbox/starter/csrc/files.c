@@ -22,7 +22,7 @@ bool hp_file_has_dirty(const hp_engine *engine, const struct hp_object *object)
 	for (unsigned i = 0; i < HP_EXTENTS; i++)
 		if (file->dirty[i].low != file->dirty[i].high)
 			return true;
-	return object->in_flight > 0 || object->deferred.low < object->deferred.high;
+	return object->in_flight > 0 || object->collecting || object->deferred.low < object->deferred.high;
 }
 
 void hp_file_release(hp_engine *engine, struct hp_object *object)

@@ -60,7 +60,7 @@ static void ask_for_mixed(hp_engine *engine, struct hp_object *object)
 		return;
 	pending = calloc(1, sizeof *pending);
 	*pending = (struct hp_pending){ .apply = apply_look, .context = object, .detached = true };
-	hp_wire_send(engine, HP_LANE_BULK, pending,
+	hp_wire_send(engine, HP_LANE_WAIT, pending,
 		     &(struct hp_request){ .head = { .op = HPW_GETATTR, .handle = object->handle } });
 	if (pending->done)
 		free(pending);
@@ -84,40 +84,9 @@ static void apply_written(hp_engine *engine, struct hp_pending *pending, const s
 
 	(void)body;
 	(void)length;
-	object->in_flight--;
-	engine->bytes_in_flight -= pending->length;
-	if (reply->error && !object->orphan && pending->op == HPW_WRITE) {
-		if (!object->error)
-			object->error = reply->error;
-		if (!engine->first_error)
-			engine->first_error = reply->error;
-		engine->channel->files[object->file].error = reply->error;
-	}
+	hp_written_answered(engine, pending, reply);
 	if (object->appends && object->in_flight == 0)
 		all_appended(engine, object);
-	pthread_cond_broadcast(&engine->changed);
-}
-
-static void send_tracked(hp_engine *engine, struct hp_object *object, hp_apply apply, const struct hp_request *request)
-{
-	struct hp_pending *pending = calloc(1, sizeof *pending);
-
-	*pending = (struct hp_pending){
-		.apply = apply,
-		.context = object,
-		.detached = true,
-		.offset = request->head.offset,
-		.length = request->head.len1,
-	};
-	object->in_flight++;
-	engine->bytes_in_flight += pending->length;
-	hp_wire_send(engine, HP_LANE_BULK, pending, request);
-	if (pending->done) {
-		struct hpw_reply reply = { .error = pending->error };
-
-		apply(engine, pending, &reply, NULL, 0);
-		free(pending);
-	}
 }
 
 /* An extent may span blocks that never came: those hold nothing of the job's,
@@ -153,7 +122,7 @@ static void apply_appended(hp_engine *engine, struct hp_pending *pending, const 
 	apply_written(engine, pending, reply, body, length);
 }
 
-static void send_tail(hp_engine *engine, struct hp_object *object, uint64_t end, uint8_t *buffer)
+static void send_tail(hp_engine *engine, struct hp_object *object, int lane, uint64_t end, uint8_t *buffer)
 {
 	while (object->append_from < end) {
 		uint64_t low = object->append_from, count = end - low;
@@ -161,13 +130,11 @@ static void send_tail(hp_engine *engine, struct hp_object *object, uint64_t end,
 
 		while (engine->bytes_in_flight > HP_IN_FLIGHT && !engine->failed)
 			pthread_cond_wait(&engine->changed, &engine->lock);
-		if (object->append_from != low)
-			continue; /* another thread was here while we waited */
 		got = pread(object->fd, buffer, count < HP_WRITE_CHUNK ? count : HP_WRITE_CHUNK, (off_t)low);
 		if (got <= 0)
 			return;
 		object->append_from = low + (uint64_t)got;
-		send_tracked(engine, object, apply_appended,
+		hp_written_send(engine, object, lane, apply_appended,
 			     &(struct hp_request){ .head = { .op = HPW_WRITE,
 							     .flags = HPW_AT_END,
 							     .handle = object->handle,
@@ -198,7 +165,7 @@ static void defer(struct hp_object *object, struct hp_range range)
 		deferred->high = range.high;
 }
 
-static void send_range(hp_engine *engine, struct hp_object *object, struct hp_range range, uint8_t *buffer)
+static void send_range(hp_engine *engine, struct hp_object *object, int lane, struct hp_range range, uint8_t *buffer)
 {
 	uint64_t count;
 
@@ -214,7 +181,7 @@ static void send_range(hp_engine *engine, struct hp_object *object, struct hp_ra
 			break; /* cut off meanwhile: the TRUNCATE behind us says so at home */
 		while (engine->bytes_in_flight > HP_IN_FLIGHT && !engine->failed)
 			pthread_cond_wait(&engine->changed, &engine->lock);
-		send_tracked(engine, object, apply_written,
+		hp_written_send(engine, object, lane, apply_written,
 			     &(struct hp_request){ .head = { .op = HPW_WRITE,
 							     .handle = object->handle,
 							     .offset = range.low,
@@ -227,14 +194,14 @@ static void send_range(hp_engine *engine, struct hp_object *object, struct hp_ra
 }
 
 /* The offset turns this machine's clock into home's. */
-static void send_mtime(hp_engine *engine, struct hp_object *object, struct timespec mtime)
+static void send_mtime(hp_engine *engine, struct hp_object *object, int lane, struct timespec mtime)
 {
 	int64_t total = mtime.tv_sec * 1000000000LL + mtime.tv_nsec + engine->config.clock_offset_ns;
 	struct hpw_attr attr = { .mtime_s = total / 1000000000LL, .mtime_ns = (uint32_t)(total % 1000000000LL) };
 
 	object->attr.mtime_s = attr.mtime_s; /* what home has when this arrives: another value is somebody else's */
 	object->attr.mtime_ns = attr.mtime_ns;
-	send_tracked(engine, object, apply_written,
+	hp_written_send(engine, object, lane, apply_written,
 		     &(struct hp_request){ .head = { .op = HPW_SETATTR,
 						     .handle = object->handle,
 						     .mode = HPW_SET_MTIME,
@@ -247,14 +214,43 @@ static bool same_time(struct timespec a, struct timespec b)
 	return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
 }
 
-static void collect(hp_engine *engine, struct hp_object *object, bool last)
+static uint64_t bytes_of(const struct hp_object *object, const struct hp_range *ranges, unsigned count, uint64_t tail)
+{
+	uint64_t bytes = tail;
+
+	for (unsigned i = 0; i < count; i++)
+		bytes += ranges[i].high - ranges[i].low;
+	for (unsigned i = 0; i < object->nshared; i++)
+		bytes += object->shared[i].high - object->shared[i].low;
+	return bytes;
+}
+
+/* One thread at a time for each file: what is sent first was written first. */
+static void begin_collecting(hp_engine *engine, struct hp_object *object)
+{
+	while (object->collecting)
+		pthread_cond_wait(&engine->changed, &engine->lock);
+	object->collecting = true;
+}
+
+static void end_collecting(hp_engine *engine, struct hp_object *object)
+{
+	object->collecting = false;
+	pthread_cond_broadcast(&engine->changed);
+}
+
+enum how { AS_THEY_COME, LAST, TO_SYNC };
+
+static void collect_now(hp_engine *engine, struct hp_object *object, enum how how)
 {
 	struct hp_file *file = &engine->channel->files[object->file];
 	struct hp_range ranges[HP_EXTENTS + 2];
 	unsigned count = 0;
 	struct stat status;
 	uint8_t *buffer;
-	bool tail, mapped = false;
+	uint64_t tail = 0;
+	bool mapped = false;
+	int lane;
 
 	__atomic_store_n(&file->queued, 0, __ATOMIC_SEQ_CST);
 	if (object->fd < 0 || !object->handle_writable || fstat(object->fd, &status))
@@ -262,7 +258,7 @@ static void collect(hp_engine *engine, struct hp_object *object, bool last)
 	for (unsigned i = 0; i < HP_EXTENTS; i++)
 		if (take_extent(&file->dirty[i], &ranges[count]))
 			count++;
-	if (last && count == 0 && !same_time(status.st_mtim, object->sent_mtime) &&
+	if (how == LAST && count == 0 && !same_time(status.st_mtim, object->sent_mtime) &&
 	    !same_time(status.st_mtim, object->local_mtime))
 		ranges[count++] = (struct hp_range){ 0, (uint64_t)status.st_size };
 	if (object->in_flight == 0 && has_deferred(object)) {
@@ -270,37 +266,51 @@ static void collect(hp_engine *engine, struct hp_object *object, bool last)
 			ranges[count++] = object->deferred;
 		object->deferred = (struct hp_range){ 0 };
 	}
-	tail = object->appends && (uint64_t)status.st_size > object->append_from;
+	if (object->appends && (uint64_t)status.st_size > object->append_from)
+		tail = (uint64_t)status.st_size - object->append_from;
 	if ((count == 0 && object->nshared == 0 && !tail) || object->orphan)
 		return;
 	object->written = true;
 	object->sent_mtime = status.st_mtim;
+	lane = hp_ordered_lane(engine, object, bytes_of(object, ranges, count, tail), how == TO_SYNC);
 	buffer = malloc(HP_WRITE_CHUNK);
 	for (unsigned i = 0; i < count; i++)
-		send_range(engine, object, ranges[i], buffer);
+		send_range(engine, object, lane, ranges[i], buffer);
 	for (unsigned i = 0; i < object->nshared; i++) {
 		struct hp_range range = object->shared[i], changed;
 
 		while (hp_mapped_changed(object, &range, &changed, buffer)) {
-			send_range(engine, object, changed, buffer);
+			send_range(engine, object, lane, changed, buffer);
 			mapped = true;
 		}
 	}
 	if (tail)
-		send_tail(engine, object, (uint64_t)status.st_size, buffer);
+		send_tail(engine, object, lane, (uint64_t)status.st_size, buffer);
 	free(buffer);
 	if (mapped && count == 0 && !tail && /* the mirror's file system does not follow mappings */
 	    futimens(object->fd, (struct timespec[]){ { .tv_nsec = UTIME_OMIT }, { .tv_nsec = UTIME_NOW } }) == 0 &&
 	    fstat(object->fd, &status) == 0)
 		object->sent_mtime = status.st_mtim;
 	if (count || tail || mapped)
-		send_mtime(engine, object, status.st_mtim);
+		send_mtime(engine, object, lane, status.st_mtim);
+}
+
+static void collect(hp_engine *engine, struct hp_object *object, enum how how)
+{
+	begin_collecting(engine, object);
+	if (object->file)
+		collect_now(engine, object, how);
+	end_collecting(engine, object);
 }
 
 void hp_flush_collect(hp_engine *engine, struct hp_object *object)
 {
-	if (object->file)
-		collect(engine, object, false);
+	collect(engine, object, AS_THEY_COME);
+}
+
+void hp_flush_to_sync(hp_engine *engine, struct hp_object *object)
+{
+	collect(engine, object, TO_SYNC);
 }
 
 void hp_flush_dirty(hp_engine *engine)
@@ -315,12 +325,16 @@ void hp_flush_all_of(hp_engine *engine, struct hp_object *object)
 	uint8_t *buffer = malloc(HP_WRITE_CHUNK);
 	struct stat status;
 
+	begin_collecting(engine, object);
 	if (buffer && object->fd >= 0 && fstat(object->fd, &status) == 0) {
+		int lane = hp_ordered_lane(engine, object, (uint64_t)status.st_size, false);
+
 		object->written = true;
 		object->sent_mtime = status.st_mtim;
-		send_range(engine, object, (struct hp_range){ 0, (uint64_t)status.st_size }, buffer);
-		send_mtime(engine, object, status.st_mtim);
+		send_range(engine, object, lane, (struct hp_range){ 0, (uint64_t)status.st_size }, buffer);
+		send_mtime(engine, object, lane, status.st_mtim);
 	}
+	end_collecting(engine, object);
 	free(buffer);
 }
 
@@ -342,12 +356,13 @@ int hp_flush_everything(hp_engine *engine)
 		again = false;
 		for (uint32_t n = 1; n < HP_FILES; n++)
 			if (engine->files[n] && engine->files[n]->handle_writable)
-				collect(engine, engine->files[n], true);
+				collect(engine, engine->files[n], LAST);
 		for (uint32_t n = 1; n < HP_FILES; n++) {
 			while (engine->files[n] && engine->files[n]->in_flight > 0)
 				pthread_cond_wait(&engine->changed, &engine->lock);
 			again |= engine->files[n] && has_deferred(engine->files[n]);
 		}
+		hp_ordered_wait(engine);
 	} while (again && !engine->failed);
 	return engine->failed ? -engine->failed : -engine->first_error;
 }

@@ -23,6 +23,8 @@
 #define HP_LIST_AFTER 3 /* misses in one directory after which it is listed */
 #define HP_WRITE_CHUNK (512u << 10)
 #define HP_IN_FLIGHT (32u << 20) /* unacknowledged written bytes */
+#define HP_ORDERED_MOST (256u << 10) /* written bytes up to here travel in order with names and attributes */
+#define HP_ORDERED_BYTES (1u << 20) /* so many of them at once: what the job waits for is behind them */
 
 enum hp_kind { HP_DIR, HP_FILE_KIND, HP_SYMLINK, HP_FIFO, HP_OTHER };
 enum hp_content { HP_CONTENT_NONE, HP_CONTENT_WHOLE, HP_CONTENT_BLOCKS };
@@ -62,6 +64,14 @@ struct hp_object {
 	uint64_t nameless; /* made by O_TMPFILE and not linked yet: number of its private name */
 	bool unlinkable; /* O_TMPFILE with O_EXCL: never gets a name */
 	bool orphan;     /* no name at home either: nothing need travel there any more */
+	bool own;        /* made by this job, which nobody else can have waited for */
+	unsigned behind; /* attributes on their way that nobody waits for: until then what we foresaw is the truth */
+	unsigned naming; /* directories: names on their way, and with them its times */
+	bool foretold; /* `attr` has the ctime that we foresaw; home's is this one, and the same change: */
+	int64_t home_ctime_s;
+	uint32_t home_ctime_ns;
+	struct hp_pool *pool; /* directories: files to be */
+	unsigned creates;     /* directories: plain ones that had to wait */
 	uint32_t file;   /* number in channel->files, 0 none */
 	int fd;          /* read-write descriptor of the mirror's inode, -1 none; kept while file != 0 */
 	uint64_t handle; /* at home, 0 none */
@@ -82,7 +92,9 @@ struct hp_object {
 	uint8_t *digest; /* sha256 of home's content, if a bundle told */
 	struct hp_object *next_with_digest;
 	bool bundled, cached, takes_gs;
-	unsigned in_flight; /* WRITE and TRUNCATE not yet answered */
+	unsigned in_flight; /* what is not yet answered, WRITE above all */
+	unsigned bulk; /* those of it in the bulk lane; then all of it is */
+	bool collecting; /* a thread takes what is dirty */
 	int fill_error;
 	struct timespec sent_mtime; /* mtime seen just before data was last read to be sent */
 	int error; /* first error at home: the job has not succeeded */
@@ -112,6 +124,8 @@ struct hp_name {
 	uint32_t hash;
 	uint16_t length;
 	bool unknown;
+	bool doubtful; /* news came of it while it changed: to be asked for afterwards */
+	unsigned behind; /* changes on their way: what home says of it meanwhile is of before */
 	char text[];
 };
 
@@ -175,6 +189,12 @@ struct hp_engine {
 	uint32_t next_file;
 	uint64_t map_used; /* bytes of channel->maps */
 	uint64_t bytes_in_flight;
+	uint64_t ordered_bytes; /* of it in the lane that questions take too */
+	uint64_t ordered_sent, ordered_done; /* changes in that lane that nobody waits for */
+	struct hp_pool *pools;
+	unsigned pooled; /* files to be, asked for ones included */
+	unsigned moving; /* names that go or move when home answers: nothing may be sent by name meanwhile */
+	char lost[512]; /* the first change that home refused afterwards */
 	pthread_t flusher;
 	unsigned workers;
 	pthread_cond_t worker_left;
@@ -245,6 +265,7 @@ void hp_apply_child(hp_engine *, struct hp_object *directory, const struct hpw_e
 void hp_refresh(hp_engine *, struct hp_object *, const struct hpw_attr *);
 
 /* changed.c */
+void hp_ask_doubtful(hp_engine *, struct hp_name *);
 void hp_apply_changes(hp_engine *, const uint8_t *body, size_t length);
 
 /* resolve.c */
@@ -270,6 +291,7 @@ void hp_apply_listing(hp_engine *, struct hp_object *directory, const struct hpw
 /* All names of a directory: afterwards what is missing there does not exist.
  * `show`: and the mirror has all of them. */
 int hp_list(hp_engine *, struct hp_object *directory, bool show);
+void hp_list_behind(hp_engine *, struct hp_object *directory); /* nobody waits */
 
 /* content.c */
 int hp_have_content(hp_engine *, struct hp_object *); /* readable natively afterwards */
@@ -351,11 +373,41 @@ void hp_apply_bundle(hp_engine *, struct hp_pending *, const struct hpw_reply *,
 
 /* flush.c */
 void *hp_flusher_main(void *);
-void hp_flush_collect(hp_engine *, struct hp_object *); /* dirty extents onto the bulk lane */
+void hp_flush_collect(hp_engine *, struct hp_object *); /* dirty extents on their way */
 void hp_flush_dirty(hp_engine *); /* of every file */
 int hp_flush_object(hp_engine *, struct hp_object *);   /* and wait for home */
 void hp_flush_all_of(hp_engine *, struct hp_object *);   /* every byte, noted or not */
 int hp_flush_everything(hp_engine *);
+void hp_flush_to_sync(hp_engine *, struct hp_object *); /* as collect, for an FSYNC behind it: in the bulk lane */
+
+/* behind.c: changes that nobody waits for. False: this one has to be waited for */
+bool hp_set_behind(hp_engine *, struct hp_object *, uint32_t set, const struct hpw_attr *wanted);
+bool hp_empty_behind(hp_engine *, struct hp_object *, int flags, uint32_t mode);
+bool hp_unlink_behind(hp_engine *, const struct hp_where *);
+bool hp_is_foreseeable(const hp_engine *, const struct hp_object *directory); /* whether it may get and lose names */
+void hp_touch(const hp_engine *, struct hpw_attr *, bool modified); /* it changes now, by home's clock */
+
+/* creating.c: files made behind the job's back, of inodes that home made before */
+bool hp_create_behind(hp_engine *, const struct hp_where *, uint32_t mode, struct hp_object **);
+void hp_pool_drop(hp_engine *, struct hp_object *directory);
+
+/* ordered.c: the lane that questions take is that of changes, too */
+struct hp_change {
+	struct hp_object *object; /* or NULL */
+	struct hp_object *parent; /* of a change of names; else NULL */
+	const char *last;         /* the name in `parent` */
+	size_t length;
+	const char *verb; /* for the sentence, should home refuse */
+	bool makes;       /* home's refusal means that there is no such name */
+	bool forgives;    /* that it was gone already is no failure */
+};
+void hp_ordered_send(hp_engine *, const struct hp_change *, const struct hp_request *);
+int hp_ordered_lane(hp_engine *, struct hp_object *, uint64_t bytes, bool bulk); /* may wait */
+void hp_ordered_wait(hp_engine *); /* until home has answered those sent so far */
+void hp_ordered_lost(hp_engine *, struct hp_object *, int error, const char *verb, char *path);
+void hp_written_send(hp_engine *, struct hp_object *, int lane, hp_apply, const struct hp_request *);
+void hp_written_answered(hp_engine *, struct hp_pending *, const struct hpw_reply *);
+void hp_wait_while(hp_engine *, const unsigned *asked, const unsigned *got); /* some are asked for and none is got */
 
 /* changes.c, opening.c, attributes.c: requests of the shim. Results: HP_RETRY, 0, -errno */
 int64_t hp_do_open(hp_engine *, struct hp_slot *);

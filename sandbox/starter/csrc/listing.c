@@ -51,6 +51,38 @@ static void apply_listing(hp_engine *engine, struct hp_pending *pending, const s
 	hp_apply_listing(engine, pending->context, reply, body, length);
 }
 
+static void apply_behind(hp_engine *engine, struct hp_pending *pending, const struct hpw_reply *reply,
+			 const uint8_t *body, size_t length)
+{
+	struct hp_object *directory = pending->context;
+
+	hp_apply_listing(engine, directory, reply, body, length);
+	if (!(reply->flags & HPW_MORE))
+		directory->filling = false;
+}
+
+void hp_list_behind(hp_engine *engine, struct hp_object *directory)
+{
+	char *path = directory->filling || directory->listed || directory->known ? NULL : hp_object_path(directory);
+	struct hp_pending *pending;
+
+	if (!path || !(directory->attr.access & 4)) {
+		free(path);
+		return;
+	}
+	pending = calloc(1, sizeof *pending);
+	*pending = (struct hp_pending){ .apply = apply_behind, .context = directory, .detached = true };
+	directory->filling = true;
+	hp_wire_send(
+		engine, HP_LANE_WAIT, pending,
+		&(struct hp_request){ .head = { .op = HPW_LIST, .len1 = (uint32_t)strlen(path) }, .string1 = path });
+	free(path);
+	if (pending->done) {
+		directory->filling = false;
+		free(pending);
+	}
+}
+
 int hp_list(hp_engine *engine, struct hp_object *directory, bool show)
 {
 	struct hp_pending pending = { .apply = apply_listing, .context = directory };

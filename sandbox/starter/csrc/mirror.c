@@ -148,6 +148,8 @@ void hp_mirror_publish(hp_engine *engine, struct hp_object *object)
 		flags |= HP_ATTR_PLACEHOLDER;
 	if (object->takes_gs)
 		flags |= HP_ATTR_TAKES_GS;
+	if (object->kind == HP_DIR && (object->naming || object->behind))
+		flags |= HP_ATTR_AWAITED;
 	__atomic_store_n(&entry->sequence, entry->sequence | 1u, __ATOMIC_SEQ_CST);
 	entry->inode = object->inode;
 	entry->flags = flags;

@@ -76,20 +76,23 @@ static int make_empty(hp_engine *engine, struct hp_object *object)
 	return error;
 }
 
-static int open_existing(hp_engine *engine, struct hp_object *object, int flags)
+static int open_existing(hp_engine *engine, struct hp_object *object, int flags, uint32_t mode)
 {
-	int error;
+	int error = 0;
+	bool emptied;
 
 	if (!wants_write(flags))
 		return hp_have_content(engine, object);
 	if ((flags & O_ACCMODE) == O_RDWR && !(object->attr.access & 4))
 		return -EACCES;
-	if (flags & O_TRUNC && object->file) {
+	emptied = flags & O_TRUNC && hp_empty_behind(engine, object, flags, mode);
+	if (!emptied && flags & O_TRUNC && object->file) {
 		error = hp_flush_object(engine, object); /* or what was written before would arrive after */
 		if (error)
 			return error;
 	}
-	error = hp_file_open_home(engine, object, O_WRONLY | (flags & O_TRUNC));
+	if (!emptied)
+		error = hp_file_open_home(engine, object, O_WRONLY | (flags & O_TRUNC));
 	if (error)
 		return error;
 	if (flags & O_TRUNC) {
@@ -246,6 +249,7 @@ int64_t hp_do_open(hp_engine *engine, struct hp_slot *slot)
 	struct hp_where where;
 	int how = (no_follow ? HP_NO_FOLLOW : 0) | (creating ? HP_PARENT_ONLY : 0) | HP_WITH_CONTENT |
 		  (slot->flags & HP_SLOT_IN_ROOT ? HP_IN_ROOT : 0);
+	bool behind;
 	int tries = 0;
 
 again: /* the file was replaced at home while we opened it */
@@ -262,7 +266,9 @@ again: /* the file was replaced at home while we opened it */
 			return -EEXIST;
 		if (!where.parent)
 			return -EEXIST;
-		error = create(engine, &where, flags, (uint32_t)slot->arg[1], &object);
+		behind = !exclusive && flags & O_TRUNC && !(flags & O_APPEND) && wants_write(flags) &&
+			 hp_create_behind(engine, &where, (uint32_t)slot->arg[1], &object);
+		error = behind ? 0 : create(engine, &where, flags, (uint32_t)slot->arg[1], &object);
 		if (error == -ELOOP && !no_follow && round == 0) {
 			how &= ~HP_PARENT_ONLY; /* a symlink we had not heard of */
 			error = hp_resolve(engine, slot->base, (const char *)slot->data, slot->len1, how, &where);
@@ -273,7 +279,8 @@ again: /* the file was replaced at home while we opened it */
 		if (error)
 			return error;
 		slot->value[2] = exclusive;
-		if (flags & O_TRUNC && (error = make_empty(engine, object)))
+		object->own |= exclusive;
+		if (flags & O_TRUNC && !behind && (error = make_empty(engine, object)))
 			return error;
 		if (object->content == HP_CONTENT_NONE && !wants_write(flags) &&
 		    (error = hp_have_content(engine, object)))
@@ -311,7 +318,7 @@ again: /* the file was replaced at home while we opened it */
 	} else if (object->kind == HP_OTHER) {
 		error = -ENXIO;
 	} else {
-		error = open_existing(engine, object, flags);
+		error = open_existing(engine, object, flags, (uint32_t)slot->arg[1]);
 	}
 	if (error == -EAGAIN && ++tries < 256)
 		goto again;

@@ -246,6 +246,17 @@ void hp_object_rehome(hp_engine *engine, struct hp_object *object, const struct 
 		object->next_by_home = engine->by_home[bucket];
 		engine->by_home[bucket] = object;
 	}
+	if (object->foretold && object->attr.ino == attr->ino && attr->ctime_s == object->home_ctime_s &&
+	    attr->ctime_ns == object->home_ctime_ns) {
+		int64_t ctime_s = object->attr.ctime_s;
+		uint32_t ctime_ns = object->attr.ctime_ns;
+
+		object->attr = *attr;
+		object->attr.ctime_s = ctime_s;
+		object->attr.ctime_ns = ctime_ns;
+		return;
+	}
+	object->foretold = false;
 	object->attr = *attr;
 }
 

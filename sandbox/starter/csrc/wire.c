@@ -192,7 +192,7 @@ void hp_refresh(hp_engine *engine, struct hp_object *object, const struct hpw_at
 {
 	bool permit = object->attr.access != attr->access;
 
-	if (object->local)
+	if (object->local || object->behind) /* what the job has changed is newer than any answer */
 		return;
 	hp_object_rehome(engine, object, attr);
 	if (object->kind == HP_FILE_KIND && object->content == HP_CONTENT_NONE)
@@ -208,7 +208,7 @@ static struct hp_object *apply_name(hp_engine *engine, struct hp_name *name, con
 	const char *strings = entry_path(entry) + entry->path_len;
 	struct hp_object *object = name->object;
 
-	if (object && object->local)
+	if ((object && object->local) || name->behind)
 		return object;
 	name->unknown = false;
 	hp_tree_withdraw(name);

@@ -118,7 +118,8 @@ int hp_attr_read(const hp_home *home, int fd, const char *name, struct hpw_attr 
 	attr->access = user_access(&home->user, fd, name, attr->mode, attr->uid, attr->gid);
 	if (stx.stx_attributes & STATX_ATTR_IMMUTABLE)
 		attr->access &= ~(uint32_t)W_OK;
-	attr->sure = stx.stx_attributes & (STATX_ATTR_IMMUTABLE | STATX_ATTR_APPEND) ? 0 : HPW_SURE;
+	if (!(stx.stx_attributes & (STATX_ATTR_IMMUTABLE | STATX_ATTR_APPEND)))
+		attr->sure = HPW_SURE | (home->user.overrides ? HPW_SURE_ANY_MODE : 0);
 	return 0;
 }
 

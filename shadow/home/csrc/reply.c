@@ -87,8 +87,8 @@ static uint32_t sure_of(hp_lane *lane, struct hp_text path, uint32_t flags, cons
 		path = (struct hp_text){ list->path, list->path_len + 1 + path.length };
 	}
 	if (hp_policy_has_below(&lane->home->policy, path.bytes, path.length))
-		return HPW_SURE;
-	return HPW_SURE | HPW_SURE_NAMES;
+		return attr->sure;
+	return attr->sure | HPW_SURE_NAMES;
 }
 
 void hp_entry_begin(hp_lane *lane, uint32_t flags, struct hp_text path, struct hp_text target,

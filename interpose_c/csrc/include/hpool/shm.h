@@ -48,7 +48,8 @@ enum hp_request_op {
 	HP_REQ_MAP,       /* as FILL, and keep them for the job's life; arg[2] = 1 if shared and writable */
 	HP_REQ_ROOM,      /* the mirror is full: arg[0] = bytes wanted. HP_RETRY or -ENOSPC */
 	HP_REQ_SYNC,      /* base = inode (0: everything): home has all of it. 0 or -errno */
-	HP_REQ_ATTR,      /* base = inode: reply data = struct hp_attr_entry. 0 or -ENOENT */
+	HP_REQ_ATTR,      /* base = inode: reply data = struct hp_attr_entry; arg[0] = 1: when home has answered what is
+	                   * on its way. 0 or -ENOENT */
 	HP_REQ_EXEC,      /* path of a program: HP_RETRY when program, interpreter, libraries are there */
 	/* name changes, done at home and in the mirror when the answer comes: 0 or -errno */
 	HP_REQ_MKDIR,     /* arg[0] = mode */
@@ -154,6 +155,7 @@ enum hp_attr_flags {
 	HP_ATTR_LOCAL = 8, /* the object is the sandbox's own: show native attributes */
 	HP_ATTR_TAKES_GS = 32, /* a program whose code, or a library's, writes %gs: for the tracer */
 	HP_ATTR_UNKNOWN = 16, /* a directory made on the way to a local one: ask for its attributes */
+	HP_ATTR_AWAITED = 64, /* a change is on its way whose outcome only home knows: who shows attributes asks first */
 };
 
 struct hp_attr_entry {

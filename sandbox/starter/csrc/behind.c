@@ -1,0 +1,243 @@
+/* Changes whose outcome is known before home has made them: answered in the mirror at
+ * once, sent home behind the job's back. What else it takes: ordered.c; new files: creating.c.
+ *
+ * Known is it where home has promised so (HPW_SURE: shared for writing, a file system that
+ * has what Linux has), for the owner, and of names only while home watches their directory
+ * (HPW_SURE_NAMES). What people use as a lock is never here: O_EXCL, mkdir, link, rename,
+ * symlink; nor unlinking what others made, since who succeeds at that may take it for his.
+ */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "internal.h"
+
+#define TIMES (HPW_SET_ATIME | HPW_SET_MTIME)
+#define NOW (HPW_SET_ATIME_NOW | HPW_SET_MTIME_NOW)
+#define OWNERS (HPW_SET_UID | HPW_SET_GID)
+
+static bool is_owner(const struct hp_object *object)
+{
+	uid_t user = geteuid();
+
+	return object->attr.sure & HPW_SURE_ANY_MODE || object->attr.uid == user;
+}
+
+bool hp_is_foreseeable(const hp_engine *engine, const struct hp_object *directory)
+{
+	return !engine->moving && directory->attr.sure & HPW_SURE_NAMES && (directory->attr.access & 3) == 3 && !directory->unsure &&
+	       (directory->listed || directory->known) && !directory->local && (directory->name || directory->is_root);
+	/* with a name: home will find it */
+}
+
+/* Nothing about the file that would have to be asked for. */
+static bool is_plain(const struct hp_object *object)
+{
+	return object->attr.sure & HPW_SURE && object->names && !object->orphan && !object->error &&
+	       !object->appends && !object->nshared && !object->locks && !object->bulk && !object->filling &&
+	       !(object->attr.mode & 07000);
+}
+
+void hp_touch(const hp_engine *engine, struct hpw_attr *attr, bool modified)
+{
+	struct timespec now;
+	int64_t home, shown = attr->ctime_s * 1000000000 + attr->ctime_ns;
+
+	clock_gettime(CLOCK_REALTIME_COARSE, &now);
+	home = now.tv_sec * 1000000000ll + now.tv_nsec + engine->config.clock_offset_ns;
+	if (home < shown)
+		home = shown; /* clocks are compared with some error, but no file's time goes back */
+	attr->ctime_s = home / 1000000000;
+	attr->ctime_ns = (uint32_t)(home % 1000000000);
+	if (modified) {
+		attr->mtime_s = attr->ctime_s;
+		attr->mtime_ns = attr->ctime_ns;
+	}
+}
+
+static uint32_t access_by(const struct hpw_attr *attr)
+{
+	if (attr->sure & HPW_SURE_ANY_MODE)
+		return 6 | (S_ISDIR(attr->mode) || attr->mode & 0111 ? 1 : 0);
+	return (attr->mode >> 6) & 7;
+}
+
+/* The same as exact values; false: only home can say. */
+static bool foresee(const hp_engine *engine, const struct hp_object *object, uint32_t *set, struct hpw_attr *wanted,
+		    struct hpw_attr *attr)
+{
+	if (!*set || *set & ~(TIMES | NOW | OWNERS | HPW_SET_MODE) || !is_owner(object))
+		return false;
+	if (*set & HPW_SET_MODE && wanted->mode & ~0777u)
+		return false;
+	if ((*set & HPW_SET_UID && wanted->uid != object->attr.uid && wanted->uid != ~0u) ||
+	    (*set & HPW_SET_GID && wanted->gid != object->attr.gid && wanted->gid != ~0u))
+		return false;
+	*attr = object->attr;
+	hp_touch(engine, attr, false);
+	if (*set & HPW_SET_ATIME_NOW) {
+		wanted->atime_s = attr->ctime_s;
+		wanted->atime_ns = attr->ctime_ns;
+		*set = (*set & ~(uint32_t)HPW_SET_ATIME_NOW) | HPW_SET_ATIME;
+	}
+	if (*set & HPW_SET_MTIME_NOW) {
+		wanted->mtime_s = attr->ctime_s;
+		wanted->mtime_ns = attr->ctime_ns;
+		*set = (*set & ~(uint32_t)HPW_SET_MTIME_NOW) | HPW_SET_MTIME;
+	}
+	if (*set & HPW_SET_MODE) {
+		attr->mode = (attr->mode & ~07777u) | wanted->mode;
+		attr->access = access_by(attr);
+		if (!(attr->access & 2))
+			attr->sure = 0; /* as home would say */
+	}
+	if (*set & HPW_SET_ATIME) {
+		attr->atime_s = wanted->atime_s;
+		attr->atime_ns = wanted->atime_ns;
+	}
+	if (*set & HPW_SET_MTIME) {
+		attr->mtime_s = wanted->mtime_s;
+		attr->mtime_ns = wanted->mtime_ns;
+	}
+	return true;
+}
+
+/* Times far off may be cut to what home's file system holds. */
+static bool is_ordinary_time(uint32_t set, const struct hpw_attr *wanted)
+{
+	return (!(set & HPW_SET_ATIME) || (wanted->atime_s >= 0 && wanted->atime_s < INT32_MAX)) &&
+	       (!(set & HPW_SET_MTIME) || (wanted->mtime_s >= 0 && wanted->mtime_s < INT32_MAX));
+}
+
+/* By handle if there is one to write by, else by name: in this lane both arrive in order. */
+static void send_attributes(hp_engine *engine, struct hp_object *object, uint32_t set, const struct hpw_attr *attr,
+			    const char *verb)
+{
+	char *path = object->handle_writable ? NULL : hp_object_path(object);
+
+	hp_ordered_send(engine, &(struct hp_change){ .object = object, .verb = verb },
+			&(struct hp_request){ .head = { .op = HPW_SETATTR,
+							.flags = path ? HPW_NOFOLLOW : 0,
+							.handle = path ? 0 : object->handle,
+							.mode = set,
+							.len1 = path ? (uint32_t)strlen(path) : 0,
+							.len2 = sizeof *attr },
+					      .string1 = path,
+					      .string2 = attr });
+	free(path);
+}
+
+bool hp_set_behind(hp_engine *engine, struct hp_object *object, uint32_t set, const struct hpw_attr *given)
+{
+	struct hpw_attr wanted = *given, attr;
+	struct stat status;
+
+	if ((object->kind != HP_FILE_KIND && object->kind != HP_DIR) || !is_plain(object) || object->local)
+		return false;
+	hp_flush_collect(engine, object);
+	if (engine->moving || !is_plain(object) || !foresee(engine, object, &set, &wanted, &attr) || !is_ordinary_time(set, &wanted))
+		return false;
+	hp_pool_drop(engine, object);
+	if (object->kind == HP_FILE_KIND && object->content != HP_CONTENT_NONE) {
+		int fd = hp_mirror_open(engine, object, O_PATH);
+
+		if (fd < 0 || fstat(fd, &status)) {
+			if (fd >= 0)
+				close(fd);
+			return false;
+		}
+		close(fd);
+		if (status.st_mtim.tv_sec != object->local_mtime.tv_sec ||
+		    status.st_mtim.tv_nsec != object->local_mtime.tv_nsec) { /* the job wrote: attr was the mirror's to say */
+			attr.size = (uint64_t)status.st_size;
+			attr.blocks = (uint64_t)status.st_blocks;
+			if (status.st_mtim.tv_sec * 1000000000ll + status.st_mtim.tv_nsec + engine->config.clock_offset_ns ==
+			    attr.mtime_s * 1000000000 + attr.mtime_ns)
+				object->local_mtime = status.st_mtim; /* all of it is on its way */
+		}
+	}
+	object->attr = attr;
+	object->foretold = false;
+	if (object->kind == HP_FILE_KIND && set & TIMES && object->content != HP_CONTENT_NONE) {
+		int fd = hp_mirror_open(engine, object, O_RDWR);
+
+		if (fd >= 0) {
+			hp_mirror_set_times(object, fd);
+			object->sent_mtime = object->local_mtime;
+			close(fd);
+		}
+	}
+	if (set & HPW_SET_MODE)
+		hp_mirror_permit(engine, object);
+	send_attributes(engine, object, set, &wanted, "changing");
+	hp_mirror_publish(engine, object);
+	return true;
+}
+
+/* O_TRUNC of a file that is there. Its content is the job's from now on. */
+bool hp_empty_behind(hp_engine *engine, struct hp_object *object, int flags, uint32_t mode)
+{
+	struct hp_object *parent = object->name ? object->name->parent : NULL;
+	uint64_t handle;
+	char *path;
+
+	if (object->kind != HP_FILE_KIND || object->names != 1 || object->attr.nlink != 1 || !is_plain(object) ||
+	    !parent || !hp_is_foreseeable(engine, parent) || object->name->unknown || object->name->doubtful ||
+	    object->attr.mode & 0111 || /* ETXTBSY is home's to say */
+	    (object->attr.access & 6) != 6 || object->mapped || object->content == HP_CONTENT_BLOCKS)
+		return false;
+	hp_flush_collect(engine, object);
+	if (!is_plain(object) || object->names != 1 || !hp_is_foreseeable(engine, parent))
+		return false;
+	hp_touch(engine, &object->attr, true);
+	object->attr.size = object->attr.blocks = 0;
+	object->foretold = false;
+	if (object->handle_writable) {
+		send_attributes(engine, object, HPW_SET_SIZE | HPW_SET_MTIME, &object->attr, "emptying");
+		return true;
+	}
+	handle = ++engine->next_handle;
+	path = hp_object_path(object);
+	hp_ordered_send(engine, &(struct hp_change){ .object = object, .verb = "emptying" },
+			&(struct hp_request){ .head = { .op = HPW_OPEN,
+							.handle = handle,
+							.arg = (uint32_t)(O_RDWR | O_TRUNC | (flags & O_CREAT)),
+							.mode = mode,
+							.len1 = (uint32_t)strlen(path) },
+					      .string1 = path });
+	free(path);
+	object->handle = handle; /* an older one may still have reads on the way: it is left to the end */
+	object->handle_writable = true;
+	send_attributes(engine, object, HPW_SET_MTIME, &object->attr, "emptying");
+	return true;
+}
+
+/* Of a file that the job has made itself: nobody can have raced for it. */
+bool hp_unlink_behind(hp_engine *engine, const struct hp_where *where)
+{
+	struct hp_object *object = where->object, *parent = where->parent;
+	struct hp_name *name = object ? object->name : NULL;
+	char *path;
+
+	if (!object || !object->own || object->kind != HP_FILE_KIND || object->names != 1 || object->attr.nlink > 1 ||
+	    object->locks || object->error || !name || name->parent != parent || name->unknown || name->doubtful ||
+	    !hp_is_foreseeable(engine, parent))
+		return false;
+	path = hp_name_path(parent, where->last, where->last_length);
+	object->orphan = true;
+	hp_mirror_drop(engine, name);
+	object->attr.nlink = 0;
+	hp_touch(engine, &object->attr, false);
+	hp_mirror_publish(engine, object);
+	hp_ordered_send(engine,
+			&(struct hp_change){ .parent = parent,
+					     .last = where->last,
+					     .length = where->last_length,
+					     .verb = "removing",
+					     .forgives = true },
+			&(struct hp_request){ .head = { .op = HPW_UNLINK, .len1 = (uint32_t)strlen(path) },
+					      .string1 = path });
+	free(path);
+	return true;
+}

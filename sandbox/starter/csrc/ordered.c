@@ -1,0 +1,255 @@
+/* Changes that nobody waits for: on their way, and what their answers mean.
+ *
+ * They travel in the lane of what the job waits for, which home executes in order:
+ * so every question asked after a change is answered after it, and whatever is said
+ * of a file or name before its last change is answered is of an earlier moment and
+ * not taken (`behind`). Small writes take the same lane: a file's creation, content,
+ * attributes and renaming arrive in the order in which the job made them. Large ones
+ * take the bulk lane, and a file has something on its way in one lane at a time only.
+ */
+#define _GNU_SOURCE
+#include <stdio.h>
+#include <time.h>
+
+#include "internal.h"
+
+struct on_its_way {
+	struct hp_change change;
+	char text[];
+};
+
+/* The first is told in words; each in its file's next write, fsync or close. Takes `path`. */
+void hp_ordered_lost(hp_engine *engine, struct hp_object *object, int error, const char *verb, char *path)
+{
+	if (object && !object->error)
+		object->error = error;
+	if (object && object->file)
+		engine->channel->files[object->file].error = error;
+	if (!engine->first_error) {
+		engine->first_error = error;
+		snprintf(engine->lost, sizeof engine->lost, "%s %s: %s", verb, path ? path : "a file",
+			 strerror(error));
+	}
+	free(path);
+}
+
+/* What home says of a file after the last of our changes. Its ctime alone we could not
+ * foresee to the nanosecond: the one that was shown stays until the next change. */
+static void learn(hp_engine *engine, struct hp_object *object, const struct hpw_entry *entry)
+{
+	const struct hpw_attr *attr = &entry->attr;
+	struct hpw_attr shown = object->attr;
+	struct stat status;
+
+	if (object->behind || object->orphan || hp_kind_of(attr->mode) != object->kind)
+		return;
+	if (object->kind != HP_FILE_KIND || attr->ino != shown.ino || attr->dev != shown.dev) {
+		hp_refresh(engine, object, attr);
+		return;
+	}
+	if (hp_file_has_dirty(engine, object) || attr->mtime_s != shown.mtime_s || attr->mtime_ns != shown.mtime_ns)
+		return;
+	if (object->fd >= 0 && (fstat(object->fd, &status) || (uint64_t)status.st_size != attr->size))
+		return;
+	hp_refresh(engine, object, attr);
+	object->attr.ctime_s = shown.ctime_s;
+	object->attr.ctime_ns = shown.ctime_ns;
+	object->home_ctime_s = attr->ctime_s;
+	object->home_ctime_ns = attr->ctime_ns;
+	object->foretold = true;
+	hp_mirror_publish(engine, object);
+}
+
+static void ask_doubtful_names(hp_engine *engine, struct hp_object *object)
+{
+	struct hp_name *next;
+
+	for (struct hp_name *name = object->name; name; name = next) {
+		next = name->next_of_object;
+		if (name->doubtful && !name->behind)
+			hp_ask_doubtful(engine, name);
+	}
+}
+
+static void not_made(hp_engine *engine, struct hp_name *name)
+{
+	struct hp_object *object = name->object;
+
+	if (object)
+		object->orphan = true; /* who has it open goes on, and hears of it */
+	hp_mirror_drop(engine, name);
+	name->unknown = true;
+	name->parent->listed = name->parent->known = false;
+	hp_mirror_permit(engine, name->parent);
+}
+
+static void apply_change(hp_engine *engine, struct hp_pending *pending, const struct hpw_reply *reply,
+			 const uint8_t *body, size_t length)
+{
+	struct on_its_way *way = pending->context;
+	struct hp_change *change = &way->change;
+	struct hp_object *object = change->object, *parent = change->parent;
+	struct hp_name *name = parent ? hp_tree_peek(engine, parent, way->text, change->length) : NULL;
+	const uint8_t *end = body + length;
+	const struct hpw_entry *entry;
+
+	engine->ordered_done++;
+	if (object) {
+		object->behind--;
+		object->in_flight--;
+	}
+	if (parent)
+		parent->naming--;
+	if (name && name->behind)
+		name->behind--;
+	if (reply->error && !(change->forgives && reply->error == ENOENT)) {
+		hp_ordered_lost(engine, object, reply->error, change->verb,
+				parent ? hp_name_path(parent, way->text, change->length) : hp_object_path(object));
+		if (change->makes && name && !name->behind && name->object == object)
+			not_made(engine, name);
+	}
+	while (!reply->error && body && (entry = hp_wire_entry(&body, end)))
+		if (entry->flags & HPW_E_PARENT)
+			hp_apply_entry(engine, entry);
+		else if (object)
+			learn(engine, object, entry);
+	if (parent)
+		hp_mirror_publish(engine, parent);
+	if (object && object->kind == HP_DIR)
+		hp_mirror_publish(engine, object);
+	if (name && !name->behind && name->doubtful)
+		hp_ask_doubtful(engine, name);
+	if (object && !object->in_flight)
+		ask_doubtful_names(engine, object);
+	free(way);
+	pthread_cond_broadcast(&engine->changed);
+}
+
+void hp_ordered_send(hp_engine *engine, const struct hp_change *change, const struct hp_request *request)
+{
+	struct hp_pending *pending = calloc(1, sizeof *pending);
+	struct on_its_way *way = malloc(sizeof *way + change->length);
+
+	way->change = *change;
+	if (change->length)
+		memcpy(way->text, change->last, change->length);
+	*pending = (struct hp_pending){ .apply = apply_change, .context = way, .detached = true };
+	if (change->object) {
+		change->object->behind++;
+		change->object->in_flight++;
+	}
+	if (change->parent) {
+		struct hp_name *name = hp_tree_peek(engine, change->parent, change->last, change->length);
+
+		change->parent->naming++;
+		if (name)
+			name->behind++;
+		hp_mirror_publish(engine, change->parent);
+	}
+	engine->ordered_sent++;
+	hp_wire_send(engine, HP_LANE_WAIT, pending, request);
+	if (pending->done) { /* the link is gone */
+		struct hpw_reply reply = { .error = pending->error };
+
+		apply_change(engine, pending, &reply, NULL, 0);
+		free(pending);
+	}
+}
+
+static void counted_wait(hp_engine *engine, const struct timespec *before)
+{
+	struct timespec after;
+
+	clock_gettime(CLOCK_MONOTONIC, &after);
+	engine->stats.round_trips++;
+	hp_trips++;
+	engine->stats.wait_ns += (uint64_t)(after.tv_sec - before->tv_sec) * 1000000000u +
+				 (uint64_t)(after.tv_nsec - before->tv_nsec);
+}
+
+void hp_wait_while(hp_engine *engine, const unsigned *asked, const unsigned *got)
+{
+	struct timespec before;
+
+	if (!*asked || *got || engine->failed)
+		return;
+	clock_gettime(CLOCK_MONOTONIC, &before);
+	while (*asked && !*got && !engine->failed)
+		pthread_cond_wait(&engine->changed, &engine->lock);
+	counted_wait(engine, &before);
+}
+
+/* Home answers in order, so counting is enough. */
+void hp_ordered_wait(hp_engine *engine)
+{
+	uint64_t until = engine->ordered_sent;
+	struct timespec before;
+
+	if (engine->ordered_done >= until || engine->failed)
+		return;
+	clock_gettime(CLOCK_MONOTONIC, &before);
+	while (engine->ordered_done < until && !engine->failed)
+		pthread_cond_wait(&engine->changed, &engine->lock);
+	counted_wait(engine, &before);
+}
+
+/* Which lane the next `bytes` of a file take. In one of them nothing may be on its way
+ * when the other is begun. `bulk`: wanted there, if that costs no wait. */
+int hp_ordered_lane(hp_engine *engine, struct hp_object *object, uint64_t bytes, bool bulk)
+{
+	for (;;) {
+		if (object->bulk || (!object->in_flight && (bulk || bytes > HP_ORDERED_MOST)))
+			return HP_LANE_BULK;
+		if (engine->failed || (bytes <= HP_ORDERED_MOST && engine->ordered_bytes < HP_ORDERED_BYTES))
+			return HP_LANE_WAIT;
+		pthread_cond_wait(&engine->changed, &engine->lock);
+	}
+}
+
+void hp_written_send(hp_engine *engine, struct hp_object *object, int lane, hp_apply apply,
+		     const struct hp_request *request)
+{
+	struct hp_pending *pending = calloc(1, sizeof *pending);
+
+	*pending = (struct hp_pending){
+		.apply = apply,
+		.context = object,
+		.detached = true,
+		.offset = request->head.offset,
+		.length = request->head.len1,
+	};
+	object->in_flight++;
+	engine->bytes_in_flight += pending->length;
+	if (lane == HP_LANE_BULK) {
+		object->bulk++;
+	} else {
+		engine->ordered_bytes += pending->length;
+		engine->ordered_sent++;
+	}
+	hp_wire_send(engine, lane, pending, request);
+	if (pending->done) {
+		struct hpw_reply reply = { .error = pending->error };
+
+		apply(engine, pending, &reply, NULL, 0);
+		free(pending);
+	}
+}
+
+void hp_written_answered(hp_engine *engine, struct hp_pending *pending, const struct hpw_reply *reply)
+{
+	struct hp_object *object = pending->context;
+
+	object->in_flight--;
+	engine->bytes_in_flight -= pending->length;
+	if (pending->lane == HP_LANE_BULK) {
+		object->bulk--;
+	} else {
+		engine->ordered_bytes -= pending->length;
+		engine->ordered_done++;
+	}
+	if (reply->error && !object->orphan && pending->op == HPW_WRITE)
+		hp_ordered_lost(engine, object, reply->error, "writing", hp_object_path(object));
+	if (!object->in_flight)
+		ask_doubtful_names(engine, object);
+	pthread_cond_broadcast(&engine->changed);
+}
