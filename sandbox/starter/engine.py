@@ -18,6 +18,7 @@ lib: Final[Any] = _engine.lib
 ROOM: Final = (4 << 20) + 4096
 NOTE_ROOM: Final = 384 << 10
 SEEN_BYTES: Final = 512  # one entry
+LOST_ROOM: Final = 512
 SEEN_AT_ONCE: Final = 256
 WANT_DIRECTORY: Final = 0
 WANT_PROGRAM: Final = 1
@@ -38,6 +39,7 @@ class Engine(Protocol):
     def feed(self, lane: int, records: memoryview) -> bool: ...
     def prepare(self, path: bytes, want: int) -> int: ...
     def barrier(self) -> int: ...
+    def lost(self) -> str: ...
     def statistics(self) -> EngineStatistics: ...
     def note(self, timeout_ms: int) -> bytes: ...
     def end_notes(self) -> None: ...
@@ -115,6 +117,12 @@ class NativeEngine:
 
     def barrier(self) -> int:
         return int(lib.hp_engine_barrier(self._engine))
+
+    def lost(self) -> str:
+        """The first change that home refused after the job had its answer; empty: none."""
+        room = ffi.new("char[]", LOST_ROOM)
+        lib.hp_engine_lost(self._engine, room, LOST_ROOM)
+        return ffi.string(room).decode(errors="replace")
 
     def statistics(self) -> EngineStatistics:
         counted = ffi.new("struct hp_engine_stats *")

@@ -21,6 +21,7 @@ from hpool.matchmaker.model.errors import (
     ProgramVanished,
     SandboxFailed,
     WorkingDirectoryGone,
+    WritesLost,
 )
 from hpool.sandbox import memory
 from hpool.sandbox.api.order import Order
@@ -215,6 +216,7 @@ class JobRun:
             exit_code=exited.code,
             signal=exited.signal,
             barrier_errno=barrier_errno,
+            problem=_lost(barrier_errno, self._engine.lost()),
             statistics=Statistics(
                 user_us=exited.utime_us,
                 system_us=exited.stime_us,
@@ -291,6 +293,11 @@ class JobRun:
             if self._keeper is not None:
                 self._keeper.close()
         os._exit(1)
+
+
+def _lost(barrier_errno: int, first: str) -> Problem | None:
+    """What home did not take after the job had its answer."""
+    return Problem.of(WritesLost(first or os.strerror(barrier_errno))) if barrier_errno else None
 
 
 def islands(job: JobDescription) -> list[bytes]:

@@ -86,9 +86,11 @@ static int call_for(hp_engine *engine, struct hp_object *object, struct hp_pendi
 	int error;
 
 	if (object->handle_writable) {
-		hp_flush_collect(engine, object);
-		while (object->bulk && !engine->failed)
-			pthread_cond_wait(&engine->changed, &engine->lock);
+		do {
+			hp_flush_collect(engine, object);
+			while (object->bulk && !engine->failed)
+				pthread_cond_wait(&engine->changed, &engine->lock);
+		} while (object->collecting && !engine->failed);
 		request.head.handle = object->handle;
 	} else if ((path = hp_object_path(object)) != NULL) {
 		request.head.len1 = (uint32_t)strlen(path);

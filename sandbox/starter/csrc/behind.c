@@ -26,17 +26,17 @@ static bool is_owner(const struct hp_object *object)
 
 bool hp_is_foreseeable(const hp_engine *engine, const struct hp_object *directory)
 {
-	return !engine->moving && directory->attr.sure & HPW_SURE_NAMES && (directory->attr.access & 3) == 3 && !directory->unsure &&
-	       (directory->listed || directory->known) && !directory->local && (directory->name || directory->is_root);
+	return !engine->moving && directory->attr.sure & HPW_SURE_NAMES && (directory->attr.access & 3) == 3 &&
+	       !directory->unsure && (directory->listed || directory->known) && !directory->local &&
+	       (directory->name || directory->is_root);
 	/* with a name: home will find it */
 }
 
 /* Nothing about the file that would have to be asked for. */
 static bool is_plain(const struct hp_object *object)
 {
-	return object->attr.sure & HPW_SURE && object->names && !object->orphan && !object->error &&
-	       !object->appends && !object->nshared && !object->locks && !object->bulk && !object->filling &&
-	       !(object->attr.mode & 07000);
+	return object->attr.sure & HPW_SURE && object->names && !object->orphan && !object->error && !object->appends &&
+	       !object->nshared && !object->locks && !object->bulk && !object->filling && !(object->attr.mode & 07000);
 }
 
 void hp_touch(const hp_engine *engine, struct hpw_attr *attr, bool modified)
@@ -136,7 +136,8 @@ bool hp_set_behind(hp_engine *engine, struct hp_object *object, uint32_t set, co
 	if ((object->kind != HP_FILE_KIND && object->kind != HP_DIR) || !is_plain(object) || object->local)
 		return false;
 	hp_flush_collect(engine, object);
-	if (engine->moving || !is_plain(object) || !foresee(engine, object, &set, &wanted, &attr) || !is_ordinary_time(set, &wanted))
+	if (engine->moving || !is_plain(object) || !foresee(engine, object, &set, &wanted, &attr) ||
+	    !is_ordinary_time(set, &wanted))
 		return false;
 	hp_pool_drop(engine, object);
 	if (object->kind == HP_FILE_KIND && object->content != HP_CONTENT_NONE) {
@@ -149,10 +150,12 @@ bool hp_set_behind(hp_engine *engine, struct hp_object *object, uint32_t set, co
 		}
 		close(fd);
 		if (status.st_mtim.tv_sec != object->local_mtime.tv_sec ||
-		    status.st_mtim.tv_nsec != object->local_mtime.tv_nsec) { /* the job wrote: attr was the mirror's to say */
+		    status.st_mtim.tv_nsec !=
+			    object->local_mtime.tv_nsec) { /* the job wrote: attr was the mirror's to say */
 			attr.size = (uint64_t)status.st_size;
 			attr.blocks = (uint64_t)status.st_blocks;
-			if (status.st_mtim.tv_sec * 1000000000ll + status.st_mtim.tv_nsec + engine->config.clock_offset_ns ==
+			if (status.st_mtim.tv_sec * 1000000000ll + status.st_mtim.tv_nsec +
+				    engine->config.clock_offset_ns ==
 			    attr.mtime_s * 1000000000 + attr.mtime_ns)
 				object->local_mtime = status.st_mtim; /* all of it is on its way */
 		}
@@ -230,14 +233,14 @@ bool hp_unlink_behind(hp_engine *engine, const struct hp_where *where)
 	object->attr.nlink = 0;
 	hp_touch(engine, &object->attr, false);
 	hp_mirror_publish(engine, object);
-	hp_ordered_send(engine,
-			&(struct hp_change){ .parent = parent,
-					     .last = where->last,
-					     .length = where->last_length,
-					     .verb = "removing",
-					     .forgives = true },
-			&(struct hp_request){ .head = { .op = HPW_UNLINK, .len1 = (uint32_t)strlen(path) },
-					      .string1 = path });
+	hp_ordered_send(
+		engine,
+		&(struct hp_change){ .parent = parent,
+				     .last = where->last,
+				     .length = where->last_length,
+				     .verb = "removing",
+				     .forgives = true },
+		&(struct hp_request){ .head = { .op = HPW_UNLINK, .len1 = (uint32_t)strlen(path) }, .string1 = path });
 	free(path);
 	return true;
 }

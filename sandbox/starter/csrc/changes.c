@@ -261,14 +261,6 @@ static uint64_t device_of(const struct hp_where *where)
 	return where->parent ? where->parent->attr.dev : where->object ? where->object->attr.dev : 0;
 }
 
-/* What was written is in front of the change that follows, or at home. */
-static void arrive_first(hp_engine *engine, struct hp_object *object)
-{
-	hp_flush_collect(engine, object);
-	if (object->bulk)
-		hp_flush_object(engine, object);
-}
-
 static int64_t rename_one(hp_engine *engine, struct hp_slot *slot)
 {
 	const char *path1 = (const char *)slot->data, *path2 = path1 + slot->len1;
@@ -297,7 +289,7 @@ static int64_t rename_one(hp_engine *engine, struct hp_slot *slot)
 	if (to.must_be_directory && from.object && from.object->kind != HP_DIR)
 		return -ENOTDIR;
 	if (from.object && from.object->file) /* who finds the new name finds its content */
-		arrive_first(engine, from.object);
+		hp_ordered_first(engine, from.object);
 	change.parent = from.parent;
 	change.last = from.last;
 	change.length = from.last_length;

@@ -28,7 +28,8 @@ struct hp_pool {
 	unsigned want, asked, count;
 	uint64_t generation; /* answers to older requests are of no use */
 	bool refused; /* home's file system cannot */
-	struct ready ready[MOST_READY];
+	struct ready *ready; /* room for `want`, while there was most of it */
+	unsigned room;
 };
 
 static void apply_ready(hp_engine *engine, struct hp_pending *pending, const struct hpw_reply *reply,
@@ -39,7 +40,7 @@ static void apply_ready(hp_engine *engine, struct hp_pending *pending, const str
 	const struct hpw_entry *entry = reply->error || !body ? NULL : hp_wire_entry(&body, end);
 
 	pool->asked--;
-	if (entry && pool->generation == pending->generation && pool->count < MOST_READY) {
+	if (entry && pool->generation == pending->generation && pool->count < pool->room) {
 		pool->ready[pool->count++] = (struct ready){ pending->length, entry->attr };
 		return;
 	}
@@ -129,6 +130,10 @@ static void refill(hp_engine *engine, struct hp_pool *pool)
 	     other = other->next)
 		if (other != pool)
 			empty(engine, other);
+	if (pool->room < pool->want) {
+		pool->ready = realloc(pool->ready, pool->want * sizeof *pool->ready);
+		pool->room = pool->want;
+	}
 	ask(engine, pool, pool->want - have);
 }
 

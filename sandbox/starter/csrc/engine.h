@@ -42,6 +42,8 @@ long hp_engine_next(hp_engine *, int lane, uint8_t *buffer, size_t room, int tim
 int hp_engine_feed(hp_engine *, int lane, const uint8_t *bytes, size_t length);
 int hp_engine_prepare(hp_engine *, const char *path, int want);
 int hp_engine_barrier(hp_engine *);
+long hp_engine_lost(hp_engine *, char *buffer,
+		    size_t room); /* the first change that home refused afterwards, in words */
 void hp_engine_stats(hp_engine *, struct hp_engine_stats *);
 long hp_engine_note(hp_engine *, char *buffer, size_t room, int timeout_ms);
 void hp_engine_end_notes(hp_engine *);

@@ -19,7 +19,7 @@
 
 typedef unsigned __int128 pair;
 
-static bool has_deferred(const struct hp_object *object)
+bool hp_flush_deferred(const struct hp_object *object)
 {
 	return object->deferred.low < object->deferred.high;
 }
@@ -73,7 +73,7 @@ static void all_appended(hp_engine *engine, struct hp_object *object)
 		ask_for_mixed(engine, object);
 	else
 		object->append_sure = object->append_from;
-	if (object->file && has_deferred(object))
+	if (object->file && hp_flush_deferred(object))
 		ring_flusher(engine, object);
 }
 
@@ -135,13 +135,13 @@ static void send_tail(hp_engine *engine, struct hp_object *object, int lane, uin
 			return;
 		object->append_from = low + (uint64_t)got;
 		hp_written_send(engine, object, lane, apply_appended,
-			     &(struct hp_request){ .head = { .op = HPW_WRITE,
-							     .flags = HPW_AT_END,
-							     .handle = object->handle,
-							     .offset = low,
-							     .length = (uint64_t)got,
-							     .len1 = (uint32_t)got },
-						   .string1 = buffer });
+				&(struct hp_request){ .head = { .op = HPW_WRITE,
+								.flags = HPW_AT_END,
+								.handle = object->handle,
+								.offset = low,
+								.length = (uint64_t)got,
+								.len1 = (uint32_t)got },
+						      .string1 = buffer });
 		engine->stats.bytes_written += (uint64_t)got;
 	}
 }
@@ -182,12 +182,12 @@ static void send_range(hp_engine *engine, struct hp_object *object, int lane, st
 		while (engine->bytes_in_flight > HP_IN_FLIGHT && !engine->failed)
 			pthread_cond_wait(&engine->changed, &engine->lock);
 		hp_written_send(engine, object, lane, apply_written,
-			     &(struct hp_request){ .head = { .op = HPW_WRITE,
-							     .handle = object->handle,
-							     .offset = range.low,
-							     .length = (uint64_t)got,
-							     .len1 = (uint32_t)got },
-						   .string1 = buffer });
+				&(struct hp_request){ .head = { .op = HPW_WRITE,
+								.handle = object->handle,
+								.offset = range.low,
+								.length = (uint64_t)got,
+								.len1 = (uint32_t)got },
+						      .string1 = buffer });
 		engine->stats.bytes_written += (uint64_t)got;
 		range.low += (uint64_t)got;
 	}
@@ -202,11 +202,11 @@ static void send_mtime(hp_engine *engine, struct hp_object *object, int lane, st
 	object->attr.mtime_s = attr.mtime_s; /* what home has when this arrives: another value is somebody else's */
 	object->attr.mtime_ns = attr.mtime_ns;
 	hp_written_send(engine, object, lane, apply_written,
-		     &(struct hp_request){ .head = { .op = HPW_SETATTR,
-						     .handle = object->handle,
-						     .mode = HPW_SET_MTIME,
-						     .len2 = sizeof attr },
-					   .string2 = &attr });
+			&(struct hp_request){ .head = { .op = HPW_SETATTR,
+							.handle = object->handle,
+							.mode = HPW_SET_MTIME,
+							.len2 = sizeof attr },
+					      .string2 = &attr });
 }
 
 static bool same_time(struct timespec a, struct timespec b)
@@ -261,7 +261,7 @@ static void collect_now(hp_engine *engine, struct hp_object *object, enum how ho
 	if (how == LAST && count == 0 && !same_time(status.st_mtim, object->sent_mtime) &&
 	    !same_time(status.st_mtim, object->local_mtime))
 		ranges[count++] = (struct hp_range){ 0, (uint64_t)status.st_size };
-	if (object->in_flight == 0 && has_deferred(object)) {
+	if (object->in_flight == 0 && hp_flush_deferred(object)) {
 		if (!object->mixed) /* else it lies elsewhere at home, and home's order holds */
 			ranges[count++] = object->deferred;
 		object->deferred = (struct hp_range){ 0 };
@@ -308,6 +308,11 @@ void hp_flush_collect(hp_engine *engine, struct hp_object *object)
 	collect(engine, object, AS_THEY_COME);
 }
 
+void hp_flush_last(hp_engine *engine, struct hp_object *object)
+{
+	collect(engine, object, LAST);
+}
+
 void hp_flush_to_sync(hp_engine *engine, struct hp_object *object)
 {
 	collect(engine, object, TO_SYNC);
@@ -336,46 +341,6 @@ void hp_flush_all_of(hp_engine *engine, struct hp_object *object)
 	}
 	end_collecting(engine, object);
 	free(buffer);
-}
-
-int hp_flush_object(hp_engine *engine, struct hp_object *object)
-{
-	do {
-		hp_flush_collect(engine, object);
-		while (object->in_flight > 0)
-			pthread_cond_wait(&engine->changed, &engine->lock);
-	} while (has_deferred(object) && !engine->failed);
-	return object->orphan ? 0 : -object->error;
-}
-
-int hp_flush_everything(hp_engine *engine)
-{
-	bool again;
-
-	do {
-		again = false;
-		for (uint32_t n = 1; n < HP_FILES; n++)
-			if (engine->files[n] && engine->files[n]->handle_writable)
-				collect(engine, engine->files[n], LAST);
-		for (uint32_t n = 1; n < HP_FILES; n++) {
-			while (engine->files[n] && engine->files[n]->in_flight > 0)
-				pthread_cond_wait(&engine->changed, &engine->lock);
-			again |= engine->files[n] && has_deferred(engine->files[n]);
-		}
-		hp_ordered_wait(engine);
-	} while (again && !engine->failed);
-	return engine->failed ? -engine->failed : -engine->first_error;
-}
-
-int hp_engine_barrier(hp_engine *engine)
-{
-	int error;
-
-	pthread_mutex_lock(&engine->lock);
-	error = -hp_flush_everything(engine);
-	hp_locks_settle(engine);
-	pthread_mutex_unlock(&engine->lock);
-	return error;
 }
 
 static void wait_for_bell(struct hp_channel *channel, uint32_t seen)

@@ -193,6 +193,7 @@ struct hp_engine {
 	uint64_t ordered_sent, ordered_done; /* changes in that lane that nobody waits for */
 	struct hp_pool *pools;
 	unsigned pooled; /* files to be, asked for ones included */
+	unsigned bulk; /* changes in the bulk lane */
 	unsigned moving; /* names that go or move when home answers: nothing may be sent by name meanwhile */
 	char lost[512]; /* the first change that home refused afterwards */
 	pthread_t flusher;
@@ -379,6 +380,8 @@ int hp_flush_object(hp_engine *, struct hp_object *);   /* and wait for home */
 void hp_flush_all_of(hp_engine *, struct hp_object *);   /* every byte, noted or not */
 int hp_flush_everything(hp_engine *);
 void hp_flush_to_sync(hp_engine *, struct hp_object *); /* as collect, for an FSYNC behind it: in the bulk lane */
+void hp_flush_last(hp_engine *, struct hp_object *); /* as collect, and what a killed process did not note */
+bool hp_flush_deferred(const struct hp_object *); /* something waits until it is known where appended bytes lie */
 
 /* behind.c: changes that nobody waits for. False: this one has to be waited for */
 bool hp_set_behind(hp_engine *, struct hp_object *, uint32_t set, const struct hpw_attr *wanted);
@@ -403,6 +406,7 @@ struct hp_change {
 };
 void hp_ordered_send(hp_engine *, const struct hp_change *, const struct hp_request *);
 int hp_ordered_lane(hp_engine *, struct hp_object *, uint64_t bytes, bool bulk); /* may wait */
+void hp_ordered_first(hp_engine *, struct hp_object *); /* what was written arrives before what is sent now */
 void hp_ordered_wait(hp_engine *); /* until home has answered those sent so far */
 void hp_ordered_lost(hp_engine *, struct hp_object *, int error, const char *verb, char *path);
 void hp_written_send(hp_engine *, struct hp_object *, int lane, hp_apply, const struct hp_request *);

@@ -66,9 +66,10 @@ static void release(hp_engine *engine, struct hp_locks *locks, const struct hp_s
 	struct hp_request request = hp_lock_request(locks, span, type, false);
 	struct hp_pending pending = { 0 };
 
-	/* behind the data: what is in the other lane is waited for, the rest is in this one */
-	hp_ordered_wait(engine);
-	hp_wire_call(engine, HP_LANE_BULK, &pending, &request);
+	/* behind the data: in its lane, and if it is in both, what is in the other is waited for */
+	if (engine->bulk)
+		hp_ordered_wait(engine);
+	hp_wire_call(engine, engine->bulk ? HP_LANE_BULK : HP_LANE_WAIT, &pending, &request);
 	hp_lock_record(engine, locks, span, type);
 }
 

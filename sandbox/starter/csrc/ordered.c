@@ -27,8 +27,7 @@ void hp_ordered_lost(hp_engine *engine, struct hp_object *object, int error, con
 		engine->channel->files[object->file].error = error;
 	if (!engine->first_error) {
 		engine->first_error = error;
-		snprintf(engine->lost, sizeof engine->lost, "%s %s: %s", verb, path ? path : "a file",
-			 strerror(error));
+		snprintf(engine->lost, sizeof engine->lost, "%s %s: %s", verb, path ? path : "a file", strerror(error));
 	}
 	free(path);
 }
@@ -163,8 +162,8 @@ static void counted_wait(hp_engine *engine, const struct timespec *before)
 	clock_gettime(CLOCK_MONOTONIC, &after);
 	engine->stats.round_trips++;
 	hp_trips++;
-	engine->stats.wait_ns += (uint64_t)(after.tv_sec - before->tv_sec) * 1000000000u +
-				 (uint64_t)(after.tv_nsec - before->tv_nsec);
+	engine->stats.wait_ns +=
+		(uint64_t)(after.tv_sec - before->tv_sec) * 1000000000u + (uint64_t)(after.tv_nsec - before->tv_nsec);
 }
 
 void hp_wait_while(hp_engine *engine, const unsigned *asked, const unsigned *got)
@@ -206,6 +205,14 @@ int hp_ordered_lane(hp_engine *engine, struct hp_object *object, uint64_t bytes,
 	}
 }
 
+/* In front of it in this lane, or at home already. */
+void hp_ordered_first(hp_engine *engine, struct hp_object *object)
+{
+	hp_flush_collect(engine, object);
+	while ((object->bulk || object->collecting) && !engine->failed)
+		hp_flush_object(engine, object);
+}
+
 void hp_written_send(hp_engine *engine, struct hp_object *object, int lane, hp_apply apply,
 		     const struct hp_request *request)
 {
@@ -222,6 +229,7 @@ void hp_written_send(hp_engine *engine, struct hp_object *object, int lane, hp_a
 	engine->bytes_in_flight += pending->length;
 	if (lane == HP_LANE_BULK) {
 		object->bulk++;
+		engine->bulk++;
 	} else {
 		engine->ordered_bytes += pending->length;
 		engine->ordered_sent++;
@@ -243,6 +251,7 @@ void hp_written_answered(hp_engine *engine, struct hp_pending *pending, const st
 	engine->bytes_in_flight -= pending->length;
 	if (pending->lane == HP_LANE_BULK) {
 		object->bulk--;
+		engine->bulk--;
 	} else {
 		engine->ordered_bytes -= pending->length;
 		engine->ordered_done++;

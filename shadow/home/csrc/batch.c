@@ -22,7 +22,7 @@ static const struct op_rule {
 	[HPW_READ] = { NO_TEXT, NO_TEXT, false },     [HPW_WRITE] = { BYTES, NO_TEXT, false },
 	[HPW_TRUNCATE] = { NO_TEXT, NO_TEXT, false }, [HPW_ALLOCATE] = { NO_TEXT, NO_TEXT, false },
 	[HPW_FSYNC] = { NO_TEXT, NO_TEXT, false },    [HPW_TMPFILE] = { PATH, NO_TEXT, true },
-	[HPW_LINKFILE] = { PATH, MAYBE_ATTR, true },     [HPW_GETATTR] = { PATH, NO_TEXT, false },
+	[HPW_LINKFILE] = { PATH, MAYBE_ATTR, true },  [HPW_GETATTR] = { PATH, NO_TEXT, false },
 	[HPW_SETATTR] = { PATH, ATTR, false },        [HPW_GETXATTR] = { PATH, NAME, false },
 	[HPW_SETXATTR] = { PATH, XATTR, true },       [HPW_LISTXATTR] = { PATH, NO_TEXT, false },
 	[HPW_REMOVEXATTR] = { PATH, NAME, true },     [HPW_MKDIR] = { PATH, NO_TEXT, true },

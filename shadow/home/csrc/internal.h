@@ -218,7 +218,8 @@ uint8_t *hp_reply_data(hp_lane *, size_t room); /* behind the record's header; t
 void hp_reply_data_end(hp_lane *, const struct hpw_request *, int error, size_t length);
 
 void hp_watch_add(hp_home *, int fd, struct hp_text path, const struct hpw_attr *); /* a directory handed out */
-void hp_watch_new(hp_home *, int fd, struct hp_text path, const struct hpw_attr *); /* just made: its inode may have been another's */
+void hp_watch_new(hp_home *, int fd, struct hp_text path,
+		  const struct hpw_attr *); /* just made: its inode may have been another's */
 bool hp_watch_has(hp_home *, const struct hpw_attr *);
 void hp_watch_renamed(hp_home *, struct hp_text from, struct hp_text to);
 /* The starter hears of this name (attr NULL: that it is absent); directory and name, or a whole path and no name. */

@@ -48,27 +48,27 @@ enum hp_request_op {
 	HP_REQ_MAP,       /* as FILL, and keep them for the job's life; arg[2] = 1 if shared and writable */
 	HP_REQ_ROOM,      /* the mirror is full: arg[0] = bytes wanted. HP_RETRY or -ENOSPC */
 	HP_REQ_SYNC,      /* base = inode (0: everything): home has all of it. 0 or -errno */
-	HP_REQ_ATTR,      /* base = inode: reply data = struct hp_attr_entry; arg[0] = 1: when home has answered what is
+	HP_REQ_ATTR, /* base = inode: reply data = struct hp_attr_entry; arg[0] = 1: when home has answered what is
 	                   * on its way. 0 or -ENOENT */
-	HP_REQ_EXEC,      /* path of a program: HP_RETRY when program, interpreter, libraries are there */
+	HP_REQ_EXEC, /* path of a program: HP_RETRY when program, interpreter, libraries are there */
 	/* name changes, done at home and in the mirror when the answer comes: 0 or -errno */
-	HP_REQ_MKDIR,     /* arg[0] = mode */
+	HP_REQ_MKDIR, /* arg[0] = mode */
 	HP_REQ_RMDIR,
 	HP_REQ_UNLINK,
-	HP_REQ_RENAME,    /* second name in (base2, path2); arg[0] = RENAME_* */
-	HP_REQ_LINK,      /* (base, path) existing -> (base2, path2) new; arg[0] = AT_SYMLINK_FOLLOW or 0 */
-	HP_REQ_SYMLINK,   /* (base, path) new name, path2 = text */
-	HP_REQ_MKNOD,     /* arg[0] = mode, arg[1] = rdev */
-	HP_REQ_SETATTR,   /* arg[0] = HPW_SET_*, arg[1] = nofollow, arg[2] = mode, arg[3] = uid << 32 | gid,
+	HP_REQ_RENAME, /* second name in (base2, path2); arg[0] = RENAME_* */
+	HP_REQ_LINK, /* (base, path) existing -> (base2, path2) new; arg[0] = AT_SYMLINK_FOLLOW or 0 */
+	HP_REQ_SYMLINK, /* (base, path) new name, path2 = text */
+	HP_REQ_MKNOD, /* arg[0] = mode, arg[1] = rdev */
+	HP_REQ_SETATTR, /* arg[0] = HPW_SET_*, arg[1] = nofollow, arg[2] = mode, arg[3] = uid << 32 | gid,
 	                   * arg[4], arg[5] = atime s, ns; arg[6], arg[7] = mtime s, ns */
-	HP_REQ_TRUNCATE,  /* arg[0] = size */
-	HP_REQ_ALLOCATE,  /* base = inode, arg[0] = mode, arg[1] = offset, arg[2] = length */
-	HP_REQ_STATFS,    /* reply data: struct statfs */
-	HP_REQ_GETXATTR,  /* arg[0] = nofollow, arg[1] = room, path2 = name; result = length, reply data */
-	HP_REQ_SETXATTR,  /* arg[0] = nofollow, arg[1] = flags, path2 = name NUL value (len2 bytes) */
+	HP_REQ_TRUNCATE, /* arg[0] = size */
+	HP_REQ_ALLOCATE, /* base = inode, arg[0] = mode, arg[1] = offset, arg[2] = length */
+	HP_REQ_STATFS, /* reply data: struct statfs */
+	HP_REQ_GETXATTR, /* arg[0] = nofollow, arg[1] = room, path2 = name; result = length, reply data */
+	HP_REQ_SETXATTR, /* arg[0] = nofollow, arg[1] = flags, path2 = name NUL value (len2 bytes) */
 	HP_REQ_LISTXATTR, /* as GETXATTR without a name */
 	HP_REQ_REMOVEXATTR,
-	HP_REQ_TMPFILE,   /* (base, path) directory; arg[0] = flags, arg[1] = mode: reply data = a private path
+	HP_REQ_TMPFILE, /* (base, path) directory; arg[0] = flags, arg[1] = mode: reply data = a private path
 	                   * to open natively; value[1] = file number */
 	HP_REQ_BIND, /* (base, path) new name; path2 = a socket bound in a place of the sandbox's own: moved there,
 	              * NUL, the address as the program gave it */
@@ -155,7 +155,7 @@ enum hp_attr_flags {
 	HP_ATTR_LOCAL = 8, /* the object is the sandbox's own: show native attributes */
 	HP_ATTR_TAKES_GS = 32, /* a program whose code, or a library's, writes %gs: for the tracer */
 	HP_ATTR_UNKNOWN = 16, /* a directory made on the way to a local one: ask for its attributes */
-	HP_ATTR_AWAITED = 64, /* a change is on its way whose outcome only home knows: who shows attributes asks first */
+	HP_ATTR_AWAITED = 64, /* only home knows the outcome of what is on its way: who shows attributes asks first */
 };
 
 struct hp_attr_entry {

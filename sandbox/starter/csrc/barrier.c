@@ -1,0 +1,55 @@
+/* Waiting until home has what the job did: of one file, of all, at the job's end. */
+#define _GNU_SOURCE
+#include <stdio.h>
+
+#include "internal.h"
+
+int hp_flush_object(hp_engine *engine, struct hp_object *object)
+{
+	do {
+		hp_flush_collect(engine, object);
+		while (object->in_flight > 0)
+			pthread_cond_wait(&engine->changed, &engine->lock);
+	} while (hp_flush_deferred(object) && !engine->failed);
+	return object->orphan ? 0 : -object->error;
+}
+
+int hp_flush_everything(hp_engine *engine)
+{
+	bool again;
+
+	do {
+		again = false;
+		for (uint32_t n = 1; n < HP_FILES; n++)
+			if (engine->files[n] && engine->files[n]->handle_writable)
+				hp_flush_last(engine, engine->files[n]);
+		for (uint32_t n = 1; n < HP_FILES; n++) {
+			while (engine->files[n] && engine->files[n]->in_flight > 0)
+				pthread_cond_wait(&engine->changed, &engine->lock);
+			again |= engine->files[n] && hp_flush_deferred(engine->files[n]);
+		}
+		hp_ordered_wait(engine);
+	} while (again && !engine->failed);
+	return engine->failed ? -engine->failed : -engine->first_error;
+}
+
+int hp_engine_barrier(hp_engine *engine)
+{
+	int error;
+
+	pthread_mutex_lock(&engine->lock);
+	error = -hp_flush_everything(engine);
+	hp_locks_settle(engine);
+	pthread_mutex_unlock(&engine->lock);
+	return error;
+}
+
+long hp_engine_lost(hp_engine *engine, char *buffer, size_t room)
+{
+	int length;
+
+	pthread_mutex_lock(&engine->lock);
+	length = snprintf(buffer, room, "%s", engine->lost);
+	pthread_mutex_unlock(&engine->lock);
+	return length < (int)room ? length : (long)room - 1;
+}

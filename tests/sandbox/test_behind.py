@@ -1,0 +1,192 @@
+"""Changes that nobody waits for: answered while home says nothing, done at home in the job's order.
+
+Owns: what is answered without home and what is not, and what the job hears when home
+refuses afterwards. Home is stopped and let go again by hand; no job runs.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hpool.sandbox.starter._engine import ffi as engine_ffi
+from hpool.sandbox.starter._engine import lib as engine_lib
+from hpool.shadow.home._home import ffi as home_ffi
+from hpool.shadow.home._home import lib as home_lib
+from tests.sandbox import test_engine as base
+from tests.sandbox.test_engine import MKDIR, NAME, OPEN, RENAME, RETRY, SETATTR, STAT, SYNC, UNLINK, Away
+
+client_library = base.client_library
+home = base.home
+
+NEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+SET_MODE, SET_ATIME, SET_MTIME = 1, 8, 16
+answers = threading.Event()
+
+
+def pump(engine: Any, served: Any, lane_number: int) -> None:
+    """As test_engine's, with watches, and home executes nothing while `answers` is not set."""
+    lane = home_lib.hp_lane_create(served)
+    assert home_lib.hp_home_watch(served) >= 0
+    buffer = engine_ffi.new("uint8_t[]", base.ROOM_BYTES)
+    result = home_ffi.new("struct hp_lane_result *")
+    while (count := engine_lib.hp_engine_next(engine, lane_number, buffer, base.ROOM_BYTES, 200)) >= 0:
+        batch = bytes(engine_ffi.buffer(buffer, count))
+        result.at, result.more = 0, int(count > 0)
+        answers.wait()
+        while result.more:
+            assert home_lib.hp_lane_run(lane, batch, len(batch), result) == 0
+            reply = bytes(home_ffi.buffer(result.reply, result.reply_bytes)) if result.reply_bytes else b""
+            assert engine_lib.hp_engine_feed(engine, lane_number, reply, len(reply)) == 0
+    home_lib.hp_lane_destroy(lane)
+
+
+@pytest.fixture
+def away(home: Path, client_library: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Away]:
+    """In it a directory "d" that the job has made, with files to be at hand."""
+    monkeypatch.setattr(base, "pump", pump)
+    answers.set()
+    with base.away_from(home, client_library) as found:
+        assert found.ask(MKDIR, home / "d", 0o755) == 0
+        for number in range(12):
+            make(found, home / f"d/warm{number}")
+        assert found.ask(SYNC, "") == 0
+        yield found
+        answers.set()
+
+
+def make(away: Away, file: Path, mode: int = 0o644) -> int:
+    """The file's number, and the caller's note that it may be written."""
+    assert away.ask(OPEN, file, NEW, mode) == RETRY
+    return int(away.value[1])
+
+
+def write(away: Away, number: int, file: Path, text: str) -> None:
+    away.there(file).write_text(text)
+    away.client.client_wrote(number, 0, len(text))
+
+
+def lost(away: Away) -> str:
+    room = engine_ffi.new("char[512]")
+    engine_lib.hp_engine_lost(away.engine, room, 512)
+    text = engine_ffi.string(room)
+    assert isinstance(text, bytes)
+    return text.decode()
+
+
+def asked_while_stopped(away: Away, *question: Any, second: Path | str = "") -> threading.Thread:
+    asking = threading.Thread(target=away.ask, args=question, kwargs={"second": second})
+    asking.start()
+    asking.join(0.3)
+    return asking
+
+
+def test_a_new_file_and_all_that_is_done_to_it_wait_for_nobody(away: Away) -> None:
+    file = away.home / "d/new"
+    answers.clear()
+    number = make(away, file)
+    assert not file.exists()
+    write(away, number, file, "text")
+    inode = away.there(file).stat().st_ino
+    assert away.ask(SETATTR, "", SET_MODE, 0, 0o600, base=inode) == 0
+    assert away.ask(SETATTR, "", SET_ATIME | SET_MTIME, 0, 0, 0, 5, 6, 7, 8, base=inode) == 0
+    other = away.home / "d/other"
+    make(away, other)
+    assert away.ask(UNLINK, other) == 0
+    make(away, other, 0o644)
+    answers.set()
+    assert engine_lib.hp_engine_barrier(away.engine) == 0
+    st = file.stat()
+    assert file.read_text() == "text"
+    assert (st.st_mode & 0o777, st.st_atime_ns, st.st_mtime_ns) == (0o600, 5_000_000_006, 7_000_000_008)
+    assert other.read_text() == ""
+    assert lost(away) == ""
+
+
+def test_its_inode_number_is_the_one_that_home_has(away: Away) -> None:
+    file = away.home / "d/new"
+    answers.clear()
+    make(away, file)
+    with Path(f"{away.mirror}/.hpool/attrs").open("rb") as attributes:  # struct hp_attr_entry
+        attributes.seek(away.there(file).stat().st_ino % (1 << 19) * 192 + 40)
+        told = int.from_bytes(attributes.read(8), "little")
+    answers.set()
+    assert away.ask(SYNC, "") == 0
+    assert file.stat().st_ino == told
+
+
+def test_locks_of_names_wait_for_home(away: Away) -> None:
+    theirs = away.home / "theirs"
+    theirs.write_text("made at home")
+    assert away.ask(NAME, theirs, STAT) == RETRY
+    for question in (
+        (OPEN, away.home / "d/lock", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600),
+        (MKDIR, away.home / "d/lockdir", 0o700),
+        (UNLINK, theirs),
+    ):
+        answers.clear()
+        asking = asked_while_stopped(away, *question)
+        assert asking.is_alive(), question
+        answers.set()
+        asking.join(5)
+        assert not asking.is_alive()
+
+
+def test_what_was_written_is_there_under_the_new_name(away: Away) -> None:
+    part, whole = away.home / "d/part", away.home / "d/whole"
+    answers.clear()
+    number = make(away, part)
+    write(away, number, part, "whole content")
+    asking = asked_while_stopped(away, RENAME, part, second=whole)
+    assert asking.is_alive() and not whole.exists()
+    answers.set()
+    asking.join(5)
+    assert whole.read_text() == "whole content", "the rename was answered, so its content is at home"
+
+
+def test_a_refusal_that_comes_later_is_told_in_words(away: Away) -> None:
+    directory = away.home / "d"
+    answers.clear()
+    number = make(away, directory / "new")
+    write(away, number, directory / "new", "text")
+    for file in directory.iterdir():
+        file.unlink()
+    directory.rmdir()
+    answers.set()
+    assert engine_lib.hp_engine_barrier(away.engine) == errno.ENOENT
+    assert lost(away) == f"creating {directory}/new: No such file or directory"
+    assert not away.there(directory / "new").exists()
+
+
+def test_who_was_quicker_at_home_is_emptied_as_by_any_open(away: Away) -> None:
+    file = away.home / "d/new"
+    answers.clear()
+    number = make(away, file)
+    write(away, number, file, "ours")
+    file.write_text("theirs, which is longer")
+    theirs = file.stat().st_ino
+    answers.set()
+    assert engine_lib.hp_engine_barrier(away.engine) == 0
+    assert (file.read_text(), file.stat().st_ino) == ("ours", theirs)
+
+
+def test_a_file_is_emptied_and_written_anew_without_waiting(away: Away) -> None:
+    file = away.home / "d/state"
+    number = make(away, file)
+    write(away, number, file, "the first and longer text")
+    assert away.ask(SYNC, "") == 0
+    answers.clear()
+    assert away.ask(OPEN, file, NEW, 0o644) == RETRY
+    assert away.there(file).read_text() == ""
+    write(away, int(away.value[1]), file, "second")
+    assert file.read_text() == "the first and longer text"
+    answers.set()
+    assert engine_lib.hp_engine_barrier(away.engine) == 0
+    assert file.read_text() == "second"
+    assert file.stat().st_mtime_ns == away.there(file).stat().st_mtime_ns
