@@ -122,7 +122,7 @@ class NativeEngine:
         """The first change that home refused after the job had its answer; empty: none."""
         room = ffi.new("char[]", LOST_ROOM)
         lib.hp_engine_lost(self._engine, room, LOST_ROOM)
-        return ffi.string(room).decode(errors="replace")
+        return bytes(ffi.string(room)).decode(errors="replace")
 
     def statistics(self) -> EngineStatistics:
         counted = ffi.new("struct hp_engine_stats *")
