@@ -40,7 +40,7 @@ _Static_assert(sizeof(struct hpw_attr) == 128, "attr");
 
 /* Promises that let the starter answer a change before home has made it. */
 enum hpw_sure {
-	HPW_SURE = 1, /* shared for writing, on a file system that keeps what Linux has: what its owner and
+	HPW_SURE_CHANGES = 1, /* shared for writing, on a file system that keeps what Linux has: what its owner and
 		       * the permission bits allow succeeds, unless space lacks or hardware fails */
 	HPW_SURE_NAMES = 2, /* a directory, and besides: watched, and no rule of the policy names anything below */
 	HPW_SURE_ANY_MODE = 4, /* besides: the permission bits do not bind this user (root) */

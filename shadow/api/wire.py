@@ -77,6 +77,12 @@ class EntryFlag(enum.IntFlag):
     TAKES_GS = 32
 
 
+class Sure(enum.IntFlag):
+    CHANGES = 1
+    NAMES = 2
+    ANY_MODE = 4
+
+
 class Set(enum.IntFlag):
     MODE = 1
     UID = 2

@@ -1,7 +1,7 @@
 /* Changes whose outcome is known before home has made them: answered in the mirror at
  * once, sent home behind the job's back. What else it takes: ordered.c; new files: creating.c.
  *
- * Known is it where home has promised so (HPW_SURE: shared for writing, a file system that
+ * Known is it where home has promised so (HPW_SURE_CHANGES: shared for writing, a file system that
  * has what Linux has), for the owner, and of names only while home watches their directory
  * (HPW_SURE_NAMES). What people use as a lock is never here: O_EXCL, mkdir, link, rename,
  * symlink; nor unlinking what others made, since who succeeds at that may take it for his.
@@ -35,8 +35,9 @@ bool hp_is_foreseeable(const hp_engine *engine, const struct hp_object *director
 /* Nothing about the file that would have to be asked for. */
 static bool is_plain(const struct hp_object *object)
 {
-	return object->attr.sure & HPW_SURE && object->names && !object->orphan && !object->error && !object->appends &&
-	       !object->nshared && !object->locks && !object->bulk && !object->filling && !(object->attr.mode & 07000);
+	return object->attr.sure & HPW_SURE_CHANGES && object->names && !object->orphan && !object->error &&
+	       !object->appends && !object->nshared && !object->locks && !object->bulk && !object->filling &&
+	       !(object->attr.mode & 07000);
 }
 
 void hp_touch(const hp_engine *engine, struct hpw_attr *attr, bool modified)

@@ -119,7 +119,7 @@ int hp_attr_read(const hp_home *home, int fd, const char *name, struct hpw_attr 
 	if (stx.stx_attributes & STATX_ATTR_IMMUTABLE)
 		attr->access &= ~(uint32_t)W_OK;
 	if (!(stx.stx_attributes & (STATX_ATTR_IMMUTABLE | STATX_ATTR_APPEND)))
-		attr->sure = HPW_SURE | (home->user.overrides ? HPW_SURE_ANY_MODE : 0);
+		attr->sure = HPW_SURE_CHANGES | (home->user.overrides ? HPW_SURE_ANY_MODE : 0);
 	return 0;
 }
 

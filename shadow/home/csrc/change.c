@@ -131,7 +131,7 @@ void hp_changed(hp_lane *lane, bool names_move)
 		lane->walk.generation = before + 1;
 }
 
-static bool exists(const struct hp_found *found)
+bool hp_name_exists(const struct hp_found *found)
 {
 	struct stat st;
 
@@ -182,10 +182,10 @@ void hp_op_make(hp_lane *lane, const struct hp_call *call)
 	int error = hp_walk(lane, call->first, HP_WALK_PARENT, &found);
 
 	if (error == 0 && found.slash && !is_mkdir)
-		error = exists(&found) ? EEXIST : ENOENT;
+		error = hp_name_exists(&found) ? EEXIST : ENOENT;
 	if (error == 0 && hp_is_dots(found.name))
 		error = EEXIST;
-	if (error == 0 && !is_changeable(lane, &found, is_mkdir) && exists(&found))
+	if (error == 0 && !is_changeable(lane, &found, is_mkdir) && hp_name_exists(&found))
 		error = EEXIST; /* mkdir -p counts on it */
 	if (error == 0)
 		error = hp_may_change(lane, &found, is_mkdir);
@@ -293,7 +293,7 @@ void hp_op_rename(hp_lane *lane, const struct hp_call *call)
 		error = flags & ~7u ? EINVAL : EPERM; /* a white-out is a device */
 	if (error == 0 && to.slash && !S_ISDIR(from.attr.mode))
 		error = ENOTDIR;
-	if (error == 0 && (flags & RENAME_NOREPLACE) && exists(&to))
+	if (error == 0 && (flags & RENAME_NOREPLACE) && hp_name_exists(&to))
 		error = EEXIST;
 	if (error == 0 && (flags & RENAME_EXCHANGE)) {
 		error = hp_walk_look(lane, &to);
@@ -327,7 +327,7 @@ void hp_op_rename(hp_lane *lane, const struct hp_call *call)
 
 /* The very inode that was checked gets the name. Both names must be writable by
  * policy: a link in a writable place would else make a read-only file writable. */
-static int link_handle(const hp_home *home, int fd, const struct hp_found *to)
+int hp_link_handle(const hp_home *home, int fd, const struct hp_found *to)
 {
 	char number[16];
 
@@ -342,7 +342,7 @@ void hp_op_link(hp_lane *lane, const struct hp_call *call)
 
 	if (error == 0 && hp_is_dots(to.name))
 		error = EEXIST;
-	if (error == 0 && exists(&to))
+	if (error == 0 && hp_name_exists(&to))
 		error = EEXIST;
 	if (error == 0 && to.slash)
 		error = ENOENT;
@@ -353,7 +353,7 @@ void hp_op_link(hp_lane *lane, const struct hp_call *call)
 	if (error == 0 && (hp_may_change(lane, &from, false) != 0 || hp_may_change(lane, &to, false) != 0))
 		error = EACCES;
 	if (error == 0)
-		error = link_handle(lane->home, from.fd, &to);
+		error = hp_link_handle(lane->home, from.fd, &to);
 	hp_reply_open(lane, call->head, HPW_LINK);
 	if (error == 0) {
 		hp_changed(lane, false);
@@ -363,69 +363,4 @@ void hp_op_link(hp_lane *lane, const struct hp_call *call)
 	hp_reply_close(lane, error, 0);
 	hp_found_release(&from);
 	hp_found_release(&to);
-}
-
-/* Somebody else was quicker with the name: O_TRUNC means his file too. */
-static int take_over(hp_lane *lane, struct hp_handle *handle, struct hp_found *found)
-{
-	int error = hp_walk_look(lane, found), fd;
-
-	if (error == 0 && !S_ISREG(found->attr.mode))
-		error = EEXIST;
-	if (error == 0)
-		error = hp_may_write(lane, found->fd, found->path, found->share);
-	if (error != 0)
-		return error;
-	fd = hp_reopen(lane->home, found->fd, O_RDWR | O_TRUNC);
-	return fd < 0 ? -fd : hp_handle_replace(lane->home, handle, fd, found);
-}
-
-static void set_times(int fd, struct hp_text text)
-{
-	struct hpw_attr attr;
-	struct timespec times[2];
-
-	if (text.length == 0)
-		return;
-	memcpy(&attr, text.bytes, sizeof(attr));
-	times[0] = (struct timespec){ .tv_sec = attr.atime_s, .tv_nsec = attr.atime_ns };
-	times[1] = (struct timespec){ .tv_sec = attr.mtime_s, .tv_nsec = attr.mtime_ns };
-	futimens(fd, times); /* refused only if they are no times: then they stay as they are */
-}
-
-void hp_op_linkfile(hp_lane *lane, const struct hp_call *call)
-{
-	struct hp_found found = { .fd = -1 };
-	struct hp_handle *handle;
-	bool takes = call->head->arg & O_TRUNC;
-	int error = hp_handle_get(lane, call->head->handle, &handle);
-
-	if (error == 0)
-		error = hp_walk(lane, call->first, HP_WALK_PARENT, &found);
-	if (error == 0 && (hp_is_dots(found.name) || (!takes && exists(&found))))
-		error = EEXIST;
-	if (error == 0 && found.slash)
-		error = ENOENT;
-	if (error == 0 && !handle->unnamed)
-		error = EPERM; /* any other file has a name, and LINK checks it */
-	if (error == 0)
-		error = hp_may_change(lane, &found, false);
-	if (error == 0) {
-		set_times(handle->fd, call->second);
-		error = link_handle(lane->home, handle->fd, &found);
-		if (error == 0)
-			hp_handle_named(lane->home, handle, &found);
-		else if (error == EEXIST && takes)
-			error = take_over(lane, handle, &found);
-	}
-	hp_reply_open(lane, call->head, HPW_LINKFILE);
-	if (error == 0) {
-		hp_changed(lane, false);
-		hp_handle_changed(handle);
-		hp_entry_of(lane, handle->fd, "", found.path, found.share);
-		hp_entry_parent(lane, &found);
-	}
-	hp_reply_close(lane, error, 0);
-	hp_handle_put(lane->home, handle);
-	hp_found_release(&found);
 }

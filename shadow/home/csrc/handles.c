@@ -134,44 +134,6 @@ void hp_handle_changed(struct hp_handle *handle)
 		handle->ctime_ns = st.st_ctim.tv_sec * 1000000000 + st.st_ctim.tv_nsec;
 }
 
-static bool named(struct hp_handle *handle, const struct hp_found *found)
-{
-	char *path = strndup(found->path.bytes, found->path.length);
-
-	if (path == NULL)
-		return false;
-	free(handle->path);
-	handle->path = path;
-	handle->path_len = (uint32_t)found->path.length;
-	handle->share = found->share;
-	handle->unnamed = false;
-	return true;
-}
-
-void hp_handle_named(hp_home *home, struct hp_handle *handle, const struct hp_found *found)
-{
-	pthread_mutex_lock(&home->lock);
-	named(handle, found); /* without memory: the old path stays, which is a name for nobody's eyes */
-	pthread_mutex_unlock(&home->lock);
-}
-
-/* Another file from now on. The lane that asks for it is the only one that uses the handle yet. */
-int hp_handle_replace(hp_home *home, struct hp_handle *handle, int fd, const struct hp_found *found)
-{
-	int old = fd;
-
-	pthread_mutex_lock(&home->lock);
-	if (handle->users == 1 && !handle->pinned && handle->append_fd < 0 && named(handle, found)) {
-		old = handle->fd;
-		handle->fd = fd;
-		handle->dev = found->attr.dev;
-		handle->ino = found->attr.ino;
-	}
-	pthread_mutex_unlock(&home->lock);
-	close(old);
-	return old == fd ? EEXIST : 0;
-}
-
 static bool park_some(struct hp_handles *handles)
 {
 	struct hp_handle *handle = handles->oldest;

@@ -126,8 +126,6 @@ void hp_handle_put(hp_home *, struct hp_handle *);
 int hp_handle_forget(hp_home *, uint64_t number, bool *had_locks);
 bool hp_handles_wrote(hp_home *, const struct stat *); /* lock held */
 void hp_handle_changed(struct hp_handle *);
-void hp_handle_named(hp_home *, struct hp_handle *, const struct hp_found *); /* an O_TMPFILE file has got a name */
-int hp_handle_replace(hp_home *, struct hp_handle *, int fd, const struct hp_found *); /* takes `fd` over */
 bool hp_handles_relieve(hp_home *); /* descriptors ran out: was one freed? */
 void hp_handles_renamed(hp_home *, const char *from, size_t from_len, const char *to, size_t to_len);
 
@@ -182,7 +180,7 @@ struct hp_home {
 	_Atomic uint64_t devices[HP_DEVICES]; /* what is known of them: hp_home_device */
 };
 
-enum hp_device { HP_DEVICE_PLAIN, HP_DEVICE_PROC, HP_DEVICE_AUTOFS, HP_DEVICE_SURE /* HPW_SURE */ };
+enum hp_device { HP_DEVICE_PLAIN, HP_DEVICE_PROC, HP_DEVICE_AUTOFS, HP_DEVICE_SURE /* see enum hpw_sure */ };
 enum hp_device hp_home_device(hp_home *, int fd, const char *name, uint64_t dev);
 int hp_reopen(hp_home *, int fd, int flags); /* by the handle that was checked: descriptor or -errno */
 
@@ -337,6 +335,8 @@ int hp_may_change(hp_lane *, const struct hp_found *, bool plain_directory); /* 
 int hp_may_write(hp_lane *, int fd, struct hp_text path, uint32_t share);
 void hp_refuse_write(hp_lane *, struct hp_text path);
 int hp_may_read(hp_lane *, int fd, struct hp_text path, uint32_t share);
+bool hp_name_exists(const struct hp_found *);
+int hp_link_handle(const hp_home *, int fd, const struct hp_found *to);
 void hp_entry_of(hp_lane *, int fd, const char *name, struct hp_text path, uint32_t share);
 void hp_entry_of_handle(hp_lane *, struct hp_handle *);
 void hp_entry_parent(hp_lane *, const struct hp_found *);

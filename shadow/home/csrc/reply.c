@@ -80,7 +80,7 @@ static uint32_t sure_of(hp_lane *lane, struct hp_text path, uint32_t flags, cons
 {
 	struct hp_list *list = &lane->list;
 
-	if (!S_ISDIR(attr->mode) || !(attr->sure & HPW_SURE) || !hp_watch_has(lane->home, attr))
+	if (!S_ISDIR(attr->mode) || !(attr->sure & HPW_SURE_CHANGES) || !hp_watch_has(lane->home, attr))
 		return attr->sure;
 	if (lane->reply.op == HPW_LIST && !(flags & HPW_E_SELF)) {
 		memcpy(list->path + list->path_len + 1, path.bytes, path.length);

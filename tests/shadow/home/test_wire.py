@@ -51,7 +51,7 @@ def test_a_request_is_read_by_c_as_it_was_meant() -> None:
 
 
 def test_every_number_is_c_s() -> None:
-    groups = {"": wire.Op, "SET_": wire.Set, "E_": wire.EntryFlag}
+    groups = {"": wire.Op, "SET_": wire.Set, "E_": wire.EntryFlag, "SURE_": wire.Sure}
     flags = {f"HPW_{flag.name}": flag.value for flag in wire.Flag}
     limits = {
         f"HPW_{name}": getattr(wire, name) for name in ("MAX_RECORD", "MAX_READ", "MAX_PATH", "MAX_XATTR")
