@@ -65,6 +65,8 @@ GROUPS = {
         zombie""",
     "threads": """context epoll eventfd futex mq msg mutex nanosleep pipe poll pthread sem sem-sysv sleep
         sockpair stack switch yield""",
+    "files": """access chdir chmod copy-file dentry dir dup fallocate fcntl filename flock fstat getdent link
+        lockofd mmap open rename seek sendfile splice symlink touch utime xattr""",
 }
 
 
@@ -73,14 +75,17 @@ def complaints(ended: Ended) -> list[str]:
     return [line for line in lines if "fail:" in line or "error:" in line]
 
 
+@pytest.mark.parametrize("front", ["auto", "trace"])
 @pytest.mark.parametrize("group", GROUPS)
-def test_a_group_of_stressors_finds_nothing_wrong(group: str, pool: StrictPool) -> None:
+def test_a_group_of_stressors_finds_nothing_wrong(group: str, front: str, pool: StrictPool) -> None:
     if shutil.which("stress-ng") is None:
         pytest.skip("stress-ng is not installed: .ci/packages installs it")
     argv = ["stress-ng", "--timeout", "3s", "--verify", "--temp-path", "."]
     for stressor in GROUPS[group].split():
         argv += [f"--{stressor}", "1"]
-    for command in (argv, pool.home.hpool(argv)):
+        if stressor in ("fallocate", "mmap"):
+            argv += [f"--{stressor}-bytes", "16M"]
+    for command in (argv, pool.home.hpool(argv, "--intercept", front)):
         pool.home.fresh_work()
         ended = pool.home.run(command, pool.home.work, timeout_s=100)
         assert complaints(ended) == []
