@@ -141,14 +141,15 @@ REST = [
 # Under the tracer CI runs these; all of the others too: HPOOL_TEST_CPYTHON=traced, or all.
 TRACED: tuple[str, ...] = (
     "test_eintr",
+    "test_fcntl",
     "test_fileio",
     "test_fork1",
-    "test_os",
     "test_posix",
-    "test_subprocess",
+    "test_pty",
+    "test_tempfile",
+    "test_thread",
     "test_threadsignals",
     "test_wait3",
-    "test_wait4",
 )
 WISH = os.environ.get("HPOOL_TEST_CPYTHON", "")
 if WISH:
