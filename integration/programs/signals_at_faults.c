@@ -56,7 +56,7 @@ static void *reads(void *part)
 	char own[1 << 14];
 	uint64_t hash = FNV_START;
 	int fd = MUST(open("huge.bin", O_RDONLY));
-	for (off_t at = (off_t)mine * (12 << 20); at < (off_t)(mine + 1) * (12 << 20); at += (off_t)sizeof(own)) {
+	for (off_t at = (off_t)mine * (4 << 20); at < (off_t)(mine + 1) * (4 << 20); at += (off_t)sizeof(own)) {
 		if (pread(fd, own, sizeof(own), at) != (ssize_t)sizeof(own))
 			wrong++;
 		hash = fnv(hash, own, 64);

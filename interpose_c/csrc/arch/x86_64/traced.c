@@ -28,8 +28,9 @@ enum hp_front_mode hp_front_mode;
 
 /* ---- the filter ---------------------------------------------------------------- */
 
-/* What happens to a run of numbers. */
-enum fate { LET_GO, IF_OUTSIDE, STOP };
+/* What happens to a run of numbers. The last two: as IF_OUTSIDE, but only when an
+ * argument, the second or the fifth, is not NULL. */
+enum fate { LET_GO, IF_OUTSIDE, STOP, IF_SECOND, IF_FIFTH };
 
 struct run {
 	unsigned first;
@@ -58,6 +59,11 @@ static enum fate fate_of(unsigned number, bool everything)
 		return STOP;
 	if (everything)
 		return IF_OUTSIDE;
+	/* without an address their handlers have nothing to do, and most of them have none */
+	if (number == __NR_accept || number == __NR_accept4)
+		return IF_SECOND;
+	if (number == __NR_recvfrom || number == __NR_sendto)
+		return IF_FIFTH;
 	return number < hp_handler_count && hp_handlers[number] ? IF_OUTSIDE : LET_GO;
 }
 
@@ -71,6 +77,18 @@ static void find_runs(struct program *to, bool everything)
 	}
 }
 
+static void emit_unless_null(struct program *to, unsigned argument)
+{
+	unsigned low = offsetof(struct seccomp_data, args) + argument * 8;
+
+	emit(to, BPF_LD | BPF_W | BPF_ABS, low, 0, 0);
+	emit(to, BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 2);
+	emit(to, BPF_LD | BPF_W | BPF_ABS, low + 4, 0, 0);
+	emit(to, BPF_JMP | BPF_JEQ | BPF_K, 0, 1, 0);
+	emit(to, BPF_JMP | BPF_JA, FIX_ME, 0, 0);
+	answer(to, SECCOMP_RET_ALLOW);
+}
+
 /* A search tree: calls that pass are decided by number alone, so that the kernel
  * remembers them in a bitmap and runs no filter at all for them. */
 static void emit_tree(struct program *to, unsigned low, unsigned high)
@@ -78,7 +96,9 @@ static void emit_tree(struct program *to, unsigned low, unsigned high)
 	unsigned middle = (low + high + 1) / 2, branch = to->length;
 
 	if (low == high) {
-		if (to->runs[low].fate == IF_OUTSIDE)
+		if (to->runs[low].fate == IF_SECOND || to->runs[low].fate == IF_FIFTH)
+			emit_unless_null(to, to->runs[low].fate == IF_SECOND ? 1 : 4);
+		else if (to->runs[low].fate == IF_OUTSIDE)
 			emit(to, BPF_JMP | BPF_JA, FIX_ME, 0, 0);
 		else
 			answer(to, to->runs[low].fate == STOP ? SECCOMP_RET_TRACE : SECCOMP_RET_ALLOW);
