@@ -88,7 +88,7 @@ static void out_of_handlers(void)
 	}
 	alarms(0);
 	YES(masked(SIGUSR2) && !masked(SIGALRM));
-	VALUE(jumps);
+	YES(jumps >= 50); /* one more may come before there are none */
 	mask(SIG_UNBLOCK, SIGUSR2);
 }
 
