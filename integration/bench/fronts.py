@@ -53,7 +53,7 @@ class Front:
 
 
 def compiled(front: Front, source: Path, target: Path) -> None:
-    command = [*front.toolchain.command, *front.toolchain.flags, "-O2", "-w", "-o", target, source]
+    command = [*front.toolchain.command, *front.toolchain.flags, "-O2", "-w", "-o", str(target), str(source)]
     subprocess.run(command, check=True)
 
 
