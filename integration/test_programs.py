@@ -1,7 +1,8 @@
 """One behaviour, one small program: natively and as a job with every front end, everything the same.
 
-The matrix takes five minutes with `-n 2 --dist loadgroup`: a front end's programs stay together, so each is
-built once.
+The matrix is 891 runs, of half a second natively and as a job when nothing else runs (two thirds of it took
+19 minutes on two processors with a load of 12). `-n 2 --dist loadgroup`: a front end's programs stay
+together, so each is built once.
 """
 
 from __future__ import annotations

@@ -59,11 +59,12 @@ def compiled(front: Front, source: Path, target: Path) -> None:
 
 def lay_out_calls(place: Path) -> None:
     fixture.lay_out(place)
-    for number in range(200):
-        for top, name, size in (("names", "here", 1), ("contents", "file", 16384)):
-            directory = place / top / f"{number:03d}"
-            directory.mkdir(parents=True)
-            (directory / name).write_bytes(bytes(size))
+    for turn in range(ROUNDS):
+        for number in range(200):
+            for top, name, size in (("names", "here", 1), ("contents", "file", 16384)):
+                directory = place / f"turn{turn}" / top / f"{number:03d}"
+                directory.mkdir(parents=True)
+                (directory / name).write_bytes(bytes(size))
 
 
 def measure_calls(home: RoomHome, fronts: list[Front]) -> None:
@@ -73,10 +74,10 @@ def measure_calls(home: RoomHome, fronts: list[Front]) -> None:
         for name in ("hits", "faults"):
             compiled(front, HERE / f"{name}.c", home.outside(f"{home.work}/{name}-{front.name}"))
     home.own(home.work)
-    for _ in range(ROUNDS):
+    for turn in range(ROUNDS):
         for front in fronts:
             for name in ("hits", "faults"):
-                argv = front.command(home, [f"./{name}-{front.name}"])
+                argv = front.command(home, [f"./{name}-{front.name}", f"turn{turn}"])
                 ended = home.run(argv, home.work, timeout_s=120)
                 if ended.code != 0:
                     raise RuntimeError(f"{argv} ended with {ended.code}: {ended.stderr!r}")
