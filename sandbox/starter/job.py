@@ -35,6 +35,7 @@ from hpool.shadow.api.job import JobDescription, Problem, Statistics
 log = logging.getLogger("job")
 
 LOCAL_PLACES: Final = (b"/tmp", b"/var/tmp", b"/dev/shm")
+LOCALES: Final = b"/usr/lib/locale"
 RELEASE_WITHIN_S: Final = 20.0
 
 
@@ -93,12 +94,13 @@ class JobRun:
     def _prepare(self) -> None:
         """Raises HpoolError if the job could not even begin at home."""
         job = self._job
+        text, pack = self._recalled
+        self._engine.recall(sure_questions(job) + text, pack)
         number = self._engine.prepare(job.directory, WANT_DIRECTORY)
         if number:
             raise WorkingDirectoryGone(os.strerror(number))
         for path in islands(job):
             self._engine.prepare(path, WANT_DIRECTORY)
-        self._engine.recall(*self._recalled)
         number = self._engine.prepare(job.program, WANT_PROGRAM)
         program = os.fsdecode(job.program)
         if number in {errno.ENOENT, errno.ENOTDIR}:
@@ -298,6 +300,18 @@ class JobRun:
 def _lost(barrier_errno: int, first: str) -> Problem | None:
     """What home did not take after the job had its answer."""
     return Problem.of(WritesLost(first or os.strerror(barrier_errno))) if barrier_errno else None
+
+
+def sure_questions(job: JobDescription) -> bytes:
+    """What any run asks home for, as lines of a memory: with it the first run begins after one round trip."""
+    lines = [b"R " + job.directory, *(b"R " + path for path in islands(job)), b"B " + job.program]
+    variables = dict(variable.partition(b"=")[::2] for variable in job.environment)
+    locale = variables.get(b"LC_ALL") or variables.get(b"LC_CTYPE") or variables.get(b"LANG") or b"C"
+    if locale not in {b"C", b"POSIX"} and b"/" not in locale:
+        name, dot, charset = locale.partition(b".")  # glibc looks for both spellings
+        lines += [b"R " + LOCALES + b"/locale-archive", b"L " + LOCALES]
+        lines += [b"D " + LOCALES + b"/" + name + dot + charset.lower().replace(b"-", b"")]
+    return b"".join(line + b"\n" for line in lines)
 
 
 def islands(job: JobDescription) -> list[bytes]:

@@ -70,9 +70,11 @@ class Link:
     def measure_clock(self) -> int:
         """Home's clock minus ours in ns: the middle of the quickest of a few round trips."""
         best_ns, offset_ns = 1 << 62, 0
-        for number in range(CLOCK_PROBES):
-            before_ns = time.time_ns()
+        sent_ns = []
+        for number in range(CLOCK_PROBES):  # all at once: home may be far
+            sent_ns.append(time.time_ns())
             self.send(home.ClockProbe(number))
+        for before_ns in sent_ns:
             reading = self._receive()
             if not isinstance(reading, home.ClockReading):
                 raise LinkLost("the shadow did not tell the time")

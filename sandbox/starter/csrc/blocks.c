@@ -13,6 +13,8 @@
 
 #define WINDOW_FIRST (512u << 10)
 #define WINDOW_MOST (16u << 20)
+#define STREAM_AT_ONCE ((16u << 20) >> HP_BLOCK_SHIFT)
+#define PIECE (HPW_MAX_READ >> HP_BLOCK_SHIFT)
 
 bool hp_file_missing(const struct hp_object *object, uint64_t block)
 {
@@ -126,6 +128,8 @@ int hp_write_sparse(int fd, const uint8_t *bytes, uint64_t length, uint64_t offs
 	return 0;
 }
 
+static void stream_on(hp_engine *engine, struct hp_object *object, uint64_t blocks);
+
 static void apply_fill(hp_engine *engine, struct hp_pending *pending, const struct hpw_reply *reply,
 		       const uint8_t *body, size_t length)
 {
@@ -154,6 +158,8 @@ static void apply_fill(hp_engine *engine, struct hp_pending *pending, const stru
 		if (!error)
 			hp_set_present(engine, object, block, true);
 	}
+	if (object->streaming)
+		stream_on(engine, object, PIECE);
 	if (error)
 		object->fill_error = error;
 	else if (before.st_mtim.tv_sec == object->local_mtime.tv_sec &&
@@ -208,6 +214,28 @@ static void request_missing(hp_engine *engine, struct hp_object *object, uint64_
 	}
 }
 
+/* All of a file, a bounded part of it at a time: each piece that comes asks for another. */
+static void stream_on(hp_engine *engine, struct hp_object *object, uint64_t blocks)
+{
+	uint64_t end = object->stream_at + blocks;
+
+	request_missing(engine, object, object->stream_at, end, HP_LANE_BULK);
+	object->stream_at = end;
+	object->streaming = end < object->blocks;
+}
+
+/* Reads here and there. Once half as long was spent on waiting for pieces as all of it would
+ * take, all of it is the better guess; at once if it takes no longer than one answer. */
+static void consider_all_of_it(hp_engine *engine, struct hp_object *object)
+{
+	uint64_t whole_ns = object->attr.size * HP_NS_PER_BYTE;
+
+	if (object->stream_at || object->attr.size > engine->config.mirror_bytes / 8)
+		return;
+	if (object->strays++ * engine->trip_ns * 2 >= whole_ns || whole_ns <= engine->trip_ns)
+		stream_on(engine, object, STREAM_AT_ONCE);
+}
+
 /* All of it, behind what the job waits for. */
 void hp_file_prefetch(hp_engine *engine, struct hp_object *object)
 {
@@ -259,6 +287,7 @@ int hp_file_fill(hp_engine *engine, struct hp_object *object, uint64_t offset, u
 			object->window = engine->config.mirror_bytes / 8;
 	} else if (ahead) {
 		object->window = 0;
+		consider_all_of_it(engine, object);
 	}
 	if (ahead)
 		object->next_expected = offset + length;

@@ -82,11 +82,28 @@ void hp_apply_bundle(hp_engine *engine, struct hp_pending *pending, const struct
 	}
 }
 
+/* What came with bundles since `last` and is not in the cache is on its way from now on. */
+void hp_bundle_fetch(hp_engine *engine, const struct hp_object *last)
+{
+	struct hp_object *newest = engine->with_digest;
+
+	for (struct hp_object *object = newest; object && object != last; object = object->next_with_digest) {
+		if (object->content != HP_CONTENT_NONE || object->filling || !(object->attr.access & 4) ||
+		    !object->names)
+			continue;
+		object->filling = true;
+		if (object->attr.size > HP_INLINE_LIMIT && hp_file_as_blocks(engine, object) == 0)
+			hp_file_prefetch(engine, object);
+		object->filling = false;
+		pthread_cond_broadcast(&engine->changed);
+	}
+}
+
 /* Asks once per program. Any failure is left to the ordinary faults. */
 void hp_bundle(hp_engine *engine, struct hp_object *program)
 {
 	struct hp_pending pending = { .apply = hp_apply_bundle };
-	struct hp_object *object, *last = engine->with_digest;
+	struct hp_object *last = engine->with_digest;
 	char *path;
 
 	if (program->bundled || !(path = hp_object_path(program)))
@@ -97,16 +114,7 @@ void hp_bundle(hp_engine *engine, struct hp_object *program)
 		engine, HP_LANE_WAIT, &pending,
 		&(struct hp_request){ .head = { .op = HPW_BUNDLE, .len1 = (uint32_t)strlen(path) }, .string1 = path });
 	free(path);
-	for (object = engine->with_digest; object && object != last; object = object->next_with_digest) {
-		if (object->content != HP_CONTENT_NONE || object->filling || !(object->attr.access & 4) ||
-		    !object->names)
-			continue;
-		object->filling = true;
-		if (object->attr.size > HP_INLINE_LIMIT && hp_file_as_blocks(engine, object) == 0)
-			hp_file_prefetch(engine, object);
-		object->filling = false;
-		pthread_cond_broadcast(&engine->changed);
-	}
+	hp_bundle_fetch(engine, last);
 }
 
 /* The next file worth keeping: 1 with its digest and a readable descriptor (the

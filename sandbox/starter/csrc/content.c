@@ -5,7 +5,8 @@
 #include "internal.h"
 
 #define BESIDE_AFTER 2   /* small files read from a directory before others come along */
-#define BESIDE_MOST 256u /* files that come along at once */
+#define BESIDE_MOST 256u /* files that come along at once, as a guess */
+#define BESIDE_ALL 4096u
 #define BESIDE_LIMIT (64u << 10)
 #define BESIDE_BYTES (16u << 10) /* for each file that may come along, taken together */
 
@@ -59,21 +60,43 @@ static uint64_t ask_beside(hp_engine *engine, struct hp_name *name)
 	return object->attr.size;
 }
 
+/* The small files of a directory that are not here yet. */
+static uint64_t bytes_left(const struct hp_object *directory)
+{
+	uint64_t bytes = 0;
+
+	for (const struct hp_name *name = directory->children; name; name = name->next_in_parent)
+		if (name->offer && name->offer->attr.size <= BESIDE_LIMIT)
+			bytes += name->offer->attr.size;
+		else if (name->object && name->object->content == HP_CONTENT_NONE &&
+			 name->object->attr.size <= BESIDE_LIMIT)
+			bytes += name->object->attr.size;
+	return bytes;
+}
+
 /* Who reads one small file after another from a directory reads more of them:
- * twice as many each time, from both sides of where he is. */
+ * twice as many each time, from both sides of where he is; all of them when
+ * that takes no longer than he has waited for single ones. */
 static void ask_neighbours(hp_engine *engine, struct hp_name *name)
 {
 	struct hp_object *directory = name->parent;
 	struct hp_name *next = name->next_in_parent, *previous = name->previous_in_parent;
-	uint64_t bytes = 0;
+	uint64_t bytes = 0, most;
 	unsigned count = 0;
 
 	if (++directory->small_reads < BESIDE_AFTER || engine->failed)
 		return;
 	directory->beside = directory->beside ? directory->beside * 2 : 4;
+	if (directory->small_reads == BESIDE_AFTER && hp_ahead_reads(engine, directory))
+		directory->beside = BESIDE_MOST;
 	if (directory->beside > BESIDE_MOST)
 		directory->beside = BESIDE_MOST;
-	while ((next || previous) && count < directory->beside && bytes < (uint64_t)directory->beside * BESIDE_BYTES) {
+	most = (uint64_t)directory->beside * BESIDE_BYTES;
+	if (directory->known && bytes_left(directory) * HP_NS_PER_BYTE <= directory->small_reads * engine->trip_ns) {
+		directory->beside = BESIDE_ALL;
+		most = UINT64_MAX;
+	}
+	while ((next || previous) && count < directory->beside && bytes < most) {
 		uint64_t one = next ? ask_beside(engine, next) : 0, other = previous ? ask_beside(engine, previous) : 0;
 
 		count += (one > 0) + (other > 0);
@@ -115,7 +138,7 @@ int hp_have_content(hp_engine *engine, struct hp_object *object)
 		int error = 0;
 
 		if (object->filling) {
-			pthread_cond_wait(&engine->changed, &engine->lock);
+			hp_wire_await_filled(engine, object);
 			continue;
 		}
 		if (!(object->attr.access & 4))

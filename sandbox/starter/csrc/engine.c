@@ -83,12 +83,16 @@ int hp_engine_prepare(hp_engine *engine, const char *path, int want)
 {
 	struct hp_pending pending = { .apply = hp_apply_entries };
 	struct hp_slot *slot = calloc(1, sizeof *slot);
-	int64_t result;
+	struct hp_where where;
+	int64_t result = 0;
 
 	pthread_mutex_lock(&engine->lock);
-	result = -hp_wire_call(
-		engine, HP_LANE_WAIT, &pending,
-		&(struct hp_request){ .head = { .op = HPW_RESOLVE, .len1 = (uint32_t)strlen(path) }, .string1 = path });
+	if (!hp_resolve_known(engine, path, &where) ||
+	    !where.object->attr.ino) /* else it came with what was recalled */
+		result = -hp_wire_call(
+			engine, HP_LANE_WAIT, &pending,
+			&(struct hp_request){ .head = { .op = HPW_RESOLVE, .len1 = (uint32_t)strlen(path) },
+					      .string1 = path });
 	pthread_mutex_unlock(&engine->lock);
 	if (result == 0 && strlen(path) < HP_SLOT_DATA) {
 		slot->op = want ? HP_REQ_EXEC : HP_REQ_NAME;

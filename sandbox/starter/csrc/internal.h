@@ -14,12 +14,13 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 
+#include "ahead.h"
 #include "notes.h"
 #include "objects.h"
 #include "engine.h"
 #include "hpool/shm.h"
 
-#define HP_INLINE_LIMIT (256u << 10) /* files up to here arrive whole, with the answer to their name */
+#define HP_INLINE_LIMIT (512u << 10) /* files up to here arrive whole, with the answer to their name */
 #define HP_MESSAGE_LIMIT (1u << 20)
 #define HP_LIST_AFTER 3 /* misses in one directory after which it is listed */
 #define HP_WRITE_CHUNK (512u << 10)
@@ -45,7 +46,7 @@ struct hp_pending {
 	int lane;
 	hp_apply apply; /* called for each reply record, in order, lock held; may be NULL */
 	void *context;
-	uint64_t offset, length, generation;
+	uint64_t offset, length, generation, sent_ns;
 	int error;
 	bool done, detached;
 	uint8_t *data; /* where apply keeps raw bytes */
@@ -86,6 +87,7 @@ struct hp_engine {
 	struct hp_object *with_digest;
 	uint32_t next_file;
 	uint64_t map_used; /* bytes of channel->maps */
+	uint64_t trip_ns; /* how long home takes to answer, lately */
 	uint64_t bytes_in_flight;
 	uint64_t ordered_bytes; /* of it in the lane that questions take too */
 	uint64_t ordered_sent, ordered_done; /* changes in that lane that nobody waits for */
@@ -104,6 +106,8 @@ struct hp_engine {
 	bool lock_watcher_running;
 	pthread_cond_t lock_taken;
 	struct hp_memory memory;
+	struct hp_walker walker;
+	bool unasked; /* so is the content that is being taken in */
 	uint64_t contents_came; /* small files that came whole */
 	struct hp_notes notes;
 	struct hp_engine_stats stats;
@@ -153,6 +157,7 @@ struct hp_request {
 };
 void hp_wire_send(hp_engine *, int lane, struct hp_pending *, const struct hp_request *);
 int hp_wire_wait(hp_engine *, struct hp_pending *); /* errno of the last reply */
+void hp_wire_await_filled(hp_engine *, struct hp_object *); /* what is on its way for it */
 int hp_wire_call(hp_engine *, int lane, struct hp_pending *, const struct hp_request *);
 void hp_wire_fail_all(hp_engine *);
 void hp_wire_close_handle(hp_engine *, uint64_t handle);
@@ -268,6 +273,7 @@ bool hp_pack_fill(hp_engine *, const struct hp_pack *, struct hp_object *);
 
 /* bundle.c */
 void hp_bundle(hp_engine *, struct hp_object *program);
+void hp_bundle_fetch(hp_engine *, const struct hp_object *last);
 void hp_apply_bundle(hp_engine *, struct hp_pending *, const struct hpw_reply *, const uint8_t *, size_t);
 
 /* flush.c */

@@ -41,7 +41,7 @@ void hp_apply_listing(hp_engine *engine, struct hp_object *directory, const stru
 	if (!complete || (!directory->name && !directory->is_root))
 		return;
 	directory->known = true;
-	if (directory->offers <= AT_ONCE && !directory->unsure)
+	if (directory->offers <= AT_ONCE && !directory->unsure && !directory->ahead)
 		show_names(engine, directory);
 }
 
@@ -89,8 +89,13 @@ int hp_list(hp_engine *engine, struct hp_object *directory, bool show)
 	char *path;
 	int error;
 
-	while (directory->filling)
-		pthread_cond_wait(&engine->changed, &engine->lock);
+	if (show && directory->ahead) {
+		hp_ahead_of(engine, directory);
+		hp_wire_await_filled(engine, directory);
+	}
+	hp_wire_await_filled(engine, directory);
+	if (show)
+		directory->walked = true;
 	if (directory->listed || directory->local)
 		return 0;
 	if (directory->known && !show)
@@ -102,9 +107,12 @@ int hp_list(hp_engine *engine, struct hp_object *directory, bool show)
 		return -ENOENT;
 	directory->filling = true;
 	hp_remember(engine, 'L', path, strlen(path));
-	error = hp_wire_call(
+	hp_wire_send(
 		engine, HP_LANE_WAIT, &pending,
 		&(struct hp_request){ .head = { .op = HPW_LIST, .len1 = (uint32_t)strlen(path) }, .string1 = path });
+	if (show)
+		hp_ahead_of(engine, directory);
+	error = hp_wire_wait(engine, &pending);
 	directory->filling = false;
 	pthread_cond_broadcast(&engine->changed);
 	free(path);

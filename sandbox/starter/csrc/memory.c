@@ -3,7 +3,7 @@
  * is kept too (pack.c) and used again if home still shows the same attributes.
  *
  * A line a question: R, a name; C, a name and its small content; L, a
- * directory's names; B, a program or library with what it needs; then a space and the path. What the replay brings is
+ * directory's names; D, also their small content; B, a program or library with what it needs; then a space and the path. What the replay brings is
  * applied like any answer, so a wrong or old memory costs bytes and nothing
  * else. Paths with a newline are not remembered.
  */
@@ -11,6 +11,7 @@
 #include "internal.h"
 
 #define MOST_BYTES (1u << 20) /* of remembered text */
+#define LIST_BUDGET (2u << 20) /* of content, for one directory */
 #define MOST_CONTENT (64u << 20)
 
 void hp_remember(hp_engine *engine, char kind, const char *path, size_t length)
@@ -91,7 +92,7 @@ static struct line *directories_of(const struct line *lines, size_t count, size_
 
 	*found = 0;
 	for (size_t i = 0; i < count; i++)
-		if (lines[i].kind == 'L')
+		if (lines[i].kind == 'L' || lines[i].kind == 'D')
 			directories[(*found)++] = lines[i];
 	qsort(directories, *found, sizeof *directories, by_path);
 	return directories;
@@ -127,21 +128,23 @@ static void ask_again(hp_engine *engine, struct recall **all, uint16_t op, uint1
 	recall->pending.context = recall;
 	recall->next = *all;
 	*all = recall;
-	hp_wire_send(
-		engine, HP_LANE_WAIT, &recall->pending,
-		&(struct hp_request){
-			.head = { .op = op, .flags = flags, .length = HP_INLINE_LIMIT, .len1 = (uint32_t)line->length },
-			.string1 = line->path });
+	hp_wire_send(engine, HP_LANE_WAIT, &recall->pending,
+		     &(struct hp_request){ .head = { .op = op,
+						     .flags = flags,
+						     .length = HP_INLINE_LIMIT,
+						     .mode = LIST_BUDGET,
+						     .len1 = (uint32_t)line->length },
+					   .string1 = line->path });
 }
 
+/* Newest first: the first wait is nearly always the only one. */
 static void wait_for_all(hp_engine *engine, struct recall **all)
 {
 	struct recall *next;
 
 	for (; *all; *all = next) {
 		next = (*all)->next;
-		while (!(*all)->pending.done)
-			pthread_cond_wait(&engine->changed, &engine->lock);
+		hp_wire_wait(engine, &(*all)->pending);
 		free(*all);
 	}
 }
@@ -169,16 +172,20 @@ void hp_engine_recall(hp_engine *engine, const char *text, size_t length, const 
 	size_t count, listed;
 	struct line *lines = parse(text, length, &count);
 	struct line *directories = directories_of(lines, count, &listed);
+	const struct hp_object *last = engine->with_digest;
 	struct recall *all = NULL;
 
 	pthread_mutex_lock(&engine->lock);
+	for (size_t i = 0; i < listed && !engine->failed; i++) { /* shorter first: what a path goes through is known */
+		if (!is_below_one(&directories[i], directories, listed))
+			ask_again(engine, &all, HPW_RESOLVE, 0, &directories[i]);
+		ask_again(engine, &all, HPW_LIST, directories[i].kind == 'D' ? HPW_CONTENT : 0, &directories[i]);
+	}
 	for (size_t i = 0; i < count && !engine->failed; i++) {
 		if (lines[i].kind == 'B') {
 			ask_again(engine, &all, HPW_BUNDLE, 0, &lines[i]);
-		} else if (lines[i].kind == 'L') {
-			ask_again(engine, &all, HPW_RESOLVE, 0, &lines[i]);
-			ask_again(engine, &all, HPW_LIST, 0, &lines[i]);
-		} else if (!is_below_one(&lines[i], directories, listed)) {
+		} else if (lines[i].kind != 'L' && lines[i].kind != 'D' &&
+			   !is_below_one(&lines[i], directories, listed)) {
 			ask_again(engine, &all, HPW_RESOLVE, 0, &lines[i]);
 		}
 	}
@@ -186,6 +193,7 @@ void hp_engine_recall(hp_engine *engine, const char *text, size_t length, const 
 	for (size_t i = 0; i < count && !engine->failed; i++)
 		if (lines[i].kind == 'R' || lines[i].kind == 'C')
 			take_up(engine, &all, &lines[i], pack);
+	hp_bundle_fetch(engine, last);
 	wait_for_all(engine, &all);
 	pthread_mutex_unlock(&engine->lock);
 	free(directories);

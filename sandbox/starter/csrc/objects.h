@@ -37,6 +37,10 @@ struct hp_object {
 	unsigned misses;
 	unsigned small_reads; /* directories: of files in it */
 	unsigned beside;      /* how many others came along last time */
+	bool small_asked;     /* it is small: all its names were asked for with the first */
+	bool walked;          /* the job reads it */
+	bool ahead;           /* its names were asked for before the job did, and it has not come yet */
+	bool with_content;    /* and its small files with them */
 	enum hp_content content;
 	bool filling; /* content on its way */
 	bool unasked; /* its content came beside another's; until the job reads it the mirror's atime is 0 */
@@ -66,6 +70,9 @@ struct hp_object {
 	uint64_t generation; /* of the content: what was asked for an older one is not taken */
 	uint64_t next_expected; /* where a sequential reader comes next */
 	uint64_t window; /* read-ahead, bytes */
+	unsigned strays; /* reads here and there that waited */
+	uint64_t stream_at; /* block up to which all of it was asked for, when that is what is done */
+	bool streaming;
 	uint64_t ahead_to; /* block before which all was asked for by it */
 	unsigned mapped; /* ranges mapped by the job: blocks stay */
 	struct hp_range *shared; /* shared writable mappings: dirty until the end */

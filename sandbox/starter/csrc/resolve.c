@@ -151,7 +151,7 @@ static int ask(struct walk *walk)
 		return -ENAMETOOLONG;
 	}
 	hp_remember(engine, walk->flags & HP_WITH_CONTENT ? 'C' : 'R', path, strlen(path));
-	hp_wire_call(engine, HP_LANE_WAIT, &pending,
+	hp_wire_send(engine, HP_LANE_WAIT, &pending,
 		     &(struct hp_request){
 			     .head = { .op = HPW_RESOLVE,
 				       .flags = (uint16_t)((walk->flags & HP_NO_FOLLOW || !walk->root->is_root ?
@@ -162,6 +162,8 @@ static int ask(struct walk *walk)
 				       .len1 = (uint32_t)strlen(path) },
 			     .string1 = path });
 	free(path);
+	hp_ahead_small(engine, at, walk->flags & HP_WITH_CONTENT);
+	hp_wire_wait(engine, &pending);
 	if (pending.error && pending.error != ENOENT)
 		walk->last_error = pending.error;
 	else if (walk->asked > 1)

@@ -28,6 +28,14 @@ static void queue_bytes(struct hp_queue *queue, const void *bytes, size_t length
 	queue->length += length;
 }
 
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
 /* Numbers and queues a request. `pending` must live until it is done. */
 void hp_wire_send(hp_engine *engine, int lane, struct hp_pending *pending, const struct hp_request *request)
 {
@@ -40,6 +48,7 @@ void hp_wire_send(hp_engine *engine, int lane, struct hp_pending *pending, const
 	pending->id = head.id;
 	pending->op = head.op;
 	pending->lane = lane;
+	pending->sent_ns = now_ns();
 	if (engine->failed) {
 		pending->error = engine->failed;
 		pending->done = true;
@@ -55,27 +64,43 @@ void hp_wire_send(hp_engine *engine, int lane, struct hp_pending *pending, const
 	pthread_cond_signal(&queue->filled);
 }
 
+static void await(hp_engine *engine, const bool *flag, bool value)
+{
+	uint64_t before_ns = now_ns();
+
+	if (*flag == value)
+		return;
+	while (*flag != value)
+		pthread_cond_wait(&engine->changed, &engine->lock);
+	engine->stats.round_trips++;
+	hp_trips++;
+	engine->stats.wait_ns += now_ns() - before_ns;
+}
+
 int hp_wire_wait(hp_engine *engine, struct hp_pending *pending)
 {
-	struct timespec before, after;
-
-	if (!pending->done) {
-		clock_gettime(CLOCK_MONOTONIC, &before);
-		while (!pending->done)
-			pthread_cond_wait(&engine->changed, &engine->lock);
-		clock_gettime(CLOCK_MONOTONIC, &after);
-		engine->stats.round_trips++;
-		hp_trips++;
-		engine->stats.wait_ns += (uint64_t)(after.tv_sec - before.tv_sec) * 1000000000u +
-					 (uint64_t)(after.tv_nsec - before.tv_nsec);
-	}
+	await(engine, &pending->done, true);
 	return pending->error;
+}
+
+void hp_wire_await_filled(hp_engine *engine, struct hp_object *object)
+{
+	await(engine, &object->filling, false);
 }
 
 int hp_wire_call(hp_engine *engine, int lane, struct hp_pending *pending, const struct hp_request *request)
 {
 	hp_wire_send(engine, lane, pending, request);
 	return hp_wire_wait(engine, pending);
+}
+
+/* The least of late: a slow answer says little, a quick one much. */
+static void note_trip(hp_engine *engine, const struct hp_pending *pending)
+{
+	uint64_t took_ns = now_ns() - pending->sent_ns, known_ns = engine->trip_ns;
+
+	if (pending->lane == HP_LANE_WAIT && (pending->op == HPW_RESOLVE || pending->op == HPW_READ))
+		engine->trip_ns = known_ns == 0 || took_ns < known_ns ? took_ns : known_ns + (took_ns - known_ns) / 64;
 }
 
 static void finish(hp_engine *engine, struct hp_pending *pending, int error)
@@ -85,6 +110,7 @@ static void finish(hp_engine *engine, struct hp_pending *pending, int error)
 	while (*link != pending)
 		link = &(*link)->next;
 	*link = pending->next;
+	note_trip(engine, pending);
 	pending->error = error;
 	pending->done = true;
 	pthread_cond_broadcast(&engine->changed);
@@ -234,10 +260,12 @@ static struct hp_object *apply_name(hp_engine *engine, struct hp_name *name, con
 		return NULL;
 	object = name->object;
 	if (entry->flags & HPW_E_CONTENT && object->kind == HP_FILE_KIND && object->content == HP_CONTENT_NONE &&
-	    !object->file && entry->content_len == entry->attr.size)
+	    !object->file && entry->content_len == entry->attr.size) {
+		object->unasked |= engine->unasked;
 		engine->contents_came +=
 			hp_mirror_fill_whole(engine, object, (const uint8_t *)strings + entry->target_len,
 					     entry->content_len) == 0;
+	}
 	return object;
 }
 
