@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
 import gc
 import os
 import selectors
@@ -26,10 +27,23 @@ from dataclasses import dataclass, field
 from typing import Final
 
 _ROOM: Final = 256
+# malloc.h
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+_REUSED_BYTES, _KEPT_BYTES = 32 << 20, 128 << 20
+
+
+def _reuse_large_buffers() -> None:
+    """Else glibc gives the megabyte of each message back to the kernel and takes it again page by page,
+    zeroed: a fifth of the processor time of a file that travels. A child inherits it."""
+    with contextlib.suppress(AttributeError):  # another libc
+        mallopt = ctypes.CDLL(None).mallopt
+        mallopt(_M_MMAP_THRESHOLD, _REUSED_BYTES)
+        mallopt(_M_TRIM_THRESHOLD, _KEPT_BYTES)
 
 
 def serve(owner: socket.socket, child_main: Callable[[socket.socket], int], *, kill_children: bool) -> None:
     """The nursery's life. Returns when the owner is gone; with `kill_children` they go first."""
+    _reuse_large_buffers()
     gc.collect()
     gc.freeze()
     children: dict[int, int] = {}  # pidfd -> pid

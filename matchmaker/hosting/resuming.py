@@ -36,7 +36,7 @@ class Ledger:
         self._told = 0
         self._untold_bytes = 0
 
-    def seal(self, *parts: bytes) -> bytes:
+    def seal(self, *parts: bytes | memoryview) -> bytes:
         """The next message, kept until the other end has it."""
         self._sent += 1
         message = self._close(*parts)
@@ -83,7 +83,7 @@ class Ledger:
         """To be sent again, in order."""
         return [message for _, message in self._kept]
 
-    def _close(self, *parts: bytes) -> bytes:
+    def _close(self, *parts: bytes | memoryview) -> bytes:
         self._told = self.received
         self._untold_bytes = 0
         return b"".join((*parts, _TRAILER.pack(_TAG, self._told)))

@@ -25,8 +25,8 @@ from hpool.shadow.home.digests import Digests
 from hpool.shadow.home.policy import Refusal, SharingPolicy, parse_refusals
 
 Receive = Callable[[], Awaitable[bytes | memoryview]]
-Send = Callable[[bytes], Awaitable[None]]
 Batch = bytes | memoryview
+Send = Callable[[Batch], Awaitable[None]]
 
 # A waiting lock is tried again when one of ours is released, and at these intervals for the
 # sake of other programs, which tell nobody.
@@ -51,8 +51,8 @@ class Lane:
             lib.hp_lane_destroy(self.c_lane)
             self.c_lane = None
 
-    def run(self, batch: Batch) -> Iterator[tuple[bytes, list[wire.Request]]]:
-        """Pieces of reply, each with the requests that were left to the caller."""
+    def run(self, batch: Batch) -> Iterator[tuple[memoryview, list[wire.Request]]]:
+        """Pieces of reply, good until the next, each with the requests that were left to the caller."""
         result = self._result
         given = ffi.from_buffer("uint8_t[]", batch)
         result.at = 0
@@ -63,7 +63,7 @@ class Lane:
             if code < 0:
                 raise BadMessage("the starter", f"a file request at byte {result.at} of a batch")
             self.unlocked = self.unlocked or bool(result.unlocked)
-            piece = ffi.buffer(result.reply, result.reply_bytes)[:] if result.reply_bytes else b""
+            piece = memoryview(ffi.buffer(result.reply, result.reply_bytes) if result.reply_bytes else b"")
             left = [
                 wire.Request.parse(memoryview(batch)[at:])
                 for at in result.deferred[0 : result.deferred_count]
@@ -127,7 +127,7 @@ class Home:
         try:
             parts = []
             for piece, left in lane.run(batch):
-                parts.append(piece)
+                parts.append(bytes(piece))
                 parts += [
                     self._bundler.answer(request) if _is_bundle(request) else _would_wait(request)
                     for request in left
@@ -143,13 +143,14 @@ class Home:
         """
         sending = asyncio.Lock()
 
-        async def send_one(reply: bytes) -> None:
+        async def send_one(reply: Batch) -> None:
             async with sending:
                 await send(reply)
 
         telling = asyncio.create_task(self._tell_changes(send_one)) if number == 0 else None
         try:
-            async with contextlib.aclosing(self.lane(_batches(receive), is_bulk=number != 0)) as replies:
+            lane = self._lane_pieces(_batches(receive), is_bulk=number != 0)
+            async with contextlib.aclosing(lane) as replies:
                 async for reply in replies:
                     await send_one(reply)
         finally:
@@ -185,6 +186,14 @@ class Home:
         self, batches: AsyncIterator[Batch], *, is_bulk: bool = False
     ) -> AsyncGenerator[bytes, None]:
         """The same as a generator of replies."""
+        async with contextlib.aclosing(self._lane_pieces(batches, is_bulk=is_bulk)) as pieces:
+            async for piece in pieces:
+                yield bytes(piece)
+
+    async def _lane_pieces(
+        self, batches: AsyncIterator[Batch], *, is_bulk: bool
+    ) -> AsyncGenerator[Batch, None]:
+        """Each is good until the next is asked for: a copy less."""
         lane = self._new_lane()
         waiting: set[asyncio.Task[bytes]] = set()
         next_batch: asyncio.Task[Batch | None] | None = None
@@ -244,8 +253,8 @@ class Home:
         lane.close()
 
     async def _step(
-        self, pieces: Iterator[tuple[bytes, list[wire.Request]]], is_bulk: bool
-    ) -> tuple[bytes, list[wire.Request]] | None:
+        self, pieces: Iterator[tuple[memoryview, list[wire.Request]]], is_bulk: bool
+    ) -> tuple[memoryview, list[wire.Request]] | None:
         if not is_bulk:
             return next(pieces, None)
         running = asyncio.get_running_loop().run_in_executor(self._bulk_thread, next, pieces, None)

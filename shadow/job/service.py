@@ -23,7 +23,8 @@ from hpool.shadow.job.streams import LongStream
 log = logging.getLogger("service")
 
 ServeLane = Callable[
-    [int, Callable[[], Awaitable[bytes | memoryview]], Callable[[bytes], Awaitable[None]]], Awaitable[None]
+    [int, Callable[[], Awaitable[bytes | memoryview]], Callable[[bytes | memoryview], Awaitable[None]]],
+    Awaitable[None],
 ]
 END_OF_STREAM: Final = b""
 HANG_UP_WITHIN_S: Final = 5.0
@@ -76,7 +77,7 @@ class ShadowService:
                 message = await stream.receive()
                 return END_OF_STREAM if message is None else home.batch_records(message)
 
-            async def send(records: bytes) -> None:
+            async def send(records: bytes | memoryview) -> None:
                 await stream.send(home.batch_head(len(records)), records)
 
             try:

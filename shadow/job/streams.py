@@ -62,7 +62,7 @@ class LongStream:
         if self._failure is not None:
             raise self._failure
 
-    async def send(self, *parts: bytes) -> None:
+    async def send(self, *parts: bytes | memoryview) -> None:
         """Returns when it is on its way, or kept for the next connection."""
         async with self._sending:
             message = self._ledger.seal(*parts)

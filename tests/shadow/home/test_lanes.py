@@ -32,7 +32,7 @@ class Stream:
         self.outbound: asyncio.Queue[wire.Reply] = asyncio.Queue()
         self.serving = asyncio.create_task(client.home.serve_lane(number, self.inbound.get, self._send))
 
-    async def _send(self, stream: bytes) -> None:
+    async def _send(self, stream: bytes | memoryview) -> None:
         """News of what others change (in /tmp, say) may come between any two replies."""
         for reply in wire.parse_replies(stream):
             if reply.op != Op.CHANGED:
