@@ -13,6 +13,7 @@ import os
 import subprocess
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,13 +56,15 @@ class Away:
         return Path(f"{self.mirror}{path}")
 
 
-def pump(engine: Any, home: Any, lane_number: int) -> None:
+def pump(engine: Any, home: Any, lane_number: int, answer_s: float = 0.0) -> None:
+    """`answer_s`: so far away is home."""
     lane = home_lib.hp_lane_create(home)
     buffer = engine_ffi.new("uint8_t[]", ROOM_BYTES)
     result = home_ffi.new("struct hp_lane_result *")
     while (count := engine_lib.hp_engine_next(engine, lane_number, buffer, ROOM_BYTES, 1000)) >= 0:
         batch = bytes(engine_ffi.buffer(buffer, count))
         result.at, result.more = 0, int(count > 0)
+        time.sleep(answer_s)
         while result.more:
             assert home_lib.hp_lane_run(lane, batch, len(batch), result) == 0
             reply = bytes(home_ffi.buffer(result.reply, result.reply_bytes)) if result.reply_bytes else b""
@@ -91,7 +94,7 @@ def home() -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def away_from(home: Path, client: ctypes.CDLL) -> Iterator[Away]:
+def away_from(home: Path, client: ctypes.CDLL, answer_s: float = 0.0) -> Iterator[Away]:
     """A mirror of `home` with an engine; one at a time."""
     with tempfile.TemporaryDirectory(dir="/var") as top:
         mirror = Path(top)
@@ -107,7 +110,7 @@ def away_from(home: Path, client: ctypes.CDLL) -> Iterator[Away]:
         config.root_fd, config.loader_fd, config.cache_fd, config.mirror_bytes = root, loader, -1, 1 << 30
         engine = engine_lib.hp_engine_create(config, engine_ffi.new("char[256]"), 256)
         assert engine
-        lanes = [threading.Thread(target=pump, args=(engine, served, lane)) for lane in (0, 1)]
+        lanes = [threading.Thread(target=pump, args=(engine, served, lane, answer_s)) for lane in (0, 1)]
         for thread in lanes:
             thread.start()
         assert client.client_open(os.fsencode(mirror / ".hpool/channel")) == 0
@@ -224,6 +227,70 @@ def test_a_second_run_has_at_its_start_what_the_first_asked_for(
             assert least < recall(away, text, held) < most
             assert away.there(same).read_text() == content
             assert away.there(other).read_text() == "y" * 100_000
+
+
+def listed(away: Away, directory: Path) -> list[str]:
+    assert away.ask(NAME, directory, LIST) == RETRY
+    return sorted(os.listdir(away.there(directory)))
+
+
+def test_who_walks_through_directories_waits_for_a_few_of_them_only(away: Away) -> None:
+    for number in range(90):
+        (away.home / f"d{number}/below").mkdir(parents=True)
+        (away.home / f"d{number}/below/f{number}").touch()
+    listed(away, away.home)
+    before = stats(away).round_trips
+    for number in range(90):
+        assert listed(away, away.home / f"d{number}") == ["below"]
+        assert listed(away, away.home / f"d{number}/below") == [f"f{number}"]
+    # Each listing that is still on its way when it is wanted counts as well.
+    assert stats(away).round_trips - before < 90
+
+
+def test_a_name_in_a_small_directory_brings_the_others_and_what_is_not_there(away: Away) -> None:
+    (away.home / "small").mkdir()
+    for name in ("one", "two"):
+        (away.home / "small" / name).write_text(name)
+    assert away.ask(NAME, away.home / "small", STAT) == RETRY
+    assert away.ask(NAME, away.home / "small/one", READ) == RETRY
+    assert listed(away, away.home / "small") == ["one", "two"]
+    before = stats(away).round_trips
+    assert away.ask(NAME, away.home / "small/three", STAT) == -errno.ENOENT
+    assert away.there(away.home / "small/two").read_text() == "two"
+    assert stats(away).round_trips == before
+
+
+def test_small_files_come_with_the_listings_to_who_reads_them(away: Away) -> None:
+    for number in range(30):
+        (away.home / f"d{number}").mkdir()
+        for file in range(5):
+            (away.home / f"d{number}/f{file}").write_text(f"{number} {file}")
+    before = stats(away).round_trips
+    for directory in listed(away, away.home):
+        for file in listed(away, away.home / directory):
+            path = away.there(away.home / directory / file)
+            if not os.stat(path).st_mode & 0o400:  # else a program reads it without a question
+                assert away.ask(NAME, away.home / directory / file, READ) == RETRY
+            assert path.read_text() == f"{directory[1:]} {file[1:]}"
+    assert stats(away).round_trips - before < 60, "150 files in 30 directories"
+
+
+def test_reads_here_and_there_bring_all_of_a_file_that_takes_no_longer(
+    home: Path, client_library: Any
+) -> None:
+    content = os.urandom(1_000_000)
+    (home / "middling").write_bytes(content)
+    with away_from(home, client_library, answer_s=0.02) as away:
+        assert away.ask(OPEN, home / "middling", os.O_RDONLY) == RETRY
+        inode = away.there(home / "middling").stat().st_ino
+        assert away.ask(FILL, "", 700_000, 10, 0, base=inode) == 0
+        deadline_s = time.monotonic() + 30
+        while stats(away).bytes_read < len(content) and time.monotonic() < deadline_s:
+            time.sleep(0.01)
+        before = stats(away).round_trips
+        assert away.ask(FILL, "", 0, len(content), 0, base=inode) == 0
+        assert stats(away).round_trips == before
+        assert away.there(home / "middling").read_bytes() == content
 
 
 def test_what_is_written_reaches_home_by_the_barrier(away: Away) -> None:
