@@ -263,8 +263,8 @@ def test_a_name_in_a_small_directory_brings_the_others_and_what_is_not_there(awa
 def test_small_files_come_with_the_listings_to_who_reads_them(away: Away) -> None:
     for number in range(30):
         (away.home / f"d{number}").mkdir()
-        for file in range(5):
-            (away.home / f"d{number}/f{file}").write_text(f"{number} {file}")
+        for part in range(5):
+            (away.home / f"d{number}/f{part}").write_text(f"{number} {part}")
     before = stats(away).round_trips
     for directory in listed(away, away.home):
         for file in listed(away, away.home / directory):
