@@ -9,8 +9,10 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import errno
+import functools
 import os
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -94,7 +96,7 @@ def home() -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def away_from(home: Path, client: ctypes.CDLL, answer_s: float = 0.0) -> Iterator[Away]:
+def away_from(home: Path, client: ctypes.CDLL) -> Iterator[Away]:
     """A mirror of `home` with an engine; one at a time."""
     with tempfile.TemporaryDirectory(dir="/var") as top:
         mirror = Path(top)
@@ -110,7 +112,7 @@ def away_from(home: Path, client: ctypes.CDLL, answer_s: float = 0.0) -> Iterato
         config.root_fd, config.loader_fd, config.cache_fd, config.mirror_bytes = root, loader, -1, 1 << 30
         engine = engine_lib.hp_engine_create(config, engine_ffi.new("char[256]"), 256)
         assert engine
-        lanes = [threading.Thread(target=pump, args=(engine, served, lane, answer_s)) for lane in (0, 1)]
+        lanes = [threading.Thread(target=pump, args=(engine, served, lane)) for lane in (0, 1)]
         for thread in lanes:
             thread.start()
         assert client.client_open(os.fsencode(mirror / ".hpool/channel")) == 0
@@ -276,11 +278,12 @@ def test_small_files_come_with_the_listings_to_who_reads_them(away: Away) -> Non
 
 
 def test_reads_here_and_there_bring_all_of_a_file_that_takes_no_longer(
-    home: Path, client_library: Any
+    home: Path, client_library: ctypes.CDLL, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     content = os.urandom(1_000_000)
     (home / "middling").write_bytes(content)
-    with away_from(home, client_library, answer_s=0.02) as away:
+    monkeypatch.setattr(sys.modules[__name__], "pump", functools.partial(pump, answer_s=0.02))
+    with away_from(home, client_library) as away:
         assert away.ask(OPEN, home / "middling", os.O_RDONLY) == RETRY
         inode = away.there(home / "middling").stat().st_ino
         assert away.ask(FILL, "", 700_000, 10, 0, base=inode) == 0
