@@ -68,7 +68,7 @@ class SlotUsers:
         return True
 
     def close(self) -> None:
-        """For tests: a process that ends gives everything back."""
+        """Gives the slots' users back; the end of the process would, too."""
         while self._held:
             with contextlib.suppress(OSError):
                 os.close(self._held.pop())

@@ -224,7 +224,7 @@ static bool absent_in(int dirfd, const char *name, const struct hp_stat *parent)
 /* Goes up to the first directory that exists: what is missing there decides. */
 bool hp_surely_absent(int dirfd, const char *path)
 {
-	char name[HP_PATH_MAX + 1], parent[HP_PATH_MAX + 1];
+	char name[HP_PATH_MAX + 1];
 	size_t length = hp_strlen(path);
 
 	if (length == 0 || length > HP_PATH_MAX || path[length - 1] == '/')
@@ -233,18 +233,17 @@ bool hp_surely_absent(int dirfd, const char *path)
 	for (;;) {
 		size_t cut = last_component(name, length);
 		struct hp_stat stat;
+		char first = name[cut];
 		long result;
 
 		if (hp_equal(name + cut, ".") || hp_equal(name + cut, ".."))
 			return false;
-		memcpy(parent, name, cut);
-		if (cut == 0)
-			parent[cut++] = '.';
-		parent[cut] = 0;
-		result = hp_syscall4(__NR_newfstatat, dirfd, (long)parent, (long)&stat, 0);
+		name[cut] = 0; /* the parent's name for a moment */
+		result = hp_syscall4(__NR_newfstatat, dirfd, (long)(cut ? name : "."), (long)&stat, 0);
+		name[cut] = first;
 		if (result == 0)
 			return absent_in(dirfd, name, &stat);
-		length = last_component(name, length);
+		length = cut;
 		while (length > 0 && name[length - 1] == '/')
 			length--;
 		if (result != -ENOENT || length == 0)

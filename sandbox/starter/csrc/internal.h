@@ -267,6 +267,12 @@ void hp_locks_fail(hp_engine *);
 void hp_remember(hp_engine *, char kind, const char *path, size_t length);
 
 /* pack.c */
+/* An order of strings that need not be one for people: the shorter first. */
+static inline int hp_order(const char *one, size_t length, const char *other, size_t other_length)
+{
+	return length != other_length ? (length < other_length ? -1 : 1) : memcmp(one, other, length);
+}
+
 struct hp_pack *hp_pack_read(const uint8_t *bytes, size_t length);
 void hp_pack_free(struct hp_pack *);
 bool hp_pack_fill(hp_engine *, const struct hp_pack *, struct hp_object *);

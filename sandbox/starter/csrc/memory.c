@@ -81,8 +81,7 @@ static int by_path(const void *a, const void *b)
 {
 	const struct line *one = a, *other = b;
 
-	return one->length != other->length ? (one->length < other->length ? -1 : 1) :
-					      memcmp(one->path, other->path, one->length);
+	return hp_order(one->path, one->length, other->path, other->length);
 }
 
 /* The directories among them, sorted. */

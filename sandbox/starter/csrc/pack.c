@@ -39,8 +39,7 @@ static int by_path(const void *a, const void *b)
 {
 	const struct packed *one = *(const struct packed *const *)a, *other = *(const struct packed *const *)b;
 
-	return one->path_length != other->path_length ? (one->path_length < other->path_length ? -1 : 1) :
-							memcmp(path_of(one), path_of(other), one->path_length);
+	return hp_order(path_of(one), one->path_length, path_of(other), other->path_length);
 }
 
 /* Damaged bytes make an empty pack, or one without its end. */
