@@ -67,7 +67,7 @@ static void apply_removed(hp_engine *engine, struct hp_pending *pending, const s
 	apply_parents(engine, body, length, change->object);
 }
 
-static void forget(hp_engine *engine, struct hp_name *name)
+void hp_forget_name(hp_engine *engine, struct hp_name *name)
 {
 	if (name->object)
 		hp_mirror_drop(engine, name);
@@ -97,8 +97,8 @@ static void apply_renamed(hp_engine *engine, struct hp_pending *pending, const s
 	}
 	if (!from->object || directory < 0 || directory2 < 0 ||
 	    renameat2(directory, from->text, directory2, to->text, change->flags & RENAME_EXCHANGE)) {
-		forget(engine, from);
-		forget(engine, to);
+		hp_forget_name(engine, from);
+		hp_forget_name(engine, to);
 		apply_parents(engine, body, length, NULL);
 		return;
 	}

@@ -324,6 +324,7 @@ void hp_written_answered(hp_engine *, struct hp_pending *, const struct hpw_repl
 void hp_wait_while(hp_engine *, const unsigned *asked, const unsigned *got); /* some are asked for and none is got */
 
 /* changes.c, opening.c, attributes.c: requests of the shim. Results: HP_RETRY, 0, -errno */
+void hp_forget_name(hp_engine *, struct hp_name *); /* it and its directory are asked for again */
 int64_t hp_do_open(hp_engine *, struct hp_slot *);
 int64_t hp_do_settle(hp_engine *, struct hp_slot *);
 int64_t hp_do_append(hp_engine *, struct hp_slot *);

@@ -76,10 +76,7 @@ static void not_made(hp_engine *engine, struct hp_name *name)
 
 	if (object)
 		object->orphan = true; /* who has it open goes on, and hears of it */
-	hp_mirror_drop(engine, name);
-	name->unknown = true;
-	name->parent->listed = name->parent->known = false;
-	hp_mirror_permit(engine, name->parent);
+	hp_forget_name(engine, name);
 }
 
 static void apply_change(hp_engine *engine, struct hp_pending *pending, const struct hpw_reply *reply,

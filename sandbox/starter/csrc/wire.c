@@ -250,6 +250,10 @@ static struct hp_object *apply_name(hp_engine *engine, struct hp_name *name, con
 		hp_mirror_drop(engine, name);
 		object = NULL;
 	}
+	if (!object && entry->target_len == 0 && hp_kind_of(entry->attr.mode) == HP_SYMLINK) {
+		hp_forget_name(engine, name); /* another link, and not its text: its attributes alone were asked for */
+		return NULL;
+	}
 	if (!object && offer && !(entry->flags & HPW_E_CONTENT)) {
 		hp_tree_offer(name, &entry->attr, strings, entry->target_len);
 		return NULL;

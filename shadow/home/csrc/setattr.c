@@ -44,12 +44,17 @@ static void object_put(hp_lane *lane, struct object *object)
 	hp_found_release(&object->found);
 }
 
+/* Without a symlink's text: it cannot have changed, and reading it would show in its atime. */
 static void object_entry(hp_lane *lane, struct object *object)
 {
-	if (object->handle != NULL)
+	struct hpw_attr attr;
+
+	if (object->handle != NULL) {
 		hp_entry_of_handle(lane, object->handle);
-	else
-		hp_entry_of(lane, object->fd, "", object->found.path, object->share);
+	} else if (hp_attr_read(lane->home, object->fd, "", &attr) == 0) {
+		hp_attr_limit(lane->home, object->fd, "", object->share, &attr);
+		hp_entry(lane, 0, object->found.path, hp_no_text(), &attr);
+	}
 }
 
 /* The present time may be given by who may write, another only by the owner. */

@@ -132,9 +132,14 @@ static int walk_symlink(hp_lane *lane, struct way *way, struct hp_found *found, 
 {
 	struct hp_walk *walk = &lane->walk;
 	bool held = step->fd >= 0;
-	int error = hp_read_link(held ? step->fd : found->parent_fd, held ? "" : found->name, &walk->link,
-				 &walk->link_room, &walk->link_len);
+	int error;
 
+	way->stop = way->last && !way->slash && (way->flags & HP_WALK_NOFOLLOW);
+	if (way->stop && !(way->flags & HP_WALK_EMIT))
+		return 0; /* nobody wants the text, and reading it would show in its atime */
+	way->stop = false;
+	error = hp_read_link(held ? step->fd : found->parent_fd, held ? "" : found->name, &walk->link, &walk->link_room,
+			     &walk->link_len);
 	if (error == EINVAL)
 		return 0; /* it became something else meanwhile: look again */
 	if (error != 0)
