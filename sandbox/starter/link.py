@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import queue
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -28,6 +29,7 @@ from hpool.shadow.api import home
 log = logging.getLogger("link")
 
 CLOCK_PROBES: Final = 4
+KNOCK_S: Final = 2.0
 
 
 class LinkLost(Exception):
@@ -51,6 +53,7 @@ class Link:
             draw=self._next_message,
             on_message=lambda body: self._incoming.put(home.TO_STARTER.decode(bytes(body))),
             on_over=lambda why: self._incoming.put(LinkLost(why)),
+            is_anybody_there=self._is_shadow_there,
         )
         self.send(home.Hello(home.PROTOCOL, machine, version))
         self._session.start("session")
@@ -128,6 +131,7 @@ class Link:
             draw=draw,
             on_message=feed,
             on_over=lambda why: self._say_lost(f"lane {lane}: {why}"),
+            is_anybody_there=self._is_shadow_there,
         )
         stream.lease_s = self._lease_s
         stream.start(f"lane-{lane}")
@@ -137,6 +141,17 @@ class Link:
             return (home.FROM_STARTER.encode(self._outgoing.get(timeout=timeout_s)),)
         except queue.Empty:
             return ()
+
+    def _is_shadow_there(self) -> bool:
+        """A shadow listens as long as it lives: only a refusal says that it is gone, silence says nothing."""
+        host, _, port = self._address.rpartition(":")
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), timeout=KNOCK_S).close()
+        except ConnectionRefusedError:
+            return False
+        except OSError:
+            pass
+        return True
 
     def _receive(self) -> home.ToStarter:
         message = self._incoming.get()

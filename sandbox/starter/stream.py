@@ -19,6 +19,7 @@ from hpool.matchmaker.model.errors import BadMessage
 
 WAIT_S: Final = 0.5
 CALL_AGAIN_S: Final = (0.02, 1.0)
+MOST_IN_VAIN: Final = 4
 # Only the connection broke. Everything else is an answer: calling again would get the same.
 _BROKEN: Final = frozenset(
     {
@@ -48,9 +49,11 @@ class Stream:
         draw: Draw,
         on_message: Callable[[memoryview], None],
         on_over: Callable[[str], None],
+        is_anybody_there: Callable[[], bool],
     ) -> None:
         """`draw` waits so many seconds at most for the parts of the next message, () if there is none,
-        None: there will be no more. `on_message` raises BadMessage; `on_over` is called once."""
+        None: there will be no more. `on_message` raises BadMessage; `on_over` is called once.
+        `is_anybody_there` says whether calling again makes sense at all."""
         self.lease_s = 0.0
         """Until it is set, the first broken connection is the last."""
         self._method = method
@@ -59,6 +62,7 @@ class Stream:
         self._draw = draw
         self._on_message = on_message
         self._on_over = on_over
+        self._is_anybody_there = is_anybody_there
         self._ledger = Ledger()
         self._turn = threading.Lock()
         self._was_connected = False
@@ -68,13 +72,16 @@ class Stream:
         threading.Thread(target=self._run, name=name, daemon=True).start()
 
     def _run(self) -> None:
-        pause_s, since_s = CALL_AGAIN_S[0], 0.0
+        pause_s, since_s, in_vain = CALL_AGAIN_S[0], 0.0, 0
         try:
             while True:
                 self._was_connected = self._call_number == 0
                 why = self._one_call()
                 if self._was_connected:
                     pause_s, since_s = CALL_AGAIN_S[0], time.monotonic()
+                in_vain = 0 if self._is_anybody_there() else in_vain + 1
+                if in_vain == MOST_IN_VAIN:
+                    raise Over("nobody listens there any more")
                 if time.monotonic() - since_s >= self.lease_s:
                     raise Over(why)
                 time.sleep(pause_s)
