@@ -137,7 +137,7 @@ enum hpw_op {
 
 	/* Attributes: by handle if it is not 0, else by string1 (path, last component followed
 	 * unless NOFOLLOW). Entry: the file with its new attributes. */
-	HPW_GETATTR = 20,
+	HPW_GETATTR = 20, /* as SETATTR without a symlink's text */
 	HPW_SETATTR = 21, /* mode = HPW_SET_*; string2 = struct hpw_attr with the values */
 	HPW_GETXATTR = 22, /* string2 name; length = room. Reply data */
 	HPW_SETXATTR = 23, /* string2 name, NUL, value; arg = flags */
