@@ -164,6 +164,45 @@ def test_a_full_disk_spares_what_is_there(pool: StrictPool, disk: str) -> None:
     assert (after.code, after.stdout) == (0, b"room\n")
 
 
+# argv: bytes in each. Errors are for whoever reads what is printed.
+MANY_FILES = """
+import sys
+made = 0
+for number in range(400):
+    try:
+        with open(f"f{number}", "wb") as file:
+            file.write(b"x" * int(sys.argv[1]))
+        made += 1
+    except OSError:
+        pass
+print(made)
+"""
+
+
+def test_new_files_for_which_home_has_no_room_are_no_success(pool: StrictPool, disk: str) -> None:
+    """Nobody waits for home with a new file: the job hears of it later, or at its end."""
+    ended = pool.home.job("/usr/bin/python3", "-c", MANY_FILES, "16000", cwd=disk)
+    says_one_sentence(ended, 125)
+    assert b"No space left on device" in ended.stderr
+    whole = [file for file in pool.home.outside(disk).iterdir() if file.stat().st_size == 16_000]
+    assert 100 < len(whole) < 132
+
+
+def test_files_that_home_cannot_even_name_are_told_at_once(pool: StrictPool) -> None:
+    """Inodes are made before they are needed, so whoever opens a file hears that there are no more."""
+    disk = small_disk(pool, "size=2m,nr_inodes=60,mode=755")
+    try:
+        argv = ["/usr/bin/python3", "-c", MANY_FILES, "10"]
+        expected = pool.home.run(argv, disk)
+        for file in pool.home.outside(disk).iterdir():
+            file.unlink()
+        ended = pool.home.job(*argv, cwd=disk)
+        assert (ended.code, ended.stdout) == (0, expected.stdout), ended
+        assert len(list(pool.home.outside(disk).iterdir())) == int(ended.stdout)
+    finally:
+        pool.room.check("umount", "-l", disk)
+
+
 def test_a_read_only_home(pool: StrictPool, disk: str) -> None:
     (pool.home.outside(disk) / "file").write_bytes(b"text\n")
     pool.home.own(disk)

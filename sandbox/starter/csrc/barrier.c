@@ -8,6 +8,7 @@ int hp_flush_object(hp_engine *engine, struct hp_object *object)
 {
 	do {
 		hp_flush_collect(engine, object);
+		hp_wire_kick(engine);
 		while (object->in_flight > 0)
 			pthread_cond_wait(&engine->changed, &engine->lock);
 	} while (hp_flush_deferred(object) && !engine->failed);
@@ -23,6 +24,7 @@ int hp_flush_everything(hp_engine *engine)
 		for (uint32_t n = 1; n < HP_FILES; n++)
 			if (engine->files[n] && engine->files[n]->handle_writable)
 				hp_flush_last(engine, engine->files[n]);
+		hp_wire_kick(engine);
 		for (uint32_t n = 1; n < HP_FILES; n++) {
 			while (engine->files[n] && engine->files[n]->in_flight > 0)
 				pthread_cond_wait(&engine->changed, &engine->lock);

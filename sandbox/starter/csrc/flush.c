@@ -38,6 +38,11 @@ static bool take_extent(struct hp_extent *extent, struct hp_range *range)
 static void ring_flusher(hp_engine *engine, struct hp_object *object)
 {
 	__atomic_store_n(&engine->channel->files[object->file].queued, 1, __ATOMIC_SEQ_CST);
+	hp_flush_ring(engine);
+}
+
+void hp_flush_ring(hp_engine *engine)
+{
 	__atomic_add_fetch(&engine->channel->dirty_bell, 1, __ATOMIC_SEQ_CST);
 	syscall(SYS_futex, &engine->channel->dirty_bell, FUTEX_WAKE, 1, NULL, NULL, 0);
 }
@@ -370,6 +375,7 @@ void *hp_flusher_main(void *argument)
 		seen = __atomic_load_n(&channel->dirty_bell, __ATOMIC_SEQ_CST);
 		pthread_mutex_lock(&engine->lock);
 		hp_flush_dirty(engine);
+		hp_wire_kick(engine);
 		pthread_mutex_unlock(&engine->lock);
 	}
 }

@@ -94,6 +94,7 @@ struct hp_engine {
 	struct hp_pool *pools;
 	unsigned pooled; /* files to be, asked for ones included */
 	unsigned bulk; /* changes in the bulk lane */
+	bool lazy; /* something in the other lane has not been announced */
 	unsigned moving; /* names that go or move when home answers: nothing may be sent by name meanwhile */
 	char lost[512]; /* the first change that home refused afterwards */
 	pthread_t flusher;
@@ -154,8 +155,10 @@ int hp_mirror_prepare(hp_engine *); /* channel, loader, local directories */
 struct hp_request {
 	struct hpw_request head;
 	const void *string1, *string2;
+	bool lazy; /* nobody waits: it may travel with what follows within some milliseconds */
 };
 void hp_wire_send(hp_engine *, int lane, struct hp_pending *, const struct hp_request *);
+void hp_wire_kick(hp_engine *); /* who begins to wait for something lazy, now */
 int hp_wire_wait(hp_engine *, struct hp_pending *); /* errno of the last reply */
 void hp_wire_await_filled(hp_engine *, struct hp_object *); /* what is on its way for it */
 int hp_wire_call(hp_engine *, int lane, struct hp_pending *, const struct hp_request *);
@@ -286,6 +289,7 @@ void hp_apply_bundle(hp_engine *, struct hp_pending *, const struct hpw_reply *,
 void *hp_flusher_main(void *);
 void hp_flush_collect(hp_engine *, struct hp_object *); /* dirty extents on their way */
 void hp_flush_dirty(hp_engine *); /* of every file */
+void hp_flush_ring(hp_engine *); /* wakes the flusher, which looks in some milliseconds */
 int hp_flush_object(hp_engine *, struct hp_object *);   /* and wait for home */
 void hp_flush_all_of(hp_engine *, struct hp_object *);   /* every byte, noted or not */
 int hp_flush_everything(hp_engine *);

@@ -125,6 +125,7 @@ void hp_ordered_send(hp_engine *engine, const struct hp_change *change, const st
 {
 	struct hp_pending *pending = calloc(1, sizeof *pending);
 	struct on_its_way *way = malloc(sizeof *way + change->length);
+	struct hp_request lazy = *request;
 
 	way->change = *change;
 	if (change->length)
@@ -143,7 +144,8 @@ void hp_ordered_send(hp_engine *engine, const struct hp_change *change, const st
 		hp_mirror_publish(engine, change->parent);
 	}
 	engine->ordered_sent++;
-	hp_wire_send(engine, HP_LANE_WAIT, pending, request);
+	lazy.lazy = true;
+	hp_wire_send(engine, HP_LANE_WAIT, pending, &lazy);
 	if (pending->done) { /* the link is gone */
 		struct hpw_reply reply = { .error = pending->error };
 
@@ -170,6 +172,7 @@ void hp_wait_while(hp_engine *engine, const unsigned *asked, const unsigned *got
 	if (!*asked || *got || engine->failed)
 		return;
 	clock_gettime(CLOCK_MONOTONIC, &before);
+	hp_wire_kick(engine);
 	while (*asked && !*got && !engine->failed)
 		pthread_cond_wait(&engine->changed, &engine->lock);
 	counted_wait(engine, &before);
@@ -184,6 +187,7 @@ void hp_ordered_wait(hp_engine *engine)
 	if (engine->ordered_done >= until || engine->failed)
 		return;
 	clock_gettime(CLOCK_MONOTONIC, &before);
+	hp_wire_kick(engine);
 	while (engine->ordered_done < until && !engine->failed)
 		pthread_cond_wait(&engine->changed, &engine->lock);
 	counted_wait(engine, &before);
@@ -198,6 +202,7 @@ int hp_ordered_lane(hp_engine *engine, struct hp_object *object, uint64_t bytes,
 			return HP_LANE_BULK;
 		if (engine->failed || (bytes <= HP_ORDERED_MOST && engine->ordered_bytes < HP_ORDERED_BYTES))
 			return HP_LANE_WAIT;
+		hp_wire_kick(engine);
 		pthread_cond_wait(&engine->changed, &engine->lock);
 	}
 }
@@ -213,6 +218,7 @@ void hp_ordered_first(hp_engine *engine, struct hp_object *object)
 void hp_written_send(hp_engine *engine, struct hp_object *object, int lane, hp_apply apply,
 		     const struct hp_request *request)
 {
+	struct hp_request lazy = *request;
 	struct hp_pending *pending = calloc(1, sizeof *pending);
 
 	*pending = (struct hp_pending){
@@ -231,7 +237,8 @@ void hp_written_send(hp_engine *engine, struct hp_object *object, int lane, hp_a
 		engine->ordered_bytes += pending->length;
 		engine->ordered_sent++;
 	}
-	hp_wire_send(engine, lane, pending, request);
+	lazy.lazy = true;
+	hp_wire_send(engine, lane, pending, &lazy);
 	if (pending->done) {
 		struct hpw_reply reply = { .error = pending->error };
 
