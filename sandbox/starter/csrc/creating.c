@@ -12,7 +12,7 @@
 #include "internal.h"
 
 #define FIRST_READY 4u
-#define MOST_READY 256u
+#define MOST_READY 512u
 #define MOST_POOLED 1024u /* in all directories */
 #define LIST_AFTER_CREATES 2
 
@@ -32,6 +32,15 @@ struct hp_pool {
 	unsigned room;
 };
 
+static void empty(hp_engine *engine, struct hp_pool *pool)
+{
+	pool->generation++;
+	pool->want = 0;
+	engine->pooled -= pool->count;
+	while (pool->count)
+		hp_wire_close_handle(engine, pool->ready[--pool->count].handle);
+}
+
 static void apply_ready(hp_engine *engine, struct hp_pending *pending, const struct hpw_reply *reply,
 			const uint8_t *body, size_t length)
 {
@@ -49,6 +58,8 @@ static void apply_ready(hp_engine *engine, struct hp_pending *pending, const str
 		hp_wire_close_handle(engine, pending->length);
 	if (reply->error == EOPNOTSUPP || reply->error == EISDIR || reply->error == EINVAL)
 		pool->refused = true;
+	for (struct hp_pool *each = engine->pools; reply->error == EMFILE && each; each = each->next)
+		empty(engine, each); /* home's descriptors are for files that are used */
 	if (reply->error)
 		pool->want = 0; /* whoever makes a file now waits, and is told what is wrong */
 }
@@ -81,15 +92,6 @@ static void ask(hp_engine *engine, struct hp_pool *pool, unsigned count)
 		}
 	}
 	free(path);
-}
-
-static void empty(hp_engine *engine, struct hp_pool *pool)
-{
-	pool->generation++;
-	pool->want = 0;
-	engine->pooled -= pool->count;
-	while (pool->count)
-		hp_wire_close_handle(engine, pool->ready[--pool->count].handle);
 }
 
 void hp_pool_drop(hp_engine *engine, struct hp_object *directory)
