@@ -138,6 +138,11 @@ static void send_tail(hp_engine *engine, struct hp_object *object, int lane, uin
 		got = pread(object->fd, buffer, count < HP_WRITE_CHUNK ? count : HP_WRITE_CHUNK, (off_t)low);
 		if (got <= 0)
 			return;
+		if (count > (uint64_t)got) { /* others may append between two pieces: better between two lines */
+			const uint8_t *last = memrchr(buffer, '\n', (size_t)got);
+
+			got = last ? last - buffer + 1 : got;
+		}
 		object->append_from = low + (uint64_t)got;
 		hp_written_send(engine, object, lane, apply_appended,
 				&(struct hp_request){ .head = { .op = HPW_WRITE,
