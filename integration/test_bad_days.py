@@ -180,7 +180,6 @@ print(made)
 
 
 def test_new_files_for_which_home_has_no_room_are_no_success(pool: StrictPool, disk: str) -> None:
-    """Nobody waits for home with a new file: the job hears of it later, or at its end."""
     ended = pool.home.job("/usr/bin/python3", "-c", MANY_FILES, "16000", cwd=disk)
     says_one_sentence(ended, 125)
     assert b"No space left on device" in ended.stderr
@@ -189,7 +188,6 @@ def test_new_files_for_which_home_has_no_room_are_no_success(pool: StrictPool, d
 
 
 def test_files_that_home_cannot_even_name_are_told_at_once(pool: StrictPool) -> None:
-    """Inodes are made before they are needed, so whoever opens a file hears that there are no more."""
     disk = small_disk(pool, "size=2m,nr_inodes=60,mode=755")
     try:
         argv = ["/usr/bin/python3", "-c", MANY_FILES, "10"]
