@@ -158,6 +158,7 @@ struct hp_request {
 	bool lazy; /* nobody waits: it may travel with what follows within some milliseconds */
 };
 void hp_wire_send(hp_engine *, int lane, struct hp_pending *, const struct hp_request *);
+bool hp_wire_rests(hp_engine *, bool lazy); /* whether what was queued need not be announced now */
 void hp_wire_kick(hp_engine *); /* who begins to wait for something lazy, now */
 int hp_wire_wait(hp_engine *, struct hp_pending *); /* errno of the last reply */
 void hp_wire_await_filled(hp_engine *, struct hp_object *); /* what is on its way for it */

@@ -154,6 +154,21 @@ void hp_ordered_send(hp_engine *engine, const struct hp_change *change, const st
 	}
 }
 
+void hp_wire_kick(hp_engine *engine)
+{
+	if (engine->lazy)
+		pthread_cond_signal(&engine->out[HP_LANE_WAIT].filled);
+	engine->lazy = false;
+}
+
+bool hp_wire_rests(hp_engine *engine, bool lazy)
+{
+	if (lazy && !engine->lazy)
+		hp_flush_ring(engine);
+	engine->lazy = lazy;
+	return lazy;
+}
+
 static void counted_wait(hp_engine *engine, const struct timespec *before)
 {
 	struct timespec after;

@@ -61,22 +61,8 @@ void hp_wire_send(hp_engine *engine, int lane, struct hp_pending *pending, const
 	queue_bytes(queue, request->string2, head.len2);
 	queue_bytes(queue, NULL, head.size - length);
 	engine->stats.bytes_out += head.size;
-	if (lane == HP_LANE_WAIT && request->lazy) {
-		if (!engine->lazy)
-			hp_flush_ring(engine);
-		engine->lazy = true;
-		return;
-	}
-	if (lane == HP_LANE_WAIT)
-		engine->lazy = false;
-	pthread_cond_signal(&queue->filled);
-}
-
-void hp_wire_kick(hp_engine *engine)
-{
-	if (engine->lazy)
-		pthread_cond_signal(&engine->out[HP_LANE_WAIT].filled);
-	engine->lazy = false;
+	if (lane != HP_LANE_WAIT || !hp_wire_rests(engine, request->lazy))
+		pthread_cond_signal(&queue->filled);
 }
 
 static void await(hp_engine *engine, const bool *flag, bool value)
