@@ -40,15 +40,26 @@ static bool is_plain(const struct hp_object *object)
 	       !(object->attr.mode & 07000);
 }
 
+/* As the kernel stamps a file whose time somebody looked at: to the nanosecond, and what it stamps
+ * more coarsely afterwards is not older (timestamps of several grains, Linux 6.13). */
+static struct timespec stamp(const hp_engine *engine)
+{
+	struct stat status;
+
+	if (fchmod(engine->clock_fd, 0600) == 0 && fstat(engine->clock_fd, &status) == 0)
+		return status.st_ctim;
+	clock_gettime(CLOCK_REALTIME, &status.st_ctim);
+	return status.st_ctim;
+}
+
 void hp_touch(const hp_engine *engine, struct hpw_attr *attr, bool modified)
 {
-	struct timespec now;
-	int64_t home, shown = attr->ctime_s * 1000000000 + attr->ctime_ns;
+	struct timespec now = stamp(engine);
+	int64_t home = now.tv_sec * 1000000000ll + now.tv_nsec + engine->config.clock_offset_ns;
+	int64_t shown = attr->ctime_s * 1000000000 + attr->ctime_ns;
 
-	clock_gettime(CLOCK_REALTIME_COARSE, &now);
-	home = now.tv_sec * 1000000000ll + now.tv_nsec + engine->config.clock_offset_ns;
-	if (home < shown)
-		home = shown; /* clocks are compared with some error, but no file's time goes back */
+	if (home <= shown)
+		home = shown + 1; /* clocks are compared with some error, but every change moves a file's time on */
 	attr->ctime_s = home / 1000000000;
 	attr->ctime_ns = (uint32_t)(home % 1000000000);
 	if (modified) {

@@ -34,6 +34,7 @@ hp_engine *hp_engine_create(const struct hp_engine_config *config, char *error, 
 	if (config->clock_offset_ns > -CLOCK_NOISE_NS && config->clock_offset_ns < CLOCK_NOISE_NS)
 		engine->config.clock_offset_ns = 0; /* a difference that small is the measurement's */
 	engine->next_file = 1;
+	engine->clock_fd = memfd_create("clock", MFD_CLOEXEC);
 	pthread_mutex_init(&engine->lock, NULL);
 	pthread_cond_init(&engine->changed, NULL);
 	pthread_cond_init(&engine->worker_left, NULL);
@@ -156,6 +157,7 @@ void hp_engine_stop(hp_engine *engine)
 			free(object);
 		}
 	close(engine->nameless_fd);
+	close(engine->clock_fd);
 	for (unsigned i = 0; i < HP_DIRFDS; i++)
 		if (engine->dirfds[i].object)
 			close(engine->dirfds[i].fd);

@@ -68,7 +68,7 @@ struct hp_engine {
 	struct hp_engine_config config;
 	struct hp_channel *channel;
 	struct hp_attr_entry *attrs;
-	int root_fd, nameless_fd;
+	int root_fd, nameless_fd, clock_fd; /* the last: a file that is only ever stamped */
 	int stopping, failed;
 	uint64_t next_id, next_handle;
 	struct hp_bound *bound; /* binding.c */
