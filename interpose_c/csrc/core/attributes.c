@@ -104,10 +104,15 @@ void hp_overlay(struct hp_stat *stat)
 	if (is_regular(attr->mode) &&
 	    (stat->mtime_s != (uint64_t)entry.local_mtime_s || stat->mtime_ns != entry.local_mtime_ns)) {
 		int64_t offset = hp_channel->clock_offset_ns; /* the job wrote: its times in home's clock */
-		int64_t mtime = (int64_t)stat->mtime_s * 1000000000 + (int64_t)stat->mtime_ns + offset;
+		int64_t mtime = in_ns((int64_t)stat->mtime_s, (uint32_t)stat->mtime_ns) + offset;
+		int64_t ctime = in_ns(attr->ctime_s, attr->ctime_ns); /* of a change of attributes after that */
 
-		stat->mtime_s = stat->ctime_s = (uint64_t)(mtime / 1000000000);
-		stat->mtime_ns = stat->ctime_ns = (uint64_t)(mtime % 1000000000);
+		if (ctime < mtime)
+			ctime = mtime;
+		stat->mtime_s = (uint64_t)(mtime / 1000000000);
+		stat->mtime_ns = (uint64_t)(mtime % 1000000000);
+		stat->ctime_s = (uint64_t)(ctime / 1000000000);
+		stat->ctime_ns = (uint64_t)(ctime % 1000000000);
 		if (stat->mode & 06000 && hp_syscall0(__NR_geteuid) != 0) /* a write takes them, home too */
 			stat->mode &= ~(04000u | (stat->mode & 010 ? 02000u : 0));
 		return;

@@ -40,15 +40,16 @@ static bool is_plain(const struct hp_object *object)
 	       !(object->attr.mode & 07000);
 }
 
-/* As the kernel stamps a file whose time somebody looked at: to the nanosecond, and what it stamps
- * more coarsely afterwards is not older (timestamps of several grains, Linux 6.13). */
+/* As the kernel stamps a file whose time somebody looked at: later than any it has shown, and what it
+ * stamps more coarsely afterwards is not older (timestamps of several grains, Linux 6.13). The first of
+ * two may be as old as the last that was shown. */
 static struct timespec stamp(const hp_engine *engine)
 {
 	struct stat status;
 
-	if (fchmod(engine->clock_fd, 0600) == 0 && fstat(engine->clock_fd, &status) == 0)
-		return status.st_ctim;
-	clock_gettime(CLOCK_REALTIME, &status.st_ctim);
+	for (int round = 0; round < 2; round++)
+		if (fchmod(engine->clock_fd, 0600) || fstat(engine->clock_fd, &status))
+			clock_gettime(CLOCK_REALTIME, &status.st_ctim);
 	return status.st_ctim;
 }
 
