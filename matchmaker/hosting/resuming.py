@@ -24,6 +24,8 @@ _TAG: Final = 15 << 3 | 1
 # Beyond these the other end is told although nothing else is to be said: it keeps what we do not tell.
 UNTOLD_MESSAGES: Final = 64
 UNTOLD_BYTES: Final = 4 << 20
+# A peer that keeps its receipts to itself shall not fill our memory.
+MOST_KEPT_BYTES: Final = 256 << 20
 
 
 class Ledger:
@@ -33,14 +35,18 @@ class Ledger:
         self.received = 0
         self._sent = 0
         self._kept: deque[tuple[int, bytes]] = deque()
+        self._kept_bytes = 0
         self._told = 0
         self._untold_bytes = 0
 
     def seal(self, *parts: bytes | memoryview) -> bytes:
-        """The next message, kept until the other end has it."""
+        """The next message, kept until the other end has it. Raises BadMessage if that never says so."""
+        if self._kept_bytes > MOST_KEPT_BYTES:
+            raise BadMessage("the peer", "no receipts")
         self._sent += 1
         message = self._close(*parts)
         self._kept.append((self._sent, message))
+        self._kept_bytes += len(message)
         return message
 
     def receipt(self) -> bytes | None:
@@ -67,7 +73,7 @@ class Ledger:
     def forget(self, theirs: int) -> None:
         """The other end has that many."""
         while self._kept and self._kept[0][0] <= theirs:
-            self._kept.popleft()
+            self._kept_bytes -= len(self._kept.popleft()[1])
 
     def resume(self, theirs: str | bytes | None) -> None:
         """What the other end said when it came again. Raises BadMessage."""

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hpool.matchmaker.hosting import resuming
 from hpool.matchmaker.hosting.resuming import Ledger
 from hpool.matchmaker.model.errors import BadMessage
 
@@ -61,6 +62,17 @@ def test_who_only_listens_says_what_came() -> None:
             receipts += 1
     assert receipts > 10
     assert len(here.unanswered()) < 100
+
+
+def test_who_never_says_what_came_is_not_spoken_to_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resuming, "MOST_KEPT_BYTES", 1000)
+    here, there = Ledger(), Ledger()
+    for _ in range(100):
+        there.unseal(here.seal(bytes(100)))
+        here.unseal(there.seal(b"x"))
+    with pytest.raises(BadMessage, match="receipts"):
+        for _ in range(100):
+            here.seal(bytes(100))
 
 
 @pytest.mark.parametrize("raw", [b"", b"abc", b"a" * 9, b"\x79" + b"\xff" * 8, b"x\x79\x02" + bytes(7)])
