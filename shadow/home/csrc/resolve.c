@@ -75,6 +75,7 @@ void hp_walk_emit_content(hp_lane *lane, uint32_t flags, struct hp_text path, in
 	}
 	/* Attributes from before the content: were it written meanwhile, ctime tells. */
 	now.access = access;
+	now.sure &= attr->sure; /* policy's word on both is in what was there before */
 	*attr = now;
 	hp_entry_begin(lane, flags, path, hp_no_text(), attr, attr->size + 1);
 	if (!reply->failed && read_whole(reply, fd, attr->size)) {

@@ -328,3 +328,20 @@ def test_refusals_name_the_flag() -> None:
     assert found == [Refusal("write", "/usr/lib"), Refusal("read", "/a\tb c")]
     assert found[0].sentence == "the job may not change anything in /usr/lib; --share /usr/lib:rw allows it"
     assert found[1].flag == "--share '/a\tb c':ro"
+
+
+def test_only_what_may_be_written_is_foreseeable_with_its_content_too(make_client: MakeClient) -> None:
+    client = make_client(("work", Share.RW))
+    for name in ("work/mine", "kept"):
+        (client.root / name).parent.mkdir(exist_ok=True)
+        (client.root / name).write_bytes(b"content")
+    for flags in (Flag(0), Flag.CONTENT):
+        sure = {
+            name: client.ask(Op.RESOLVE, name, flags=flags, length=1000).entries[-1].attr.sure != 0
+            for name in ("work/mine", "kept")
+        }
+        assert sure == {"work/mine": True, "kept": False}, flags
+    whole = client.ask(Op.RESOLVE, "kept", flags=Flag.CONTENT, length=1000).entries[-1]
+    assert whole.content == b"content"
+    for entry in client.ask(Op.LIST, "", flags=Flag.CONTENT, length=1000).entries:
+        assert not entry.attr.sure or stat.S_ISDIR(entry.attr.mode)
