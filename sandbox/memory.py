@@ -1,21 +1,24 @@
 """Memory of former runs: what a program asked home for, and its small files, kept for its next start.
 
-Owns: under which name they are kept, how old and new join. Leaves to others: what a line means,
-what a pack of files holds and asking again (the engine). They lie in the cache directory, which is
-private to the user of a slot; their name holds a secret of the submitter's, so nobody else's job
-is ever given them.
+Owns: under which name they are kept, that only who has the submitter's secret can read them, how old
+and new join. Leaves to others: what a line means, what a pack of files holds and asking again (the
+engine). The secret comes with each job and is nowhere on this machine afterwards: what lies here says
+nothing to the machine's owner, and nobody else's job is ever given it.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hmac
-import mmap
 import os
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
 MOST_BYTES: Final = 1 << 20
+NONCE_BYTES: Final = 12
 SHAPE_ARGUMENTS: Final = 3
 """Of the arguments that tell one use of a program from another (argv[0] and two more)."""
 
@@ -30,23 +33,57 @@ class Recalled(NamedTuple):
     """What a former run left."""
 
     text: bytes
-    pack: memoryview
-
-    @classmethod
-    def load(cls, directory_fd: int, name: str) -> Recalled:
-        return cls(load(directory_fd, name), load_pack(directory_fd, name))
+    pack: bytes
 
 
-NOTHING: Final = Recalled(b"", memoryview(b""))
+NOTHING: Final = Recalled(b"", b"")
 
 
-def load(directory_fd: int, name: str) -> bytes:
-    """Empty if there is none."""
-    with contextlib.suppress(OSError):
-        fd = os.open(name, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW, dir_fd=directory_fd)
+class Memory:
+    """Of one use of a program; `key`: the submitter's secret."""
+
+    def __init__(self, directory_fd: int, key: bytes, program: bytes, arguments: Sequence[bytes]) -> None:
+        self._directory_fd = directory_fd
+        self._name = name_for(key, program, arguments)
+        self._cipher = AESGCM(hmac.digest(key, b"memory of former runs", "sha256"))
+
+    def load(self) -> Recalled:
+        """Empty where there is none, or a damaged one."""
+        return Recalled(self._load(self._name), self._load(_pack_of(self._name)))
+
+    def save(self, text: bytes) -> None:
+        """Replaces it as a whole. Raises OSError."""
+        self._replace(self._name, text)
+
+    def save_pack(self, write: Callable[[int], int]) -> None:
+        """`write` puts it into a descriptor and says how many files; 0 keeps the older. Raises OSError."""
+        fd = os.memfd_create("pack", os.MFD_CLOEXEC)
         with open(fd, "rb") as file:
-            return file.read(MOST_BYTES)
-    return b""
+            if write(fd) > 0:
+                file.seek(0)
+                self._replace(_pack_of(self._name), file.read())
+
+    def _load(self, name: str) -> bytes:
+        with contextlib.suppress(OSError, InvalidTag, ValueError):
+            fd = os.open(name, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW, dir_fd=self._directory_fd)
+            with open(fd, "rb") as file:
+                kept = file.read()
+            return self._cipher.decrypt(kept[:NONCE_BYTES], kept[NONCE_BYTES:], name.encode())
+        return b""
+
+    def _replace(self, name: str, content: bytes) -> None:
+        nonce = os.urandom(NONCE_BYTES)
+        aside = f".new-{os.getpid()}-{name}"
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+        fd = os.open(aside, flags, 0o600, dir_fd=self._directory_fd)
+        try:
+            with open(fd, "wb") as file:
+                file.write(nonce)
+                file.write(self._cipher.encrypt(nonce, content, name.encode()))
+            os.rename(aside, name, src_dir_fd=self._directory_fd, dst_dir_fd=self._directory_fd)
+        except OSError:
+            os.unlink(aside, dir_fd=self._directory_fd)
+            raise
 
 
 def join(old: bytes, new: bytes) -> bytes:
@@ -56,47 +93,5 @@ def join(old: bytes, new: bytes) -> bytes:
     return joined if len(joined) <= MOST_BYTES else joined[: joined.rindex(b"\n", 0, MOST_BYTES) + 1]
 
 
-def load_pack(directory_fd: int, name: str) -> memoryview:
-    """The small files of a former run; empty if there are none."""
-    with contextlib.suppress(OSError, ValueError):
-        flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
-        fd = os.open(_pack_of(name), flags, dir_fd=directory_fd)
-        try:
-            return memoryview(mmap.mmap(fd, 0, prot=mmap.PROT_READ))
-        finally:
-            os.close(fd)
-    return memoryview(b"")
-
-
-def save(directory_fd: int, name: str, text: bytes) -> None:
-    """Replaces it as a whole. Raises OSError."""
-
-    def write(fd: int) -> bool:
-        with open(fd, "wb", closefd=False) as file:
-            file.write(text)
-        return True
-
-    _replace(directory_fd, name, write)
-
-
-def save_pack(directory_fd: int, name: str, write: Callable[[int], int]) -> None:
-    """`write` puts it into a descriptor and says how many files; 0 keeps the older one. Raises OSError."""
-    _replace(directory_fd, _pack_of(name), lambda fd: write(fd) > 0)
-
-
 def _pack_of(name: str) -> str:
     return f"{name}.pack"
-
-
-def _replace(directory_fd: int, name: str, write: Callable[[int], bool]) -> None:
-    aside = f".new-{os.getpid()}-{name}"
-    fd = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600, dir_fd=directory_fd)
-    is_new = False
-    try:
-        is_new = write(fd)
-    finally:
-        os.close(fd)
-        if not is_new:
-            os.unlink(aside, dir_fd=directory_fd)
-    if is_new:
-        os.rename(aside, name, src_dir_fd=directory_fd, dst_dir_fd=directory_fd)

@@ -63,13 +63,13 @@ def keep_programs(engine: Engine, cache_fd: int) -> None:
             os.close(fd)
 
 
-def keep_memory(engine: Engine, cache_fd: int, name: str, old: bytes) -> None:
+def keep_memory(engine: Engine, kept: memory.Memory, old: bytes) -> None:
     """What this run asked for beyond what the last one knew."""
     try:
-        memory.save_pack(cache_fd, name, engine.pack)
+        kept.save_pack(engine.pack)
         joined = memory.join(old, engine.remembered())
         if joined != old:
-            memory.save(cache_fd, name, joined)
+            kept.save(joined)
     except OSError as error:
         log.warning("the cache takes no memory of this run: %s", error)
 
@@ -105,11 +105,11 @@ def child_main(link: socket.socket) -> int:
             groups=task.job.groups,
             network=task.job.network != "none",
         )
-        name = memory.name_for(task.memory_key, task.job.program, task.job.arguments)
-        recalled = memory.Recalled.load(cache_fd, name) if cache_fd >= 0 else memory.NOTHING
+        kept = memory.Memory(cache_fd, task.memory_key, task.job.program, task.job.arguments)
+        recalled = kept.load() if cache_fd >= 0 else memory.NOTHING
         JobRun(order, task, home_link, engine, root_fd, keeper_fd, recalled).run()
         if cache_fd >= 0:
-            keep_memory(engine, cache_fd, name, recalled.text)
+            keep_memory(engine, kept, recalled.text)
             keep_programs(engine, cache_fd)
     except LinkLost as error:
         log.warning("job %s: %s", order.job_id, error)
