@@ -26,10 +26,18 @@ static void apply_parents(hp_engine *engine, const uint8_t *body, size_t length,
 	const struct hpw_entry *entry;
 
 	while (body && (entry = hp_wire_entry(&body, end))) {
-		if (entry->flags & HPW_E_PARENT)
+		struct hp_object *object = changed;
+
+		if (entry->flags & HPW_E_PARENT) {
 			hp_apply_entry(engine, entry);
-		else if (changed && !(entry->flags & HPW_E_ABSENT) && hp_kind_of(entry->attr.mode) == changed->kind)
-			hp_refresh(engine, changed, &entry->attr);
+			continue;
+		}
+		if (!object) { /* the name was being asked for again: its other names may be there */
+			object = hp_object_by_home(engine, entry->attr.dev, entry->attr.ino);
+			object = object && object->behind == 0 ? object : NULL;
+		}
+		if (object && !(entry->flags & HPW_E_ABSENT) && hp_kind_of(entry->attr.mode) == object->kind)
+			hp_refresh(engine, object, &entry->attr);
 	}
 }
 
