@@ -75,17 +75,6 @@ static void apply_removed(hp_engine *engine, struct hp_pending *pending, const s
 	apply_parents(engine, body, length, change->object);
 }
 
-void hp_forget_name(hp_engine *engine, struct hp_name *name)
-{
-	if (name->object)
-		hp_mirror_drop(engine, name);
-	hp_tree_withdraw(name);
-	name->unknown = true;
-	name->parent->listed = name->parent->known = false;
-	hp_mirror_permit(engine, name->parent);
-	hp_mirror_publish(engine, name->parent);
-}
-
 static void apply_renamed(hp_engine *engine, struct hp_pending *pending, const struct hpw_reply *reply,
 			  const uint8_t *body, size_t length)
 {

@@ -150,6 +150,7 @@ void hp_mirror_publish(hp_engine *, struct hp_object *);
 void hp_mirror_drop(hp_engine *, struct hp_name *);
 int hp_mirror_chmod(int fd, mode_t mode); /* also of an O_PATH descriptor */
 int hp_mirror_prepare(hp_engine *); /* channel, loader, local directories */
+void hp_forget_name(hp_engine *, struct hp_name *); /* it and its directory are asked for again */
 
 /* wire.c */
 struct hp_request {
@@ -329,7 +330,6 @@ void hp_written_answered(hp_engine *, struct hp_pending *, const struct hpw_repl
 void hp_wait_while(hp_engine *, const unsigned *asked, const unsigned *got); /* some are asked for and none is got */
 
 /* changes.c, opening.c, attributes.c: requests of the shim. Results: HP_RETRY, 0, -errno */
-void hp_forget_name(hp_engine *, struct hp_name *); /* it and its directory are asked for again */
 int64_t hp_do_open(hp_engine *, struct hp_slot *);
 int64_t hp_do_settle(hp_engine *, struct hp_slot *);
 int64_t hp_do_append(hp_engine *, struct hp_slot *);

@@ -289,3 +289,14 @@ void hp_mirror_drop(hp_engine *engine, struct hp_name *name)
 		hp_mirror_forget_dirfd(engine, object);
 	hp_tree_unbind(engine, name);
 }
+
+void hp_forget_name(hp_engine *engine, struct hp_name *name)
+{
+	if (name->object)
+		hp_mirror_drop(engine, name);
+	hp_tree_withdraw(name);
+	name->unknown = true;
+	name->parent->listed = name->parent->known = false;
+	hp_mirror_permit(engine, name->parent);
+	hp_mirror_publish(engine, name->parent);
+}
