@@ -6,6 +6,7 @@ and judging (test_runtimes.py).
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 import subprocess
@@ -36,7 +37,15 @@ class Case:
     timeout_s: float = 120.0
 
     def missing(self) -> list[str]:
-        return [name for name in self.needs if shutil.which(name) is None]
+        return [name for name in self.needs if not is_there(name)]
+
+
+@functools.cache
+def is_there(tool: str) -> bool:
+    """Also rustup's rustc, which is a name only until a toolchain was chosen for this user."""
+    if shutil.which(tool) is None:
+        return False
+    return tool != "rustc" or subprocess.run([tool, "--version"], capture_output=True).returncode == 0
 
 
 def build(cases: list[Case], place: Path) -> None:
