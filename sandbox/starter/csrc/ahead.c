@@ -33,18 +33,25 @@ static bool has_room(const struct hp_walker *walker)
 
 static void look_below(hp_engine *engine, struct hp_object *directory);
 
+/* What nobody asked for by name; true once all of it has come. */
+static bool take_listing(hp_engine *engine, struct hp_object *directory, const struct hpw_reply *reply,
+			 const uint8_t *body, size_t length)
+{
+	engine->unasked = true;
+	hp_apply_listing(engine, directory, reply, body, length);
+	engine->unasked = false;
+	if (reply->flags & HPW_MORE)
+		return false;
+	directory->filling = false;
+	return true;
+}
+
 static void apply_ahead(hp_engine *engine, struct hp_pending *pending, const struct hpw_reply *reply,
 			const uint8_t *body, size_t length)
 {
 	struct hp_object *directory = pending->context;
 
-	engine->unasked = true;
-	hp_apply_listing(engine, directory, reply, body, length);
-	engine->unasked = false;
-	if (reply->flags & HPW_MORE)
-		return;
-	directory->filling = false;
-	if (directory->known)
+	if (take_listing(engine, directory, reply, body, length) && directory->known)
 		look_below(engine, directory);
 }
 
@@ -55,9 +62,6 @@ static uint32_t worth_a_trip(const hp_engine *engine)
 
 	return bytes < LEAST_BUDGET ? LEAST_BUDGET : bytes > CONTENT_BUDGET ? CONTENT_BUDGET : (uint32_t)bytes;
 }
-
-static void apply_beside_name(hp_engine *engine, struct hp_pending *pending, const struct hpw_reply *reply,
-			      const uint8_t *body, size_t length);
 
 /* A single directory in a small one is mostly what it is about. */
 static void ask_lonely(hp_engine *engine, struct hp_object *directory)
@@ -84,13 +88,8 @@ static void apply_beside_name(hp_engine *engine, struct hp_pending *pending, con
 {
 	struct hp_object *directory = pending->context;
 
-	engine->unasked = true;
-	hp_apply_listing(engine, directory, reply, body, length);
-	engine->unasked = false;
-	if (reply->flags & HPW_MORE)
-		return;
-	directory->filling = false;
-	ask_lonely(engine, directory);
+	if (take_listing(engine, directory, reply, body, length))
+		ask_lonely(engine, directory);
 }
 
 /* Nobody waits. `budget`: bytes of small files' content that may come along. */
