@@ -35,10 +35,10 @@ def at_once(pool: StrictPool, name: str, words: tuple[str, ...], *, named: bool)
         running.append(pool.home.popen(command, pool.home.work))
     for process in running:
         out, err = process.communicate(timeout=120)
-        assert (process.returncode, out, err) == (0, b"done\n", b"")
+        assert (process.returncode, out, err) == (0, b"done\n", b""), err.decode()
 
 
-@pytest.mark.parametrize("kind", ["flock", "posix", "ofd", "beside"])
+@pytest.mark.parametrize("kind", ["flock", "posix", "ofd", "beside", "mkdir", "create", "link", "rename"])
 def test_nobody_counts_while_another_does(pool: StrictPool, kind: str) -> None:
     place = pool.home.fresh_work({"counter": b"%020d" % 0, "guard": b""})
     at_once(pool, "counting.py", (kind, "100"), named=False)

@@ -152,7 +152,13 @@ static void born(struct hp_task *parent, bool may_be_thread)
 	struct hp_task *child = hp_task_get((pid_t)tid);
 	if (child == NULL)
 		return;
+	/* Where nobody has rules it does not wait: it may have run on, and set some itself, before this. */
+	struct hp_rules *own = hp_rules_hold(child->rules);
 	hp_task_inherit(child, parent);
+	if (own != NULL) {
+		hp_rules_release(child->rules);
+		child->rules = own;
+	}
 	/* One that shares memory without being a thread counts as one: it is frozen with it. */
 	child->process = may_be_thread ? parent->process : child->tid;
 	if (child->waits_for_parent) {

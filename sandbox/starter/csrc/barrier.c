@@ -21,11 +21,11 @@ int hp_flush_everything(hp_engine *engine)
 
 	do {
 		again = false;
-		for (uint32_t n = 1; n < HP_FILES; n++)
+		for (uint32_t n = 1; n < engine->files_end; n++)
 			if (engine->files[n] && engine->files[n]->handle_writable)
 				hp_flush_last(engine, engine->files[n]);
 		hp_wire_kick(engine);
-		for (uint32_t n = 1; n < HP_FILES; n++) {
+		for (uint32_t n = 1; n < engine->files_end; n++) {
 			while (engine->files[n] && engine->files[n]->in_flight > 0)
 				pthread_cond_wait(&engine->changed, &engine->lock);
 			again |= engine->files[n] && hp_flush_deferred(engine->files[n]);

@@ -13,11 +13,14 @@ static void apply_again(hp_engine *engine, struct hp_pending *pending, const str
 	struct hp_object *parent = pending->context;
 
 	hp_apply_entries(engine, pending, reply, body, length);
+	engine->answered += !(reply->flags & HPW_MORE);
 	if (reply->flags & HPW_MORE || --parent->unsure > 0 || !parent->was_listed)
 		return;
 	parent->was_listed = false;
-	if (reply->error && reply->error != ENOENT)
+	if (reply->error && reply->error != ENOENT) {
+		parent->known = false;
 		return;
+	}
 	parent->listed = true;
 	hp_mirror_permit(engine, parent);
 	hp_mirror_publish(engine, parent);
@@ -69,6 +72,7 @@ static void ask(hp_engine *engine, struct hp_object *parent, const char *path, s
 	struct hp_pending *pending = calloc(1, sizeof *pending);
 
 	parent->unsure++;
+	engine->asked++;
 	*pending = (struct hp_pending){ .apply = apply_again, .context = parent, .detached = true };
 	hp_wire_send(
 		engine, HP_LANE_WAIT, pending,
@@ -111,4 +115,11 @@ void hp_apply_changes(hp_engine *engine, const uint8_t *body, size_t length)
 
 	while ((entry = hp_wire_entry(&body, end)))
 		ask_again(engine, entry);
+}
+
+/* Who has just got what people use as a lock sees what was changed under it: home told of
+ * that first, and it is asked for again. Questions are answered in order, so counting is enough. */
+void hp_changes_await(hp_engine *engine)
+{
+	hp_wait_count(engine, &engine->answered, engine->asked);
 }

@@ -365,15 +365,13 @@ static int64_t link_one(hp_engine *engine, struct hp_slot *slot)
 	return -error;
 }
 
-int64_t hp_do_change(hp_engine *engine, struct hp_slot *slot)
+static int64_t change_one(hp_engine *engine, struct hp_slot *slot)
 {
+	static const uint16_t MAKES[] = { [HP_REQ_MKDIR] = HPW_MKDIR,
+					  [HP_REQ_SYMLINK] = HPW_SYMLINK,
+					  [HP_REQ_MKNOD] = HPW_MKNOD };
+
 	switch (slot->op) {
-	case HP_REQ_MKDIR:
-		return hp_make_one(engine, slot, HPW_MKDIR);
-	case HP_REQ_SYMLINK:
-		return hp_make_one(engine, slot, HPW_SYMLINK);
-	case HP_REQ_MKNOD:
-		return hp_make_one(engine, slot, HPW_MKNOD);
 	case HP_REQ_BIND:
 		return hp_do_bind(engine, slot);
 	case HP_REQ_RMDIR:
@@ -385,6 +383,18 @@ int64_t hp_do_change(hp_engine *engine, struct hp_slot *slot)
 	case HP_REQ_LINK:
 		return link_one(engine, slot);
 	default:
-		return -ENOSYS;
+		return hp_make_one(engine, slot, MAKES[slot->op]);
 	}
+}
+
+/* Any of them may be how people lock and unlock, or say that something is done. */
+int64_t hp_do_change(hp_engine *engine, struct hp_slot *slot)
+{
+	int64_t result;
+
+	hp_written_first(engine, slot->op != HP_REQ_MKDIR);
+	result = change_one(engine, slot);
+	if (result == 0)
+		hp_changes_await(engine);
+	return result;
 }

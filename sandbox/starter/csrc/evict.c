@@ -79,7 +79,7 @@ bool hp_evict(hp_engine *engine, uint64_t bytes)
 {
 	uint64_t freed = 0, wanted = bytes < HP_EVICT_STEP ? HP_EVICT_STEP : bytes;
 
-	for (uint32_t n = 1; n < HP_FILES && freed < wanted; n++)
+	for (uint32_t n = 1; n < engine->files_end && freed < wanted; n++)
 		if (engine->files[n] && engine->files[n]->content == HP_CONTENT_BLOCKS)
 			freed += evict_blocks(engine, engine->files[n], wanted - freed);
 	if (freed < bytes)
@@ -92,7 +92,7 @@ bool hp_evict(hp_engine *engine, uint64_t bytes)
  * one could have opened them before they were numbered. */
 static void written_to_blocks(hp_engine *engine)
 {
-	for (uint32_t n = 1; n < HP_FILES; n++) {
+	for (uint32_t n = 1; n < engine->files_end; n++) {
 		struct hp_object *object = engine->files[n];
 		struct stat status;
 
@@ -108,7 +108,7 @@ static void written_to_blocks(hp_engine *engine)
 /* Growth of a file known by blocks: what the job appended and home has. */
 static void extend_blocks(hp_engine *engine)
 {
-	for (uint32_t n = 1; n < HP_FILES; n++) {
+	for (uint32_t n = 1; n < engine->files_end; n++) {
 		struct hp_object *object = engine->files[n];
 		uint64_t blocks, old;
 		struct stat status;

@@ -58,7 +58,7 @@ static bool collect_numbers(hp_engine *engine)
 {
 	bool any = false;
 
-	for (uint32_t n = 1; n < HP_FILES; n++) {
+	for (uint32_t n = 1; n < engine->files_end; n++) {
 		struct hp_object *object = engine->files[n];
 		int fd;
 
@@ -105,6 +105,8 @@ int hp_file_number(hp_engine *engine, struct hp_object *object)
 	object->file = number;
 	engine->files[number] = object;
 	engine->next_file = number + 1;
+	if (engine->files_end < engine->next_file)
+		engine->files_end = engine->next_file;
 	memset(&engine->channel->files[number], 0, sizeof(struct hp_file));
 	__atomic_store_n(&engine->channel->files[number].inode, object->inode, __ATOMIC_SEQ_CST);
 	if (object->plain_seen) {

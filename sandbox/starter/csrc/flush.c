@@ -330,7 +330,8 @@ void hp_flush_to_sync(hp_engine *engine, struct hp_object *object)
 
 void hp_flush_dirty(hp_engine *engine)
 {
-	for (uint32_t n = 1; n < HP_FILES; n++)
+	engine->bell_seen = __atomic_load_n(&engine->channel->dirty_bell, __ATOMIC_SEQ_CST);
+	for (uint32_t n = 1; n < engine->files_end; n++)
 		if (engine->files[n] && __atomic_load_n(&engine->channel->files[n].queued, __ATOMIC_SEQ_CST))
 			hp_flush_collect(engine, engine->files[n]);
 }

@@ -85,7 +85,7 @@ struct hp_engine {
 	} dirfds[HP_DIRFDS];
 	struct hp_object *files[HP_FILES];
 	struct hp_object *with_digest;
-	uint32_t next_file;
+	uint32_t next_file, files_end; /* numbers from the last on were never given */
 	uint64_t map_used; /* bytes of channel->maps */
 	uint64_t trip_ns; /* how long home takes to answer, lately */
 	uint64_t bytes_in_flight;
@@ -93,7 +93,9 @@ struct hp_engine {
 	uint64_t ordered_sent, ordered_done; /* changes in that lane that nobody waits for */
 	struct hp_pool *pools;
 	unsigned pooled; /* files to be, asked for ones included */
-	unsigned bulk; /* changes in the bulk lane */
+	uint64_t bulk_sent, bulk_done; /* changes in the bulk lane */
+	uint64_t asked, answered; /* questions about what others changed */
+	uint32_t bell_seen; /* the dirty bell when all of it was on its way last */
 	bool lazy; /* something in the other lane has not been announced */
 	unsigned moving; /* names that go or move when home answers: nothing may be sent by name meanwhile */
 	char lost[512]; /* the first change that home refused afterwards */
@@ -176,6 +178,7 @@ void hp_refresh(hp_engine *, struct hp_object *, const struct hpw_attr *);
 /* changed.c */
 void hp_ask_doubtful(hp_engine *, struct hp_name *);
 void hp_apply_changes(hp_engine *, const uint8_t *body, size_t length);
+void hp_changes_await(hp_engine *); /* until what is told of so far is known */
 
 /* resolve.c */
 struct hp_where {
@@ -323,6 +326,8 @@ struct hp_change {
 void hp_ordered_send(hp_engine *, const struct hp_change *, const struct hp_request *);
 int hp_ordered_lane(hp_engine *, struct hp_object *, uint64_t bytes, bool bulk); /* may wait */
 void hp_ordered_first(hp_engine *, struct hp_object *); /* what was written arrives before what is sent now */
+void hp_wait_count(hp_engine *, const uint64_t *done, uint64_t until);
+void hp_written_first(hp_engine *, bool bulk);
 void hp_ordered_wait(hp_engine *); /* until home has answered those sent so far */
 void hp_ordered_lost(hp_engine *, struct hp_object *, int error, const char *verb, char *path);
 void hp_written_send(hp_engine *, struct hp_object *, int lane, hp_apply, const struct hp_request *);

@@ -65,11 +65,13 @@ static void release(hp_engine *engine, struct hp_locks *locks, const struct hp_s
 {
 	struct hp_request request = hp_lock_request(locks, span, type, false);
 	struct hp_pending pending = { 0 };
+	bool bulk = engine->bulk_done < engine->bulk_sent;
 
 	/* behind the data: in its lane, and if it is in both, what is in the other is waited for */
-	if (engine->bulk)
+
+	if (bulk)
 		hp_ordered_wait(engine);
-	hp_wire_call(engine, engine->bulk ? HP_LANE_BULK : HP_LANE_WAIT, &pending, &request);
+	hp_wire_call(engine, bulk ? HP_LANE_BULK : HP_LANE_WAIT, &pending, &request);
 	hp_lock_record(engine, locks, span, type);
 }
 

@@ -180,8 +180,10 @@ int hp_lock_get(hp_engine *engine, struct hp_locks *locks, const struct hp_span 
 		hp_lock_record(engine, locks, span, F_UNLCK); /* a conversion gives the old lock up first: flock(2) */
 	if (hp_wire_wait(engine, &look) == 0 && !error)
 		error = -hp_revalidate(engine, object, &attr);
-	if (!error)
+	if (!error) {
 		locks->unverified = false;
+		hp_changes_await(engine);
+	}
 	return -error;
 }
 

@@ -290,13 +290,15 @@ void hp_mirror_drop(hp_engine *engine, struct hp_name *name)
 	hp_tree_unbind(engine, name);
 }
 
+/* Nothing is known of it any more; nor, then, of all names of its directory, also when
+ * the questions that are on their way are answered. */
 void hp_forget_name(hp_engine *engine, struct hp_name *name)
 {
+	name->parent->listed = name->parent->known = name->parent->was_listed = false;
+	hp_mirror_permit(engine, name->parent);
+	hp_mirror_publish(engine, name->parent);
 	if (name->object)
 		hp_mirror_drop(engine, name);
 	hp_tree_withdraw(name);
 	name->unknown = true;
-	name->parent->listed = name->parent->known = false;
-	hp_mirror_permit(engine, name->parent);
-	hp_mirror_publish(engine, name->parent);
 }

@@ -252,6 +252,8 @@ int64_t hp_do_open(hp_engine *engine, struct hp_slot *slot)
 	bool behind;
 	int tries = 0;
 
+	if (creating)
+		hp_written_first(engine, false);
 again: /* the file was replaced at home while we opened it */
 	for (int round = 0;; round++) {
 		error = hp_resolve(engine, slot->base, (const char *)slot->data, slot->len1, how, &where);
@@ -278,6 +280,8 @@ again: /* the file was replaced at home while we opened it */
 		}
 		if (error)
 			return error;
+		if (exclusive)
+			hp_changes_await(engine);
 		slot->value[2] = exclusive;
 		object->own |= exclusive;
 		if (flags & O_TRUNC && !behind && (error = make_empty(engine, object)))

@@ -193,19 +193,33 @@ void hp_wait_while(hp_engine *engine, const unsigned *asked, const unsigned *got
 	counted_wait(engine, &before);
 }
 
-/* Home answers in order, so counting is enough. */
-void hp_ordered_wait(hp_engine *engine)
+/* Home answers a lane in order, so counting is enough. */
+void hp_wait_count(hp_engine *engine, const uint64_t *done, uint64_t until)
 {
-	uint64_t until = engine->ordered_sent;
 	struct timespec before;
 
-	if (engine->ordered_done >= until || engine->failed)
+	if (*done >= until || engine->failed)
 		return;
 	clock_gettime(CLOCK_MONOTONIC, &before);
 	hp_wire_kick(engine);
-	while (engine->ordered_done < until && !engine->failed)
+	while (*done < until && !engine->failed)
 		pthread_cond_wait(&engine->changed, &engine->lock);
 	counted_wait(engine, &before);
+}
+
+void hp_ordered_wait(hp_engine *engine)
+{
+	hp_wait_count(engine, &engine->ordered_done, engine->ordered_sent);
+}
+
+/* What is done to a name may tell somebody that something is finished, or give a lock
+ * back: home has what was written before. Before `resolving`, since the lock may be given up. */
+void hp_written_first(hp_engine *engine, bool bulk)
+{
+	if (__atomic_load_n(&engine->channel->dirty_bell, __ATOMIC_SEQ_CST) != engine->bell_seen)
+		hp_flush_dirty(engine);
+	if (bulk)
+		hp_wait_count(engine, &engine->bulk_done, engine->bulk_sent);
 }
 
 /* Which lane the next `bytes` of a file take. In one of them nothing may be on its way
@@ -247,7 +261,7 @@ void hp_written_send(hp_engine *engine, struct hp_object *object, int lane, hp_a
 	engine->bytes_in_flight += pending->length;
 	if (lane == HP_LANE_BULK) {
 		object->bulk++;
-		engine->bulk++;
+		engine->bulk_sent++;
 	} else {
 		engine->ordered_bytes += pending->length;
 		engine->ordered_sent++;
@@ -270,7 +284,7 @@ void hp_written_answered(hp_engine *engine, struct hp_pending *pending, const st
 	engine->bytes_in_flight -= pending->length;
 	if (pending->lane == HP_LANE_BULK) {
 		object->bulk--;
-		engine->bulk--;
+		engine->bulk_done++;
 	} else {
 		engine->ordered_bytes -= pending->length;
 		engine->ordered_done++;

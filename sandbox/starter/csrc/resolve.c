@@ -14,7 +14,7 @@
 #include "internal.h"
 
 #define MAX_LINKS 40
-#define MAX_ASKED 16
+#define MAX_ASKED 1000 /* others may change a name each time before the one who asked for it has looked */
 
 struct walk {
 	hp_engine *engine;

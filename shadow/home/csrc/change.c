@@ -191,6 +191,8 @@ void hp_op_make(hp_lane *lane, const struct hp_call *call)
 		error = hp_may_change(lane, &found, is_mkdir);
 	if (error == 0)
 		error = make(lane, call, &found);
+	if (error == 0)
+		hp_tell_changes_first(lane, &found.path, NULL);
 	hp_reply_open(lane, call->head, call->head->op);
 	if (error == 0) {
 		hp_changed(lane, false);
@@ -304,6 +306,8 @@ void hp_op_rename(hp_lane *lane, const struct hp_call *call)
 		error = EACCES;
 	if (error == 0 && syscall(SYS_renameat2, from.parent_fd, from.name, to.parent_fd, to.name, flags) != 0)
 		error = errno;
+	if (error == 0)
+		hp_tell_changes_first(lane, &from.path, &to.path);
 	hp_reply_open(lane, call->head, HPW_RENAME);
 	if (error == 0) {
 		hp_changed(lane, true);
@@ -354,6 +358,8 @@ void hp_op_link(hp_lane *lane, const struct hp_call *call)
 		error = EACCES;
 	if (error == 0)
 		error = hp_link_handle(lane->home, from.fd, &to);
+	if (error == 0)
+		hp_tell_changes_first(lane, &from.path, &to.path);
 	hp_reply_open(lane, call->head, HPW_LINK);
 	if (error == 0) {
 		hp_changed(lane, false);

@@ -118,6 +118,8 @@ void hp_op_open(hp_lane *lane, const struct hp_call *call)
 	} else if (fd >= 0) {
 		close(fd);
 	}
+	if (error == 0 && flags & O_EXCL)
+		hp_tell_changes_first(lane, &found.path, NULL);
 	hp_reply_open(lane, head, HPW_OPEN);
 	if (error == 0) {
 		hp_walk_emit_content(lane, 0, found.path, found.parent_fd, found.name, found.share, &found.attr,

@@ -222,6 +222,10 @@ bool hp_watch_has(hp_home *, const struct hpw_attr *);
 void hp_watch_renamed(hp_home *, struct hp_text from, struct hp_text to);
 /* The starter hears of this name (attr NULL: that it is absent); directory and name, or a whole path and no name. */
 void hp_watch_told(hp_home *, struct hp_text directory, struct hp_text name, const struct hpw_attr *);
+/* Who had what people use as a lock (a lock; a name that could be made) changed things first:
+ * the starter hears of that before it hears that it is its own. Only the lane that the job
+ * waits for takes such news, and those are got on no other. Of `own` (or NULL) the answer tells. */
+void hp_tell_changes_first(hp_lane *, const struct hp_text *own, const struct hp_text *own2);
 
 /* ---- walk.c ---- */
 struct hp_frame { /* a directory on the way, held */

@@ -7,7 +7,6 @@
 #include <sys/file.h>
 
 #define OWNERS_MAX 4096u
-#define CHANGES_ROOM (256u << 10)
 
 static struct hp_owner **owner_slot(struct hp_handle *handle, uint64_t owner)
 {
@@ -106,22 +105,6 @@ static int range_lock(struct hp_owner *owner, int fd, const struct hpw_request *
 	return 0;
 }
 
-/* Whoever had the lock changed things first: the starter hears of that before
- * it hears that the lock is its own. Only the lane that the job waits for takes
- * such news, and locks are got on no other. */
-static void tell_changes_first(hp_lane *lane)
-{
-	uint8_t *room;
-	long length;
-
-	do {
-		room = hp_reply_raw(lane, CHANGES_ROOM);
-		length = room == NULL ? 0 : hp_home_changes(lane->home, room, CHANGES_ROOM);
-		if (length > 0)
-			lane->reply.used += (size_t)length;
-	} while (length > 0);
-}
-
 bool hp_op_lock(hp_lane *lane, const struct hp_call *call)
 {
 	const struct hpw_request *head = call->head;
@@ -155,7 +138,7 @@ bool hp_op_lock(hp_lane *lane, const struct hp_call *call)
 	if (error == EAGAIN && waits)
 		return false;
 	if (error == 0 && !asks && !releases)
-		tell_changes_first(lane);
+		hp_tell_changes_first(lane, NULL, NULL);
 	if (error == 0 && asks) {
 		data = hp_reply_data(lane, sizeof(lock));
 		if (data != NULL)

@@ -19,6 +19,7 @@
 #define OVER (-2) /* the directory is gone: its inode may come back as another's */
 #define EVENTS (IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_CLOSE_WRITE | IN_MODIFY | IN_ATTRIB)
 #define MOST_NAMES 4096u /* in one record */
+#define CHANGES_ROOM (256u << 10)
 
 #define TOLD_ROOM 65536u /* a power of two; a collision costs a needless question */
 
@@ -249,6 +250,7 @@ struct change_record {
 	uint32_t count;
 	const char *last; /* the same name again and again is one change */
 	size_t last_length;
+	const struct hp_text *own[2]; /* names that the answer in front of which it goes speaks of */
 };
 
 static bool add_change(struct change_record *record, const char *path, size_t length)
@@ -286,14 +288,21 @@ static void one_event(hp_home *home, const struct inotify_event *event, struct c
 	if (record->last != NULL && record->last_length == (size_t)length &&
 	    memcmp(record->last, path, (size_t)length) == 0)
 		return;
+	for (unsigned i = 0; i < 2; i++)
+		if (record->own[i] != NULL && record->own[i]->length == (size_t)length &&
+		    memcmp(record->own[i]->bytes, path, (size_t)length) == 0)
+			return;
 	if (!is_known(home, path, (size_t)length))
 		add_change(record, path, (size_t)length);
 }
 
-long hp_home_changes(hp_home *home, uint8_t *buffer, size_t room)
+static long read_changes(hp_home *home, uint8_t *buffer, size_t room, const struct hp_text *own,
+			 const struct hp_text *own2)
 {
 	_Alignas(struct inotify_event) char events[32768];
-	struct change_record record = { .bytes = buffer, .used = sizeof(struct hpw_reply), .room = room };
+	struct change_record record = {
+		.bytes = buffer, .used = sizeof(struct hpw_reply), .room = room, .own = { own, own2 }
+	};
 	struct hpw_reply reply = { .op = HPW_CHANGED };
 
 	if (home->watch.fd < 0 || room < sizeof(reply))
@@ -318,4 +327,22 @@ long hp_home_changes(hp_home *home, uint8_t *buffer, size_t room)
 	reply.count = record.count;
 	memcpy(buffer, &reply, sizeof(reply));
 	return (long)record.used;
+}
+
+long hp_home_changes(hp_home *home, uint8_t *buffer, size_t room)
+{
+	return read_changes(home, buffer, room, NULL, NULL);
+}
+
+void hp_tell_changes_first(hp_lane *lane, const struct hp_text *own, const struct hp_text *own2)
+{
+	uint8_t *room;
+	long length;
+
+	do {
+		room = hp_reply_raw(lane, CHANGES_ROOM);
+		length = room == NULL ? 0 : read_changes(lane->home, room, CHANGES_ROOM, own, own2);
+		if (length > 0)
+			lane->reply.used += (size_t)length;
+	} while (length > 0);
 }
