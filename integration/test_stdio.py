@@ -215,7 +215,7 @@ def test_stats_are_said_on_request(pool: StrictPool) -> None:
     ended = pool.home.job("/bin/cat", "lines", options=("--stats",))
     assert ended.code == 0
     line = ended.stderr.decode().splitlines()[0]
-    assert len(ended.stderr.splitlines()) <= 2
+    assert len(ended.stderr.splitlines()) <= 3
     for words in (
         "cpu",
         "peak memory",

@@ -23,7 +23,7 @@ ffibuilder.cdef(
     };
     struct hp_engine_stats {
         uint64_t faults, round_trips, wait_ns, bytes_in, bytes_out, bytes_read, bytes_written,
-                 names, evicted_bytes, cache_hits;
+                 names, evicted_bytes, cache_hits, calls, asked, waits[10], waited_ns[10];
     };
     hp_engine *hp_engine_create(const struct hp_engine_config *config, char *error, size_t room);
     long hp_engine_next(hp_engine *, int lane, uint8_t *buffer, size_t room, int timeout_ms);
@@ -39,6 +39,7 @@ ffibuilder.cdef(
     long hp_engine_remembered(hp_engine *, char *buffer, size_t room);
     void hp_engine_recall(hp_engine *, const char *, size_t, const uint8_t *pack, size_t pack_length);
     long hp_engine_pack(hp_engine *, int fd);
+    long hp_engine_costs(hp_engine *, char *buffer, size_t room);
     int hp_engine_uncached(hp_engine *, uint8_t digest[32], int *fd);
     void hp_engine_fail(hp_engine *, int error);
     void hp_engine_close(hp_engine *);

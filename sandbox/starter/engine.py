@@ -19,6 +19,7 @@ ROOM: Final = (4 << 20) + 4096
 NOTE_ROOM: Final = 384 << 10
 SEEN_BYTES: Final = 512  # one entry
 LOST_ROOM: Final = 512
+COSTS_MORE: Final = 64 << 10  # than a moment ago
 SEEN_AT_ONCE: Final = 256
 WANT_DIRECTORY: Final = 0
 WANT_PROGRAM: Final = 1
@@ -30,6 +31,12 @@ class EngineStatistics(NamedTuple):
     wait_ns: int
     bytes_read: int
     bytes_written: int
+    bytes_in: int
+    bytes_out: int
+    calls: int
+    asked: int
+    waits: tuple[tuple[int, int], ...]
+    """Count and ns of each kind (costs.KINDS)."""
 
 
 class Engine(Protocol):
@@ -41,6 +48,7 @@ class Engine(Protocol):
     def barrier(self) -> int: ...
     def lost(self) -> str: ...
     def statistics(self) -> EngineStatistics: ...
+    def costs(self) -> bytes: ...
     def note(self, timeout_ms: int) -> bytes: ...
     def end_notes(self) -> None: ...
     def observe(self, on: bool) -> int: ...
@@ -127,7 +135,15 @@ class NativeEngine:
     def statistics(self) -> EngineStatistics:
         counted = ffi.new("struct hp_engine_stats *")
         lib.hp_engine_stats(self._engine, counted)
-        return EngineStatistics(*(int(getattr(counted, name)) for name in EngineStatistics._fields))
+        plain = (int(getattr(counted, name)) for name in EngineStatistics._fields[:-1])
+        return EngineStatistics(*plain, tuple(zip(counted.waits, counted.waited_ns, strict=True)))
+
+    def costs(self) -> bytes:
+        """Lines for costs.parse, each with a NUL at its end."""
+        room = int(lib.hp_engine_costs(self._engine, ffi.NULL, 0)) + COSTS_MORE
+        buffer = ffi.new("char[]", room)
+        length = min(room, int(lib.hp_engine_costs(self._engine, buffer, room)))
+        return bytes(ffi.buffer(buffer, length))
 
     def note(self, timeout_ms: int) -> bytes:
         """What a process of the job told of itself, its kind first; empty after the timeout."""

@@ -25,6 +25,7 @@ from hpool.matchmaker.model.errors import (
 )
 from hpool.sandbox import memory
 from hpool.sandbox.api.order import Order
+from hpool.sandbox.starter import costs
 from hpool.sandbox.starter.engine import WANT_DIRECTORY, WANT_PROGRAM, Engine
 from hpool.sandbox.starter.link import Link
 from hpool.sandbox.starter.stdio import InputPump, OutputPump
@@ -212,26 +213,20 @@ class JobRun:
         self._notes.finish()
         self._watchers.finish()
         self._eyes.finish()
-        counted = self._engine.statistics()
+        statistics = Statistics(
+            *(exited.utime_us, exited.stime_us, exited.maxrss_kb * 1024),
+            *(0, 0, 0, 0, 0),
+            *(wall_ns, prepared_ns, settled_ns),
+        )
+        whole = costs.profile(self._engine, statistics)
         return home.Finished(
             ended=True,
             exit_code=exited.code,
             signal=exited.signal,
             barrier_errno=barrier_errno,
             problem=_lost(barrier_errno, self._engine.lost()),
-            statistics=Statistics(
-                user_us=exited.utime_us,
-                system_us=exited.stime_us,
-                peak_memory_bytes=exited.maxrss_kb * 1024,
-                faults=counted.faults,
-                round_trips=counted.round_trips,
-                bytes_to_job=counted.bytes_read,
-                bytes_to_home=counted.bytes_written,
-                waited_ns=counted.wait_ns,
-                wall_ns=wall_ns,
-                prepared_ns=prepared_ns,
-                settled_ns=settled_ns,
-            ),
+            statistics=whole.statistics,
+            costs=whole.costs,
         )
 
     # --- from home --------------------------------------------------------------------
@@ -255,6 +250,8 @@ class JobRun:
                 self._kill()
             case home.Watch(number, "calls") if keeper is not None:
                 self._watchers.add(number, keeper.pid)
+            case home.Watch(number, "profile"):
+                self._link.send(home.Seen(number, b"", 0, "that was all", costs.profile(self._engine)))
             case home.Watch(number, "process", pid) if keeper is not None:
                 self._eyes.add(number, keeper.pid, pid)
             case home.Watch(number):

@@ -12,7 +12,18 @@ from hpool.matchmaker.hosting.rpc import RawCodec, StreamMethod, UnaryMethod
 from hpool.matchmaker.model.errors import BadMessage
 from hpool.shadow.api import home_pb2 as pb
 from hpool.shadow.api import stdio
-from hpool.shadow.api.job import JOB, PROBLEM, STATISTICS, JobDescription, Problem, Statistics
+from hpool.shadow.api.job import (
+    COST,
+    JOB,
+    PROBLEM,
+    PROFILE,
+    STATISTICS,
+    Cost,
+    JobDescription,
+    Problem,
+    Profile,
+    Statistics,
+)
 
 PROTOCOL: Final = 1
 CLAIM_KEY: Final = "hpool-claim"
@@ -62,7 +73,7 @@ class Crashed(NamedTuple):
 
 class Watch(NamedTuple):
     number: int
-    how: str  # "calls", "process", "end"
+    how: str  # "calls", "process", "profile", "end"
     pid: int
 
 
@@ -71,6 +82,7 @@ class Seen(NamedTuple):
     calls: bytes
     lost: int
     ended: str
+    profile: Profile | None = None
 
 
 class Finished(NamedTuple):
@@ -80,6 +92,7 @@ class Finished(NamedTuple):
     barrier_errno: int
     problem: Problem | None = None
     statistics: Statistics | None = None
+    costs: tuple[Cost, ...] = ()
 
 
 class Release(NamedTuple):
@@ -124,7 +137,7 @@ ToStarter = (
 )
 
 WATCH_MESSAGE: Final = MessageCodec(pb.Watch, Watch)
-SEEN: Final = MessageCodec(pb.Seen, Seen)
+SEEN: Final = MessageCodec(pb.Seen, Seen, {"profile": PROFILE})
 
 FROM_STARTER: Final[OneOfCodec[FromStarter]] = OneOfCodec(
     pb.FromStarter,
@@ -141,7 +154,9 @@ FROM_STARTER: Final[OneOfCodec[FromStarter]] = OneOfCodec(
         "refused": MessageCodec(pb.Refused, Refused),
         "crashed": MessageCodec(pb.Crashed, Crashed),
         "seen": SEEN,
-        "finished": MessageCodec(pb.Finished, Finished, {"problem": PROBLEM, "statistics": STATISTICS}),
+        "finished": MessageCodec(
+            pb.Finished, Finished, {"problem": PROBLEM, "statistics": STATISTICS, "costs": COST}
+        ),
     },
 )
 TO_STARTER: Final[OneOfCodec[ToStarter]] = OneOfCodec(

@@ -242,32 +242,36 @@ class Watch(_message.Message):
     def __init__(self, number: _Optional[int] = ..., how: _Optional[str] = ..., pid: _Optional[int] = ...) -> None: ...
 
 class Seen(_message.Message):
-    __slots__ = ("number", "calls", "lost", "ended")
+    __slots__ = ("number", "calls", "lost", "ended", "profile")
     NUMBER_FIELD_NUMBER: _ClassVar[int]
     CALLS_FIELD_NUMBER: _ClassVar[int]
     LOST_FIELD_NUMBER: _ClassVar[int]
     ENDED_FIELD_NUMBER: _ClassVar[int]
+    PROFILE_FIELD_NUMBER: _ClassVar[int]
     number: int
     calls: bytes
     lost: int
     ended: str
-    def __init__(self, number: _Optional[int] = ..., calls: _Optional[bytes] = ..., lost: _Optional[int] = ..., ended: _Optional[str] = ...) -> None: ...
+    profile: _job_pb2.Profile
+    def __init__(self, number: _Optional[int] = ..., calls: _Optional[bytes] = ..., lost: _Optional[int] = ..., ended: _Optional[str] = ..., profile: _Optional[_Union[_job_pb2.Profile, _Mapping[str, object]]] = ...) -> None: ...
 
 class Finished(_message.Message):
-    __slots__ = ("ended", "exit_code", "signal", "barrier_errno", "problem", "statistics")
+    __slots__ = ("ended", "exit_code", "signal", "barrier_errno", "problem", "statistics", "costs")
     ENDED_FIELD_NUMBER: _ClassVar[int]
     EXIT_CODE_FIELD_NUMBER: _ClassVar[int]
     SIGNAL_FIELD_NUMBER: _ClassVar[int]
     BARRIER_ERRNO_FIELD_NUMBER: _ClassVar[int]
     PROBLEM_FIELD_NUMBER: _ClassVar[int]
     STATISTICS_FIELD_NUMBER: _ClassVar[int]
+    COSTS_FIELD_NUMBER: _ClassVar[int]
     ended: bool
     exit_code: int
     signal: int
     barrier_errno: int
     problem: _job_pb2.Problem
     statistics: _job_pb2.Statistics
-    def __init__(self, ended: _Optional[bool] = ..., exit_code: _Optional[int] = ..., signal: _Optional[int] = ..., barrier_errno: _Optional[int] = ..., problem: _Optional[_Union[_job_pb2.Problem, _Mapping[str, object]]] = ..., statistics: _Optional[_Union[_job_pb2.Statistics, _Mapping[str, object]]] = ...) -> None: ...
+    costs: _containers.RepeatedCompositeFieldContainer[_job_pb2.Cost]
+    def __init__(self, ended: _Optional[bool] = ..., exit_code: _Optional[int] = ..., signal: _Optional[int] = ..., barrier_errno: _Optional[int] = ..., problem: _Optional[_Union[_job_pb2.Problem, _Mapping[str, object]]] = ..., statistics: _Optional[_Union[_job_pb2.Statistics, _Mapping[str, object]]] = ..., costs: _Optional[_Iterable[_Union[_job_pb2.Cost, _Mapping[str, object]]]] = ...) -> None: ...
 
 class Release(_message.Message):
     __slots__ = ()

@@ -65,6 +65,22 @@ class Problem(NamedTuple):
         return Reported(self.code, self.sentence, self.way_out, self.exit_code)
 
 
+class Waits(NamedTuple):
+    kind: str
+    count: int
+    wait_ns: int
+
+
+class Cost(NamedTuple):
+    path: bytes
+    call: str
+    names: int
+    waits: int
+    wait_ns: int
+    bytes_in: int
+    bytes_out: int
+
+
 class Statistics(NamedTuple):
     user_us: int
     system_us: int
@@ -77,6 +93,16 @@ class Statistics(NamedTuple):
     wall_ns: int
     prepared_ns: int = 0
     settled_ns: int = 0
+    waits: tuple[Waits, ...] = ()
+    bytes_in: int = 0
+    bytes_out: int = 0
+    calls: int = 0
+    asked: int = 0
+
+
+class Profile(NamedTuple):
+    statistics: Statistics
+    costs: tuple[Cost, ...]
 
 
 class Outcome(NamedTuple):
@@ -106,7 +132,9 @@ class Outcome(NamedTuple):
 
 
 PROBLEM: Final = MessageCodec(pb.Problem, Problem)
-STATISTICS: Final = MessageCodec(pb.Statistics, Statistics)
+COST: Final = MessageCodec(pb.Cost, Cost)
+STATISTICS: Final = MessageCodec(pb.Statistics, Statistics, {"waits": MessageCodec(pb.Waits, Waits)})
+PROFILE: Final = MessageCodec(pb.Profile, Profile, {"statistics": STATISTICS, "costs": COST})
 OUTCOME: Final = MessageCodec(pb.Outcome, Outcome, {"problem": PROBLEM, "statistics": STATISTICS})
 TERMINAL_SIZE: Final = MessageCodec(pb.TerminalSize, TerminalSize)
 JOB: Final = MessageCodec(

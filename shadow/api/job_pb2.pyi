@@ -103,7 +103,7 @@ class Outcome(_message.Message):
     def __init__(self, ended: _Optional[bool] = ..., exit_code: _Optional[int] = ..., signal: _Optional[int] = ..., problem: _Optional[_Union[Problem, _Mapping[str, object]]] = ..., statistics: _Optional[_Union[Statistics, _Mapping[str, object]]] = ..., machine: _Optional[str] = ..., removed: _Optional[bool] = ...) -> None: ...
 
 class Statistics(_message.Message):
-    __slots__ = ("user_us", "system_us", "peak_memory_bytes", "faults", "round_trips", "bytes_to_job", "bytes_to_home", "waited_ns", "wall_ns", "prepared_ns", "settled_ns")
+    __slots__ = ("user_us", "system_us", "peak_memory_bytes", "faults", "round_trips", "bytes_to_job", "bytes_to_home", "waited_ns", "wall_ns", "prepared_ns", "settled_ns", "waits", "bytes_in", "bytes_out", "calls", "asked")
     USER_US_FIELD_NUMBER: _ClassVar[int]
     SYSTEM_US_FIELD_NUMBER: _ClassVar[int]
     PEAK_MEMORY_BYTES_FIELD_NUMBER: _ClassVar[int]
@@ -115,6 +115,11 @@ class Statistics(_message.Message):
     WALL_NS_FIELD_NUMBER: _ClassVar[int]
     PREPARED_NS_FIELD_NUMBER: _ClassVar[int]
     SETTLED_NS_FIELD_NUMBER: _ClassVar[int]
+    WAITS_FIELD_NUMBER: _ClassVar[int]
+    BYTES_IN_FIELD_NUMBER: _ClassVar[int]
+    BYTES_OUT_FIELD_NUMBER: _ClassVar[int]
+    CALLS_FIELD_NUMBER: _ClassVar[int]
+    ASKED_FIELD_NUMBER: _ClassVar[int]
     user_us: int
     system_us: int
     peak_memory_bytes: int
@@ -126,4 +131,45 @@ class Statistics(_message.Message):
     wall_ns: int
     prepared_ns: int
     settled_ns: int
-    def __init__(self, user_us: _Optional[int] = ..., system_us: _Optional[int] = ..., peak_memory_bytes: _Optional[int] = ..., faults: _Optional[int] = ..., round_trips: _Optional[int] = ..., bytes_to_job: _Optional[int] = ..., bytes_to_home: _Optional[int] = ..., waited_ns: _Optional[int] = ..., wall_ns: _Optional[int] = ..., prepared_ns: _Optional[int] = ..., settled_ns: _Optional[int] = ...) -> None: ...
+    waits: _containers.RepeatedCompositeFieldContainer[Waits]
+    bytes_in: int
+    bytes_out: int
+    calls: int
+    asked: int
+    def __init__(self, user_us: _Optional[int] = ..., system_us: _Optional[int] = ..., peak_memory_bytes: _Optional[int] = ..., faults: _Optional[int] = ..., round_trips: _Optional[int] = ..., bytes_to_job: _Optional[int] = ..., bytes_to_home: _Optional[int] = ..., waited_ns: _Optional[int] = ..., wall_ns: _Optional[int] = ..., prepared_ns: _Optional[int] = ..., settled_ns: _Optional[int] = ..., waits: _Optional[_Iterable[_Union[Waits, _Mapping[str, object]]]] = ..., bytes_in: _Optional[int] = ..., bytes_out: _Optional[int] = ..., calls: _Optional[int] = ..., asked: _Optional[int] = ...) -> None: ...
+
+class Waits(_message.Message):
+    __slots__ = ("kind", "count", "wait_ns")
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    WAIT_NS_FIELD_NUMBER: _ClassVar[int]
+    kind: str
+    count: int
+    wait_ns: int
+    def __init__(self, kind: _Optional[str] = ..., count: _Optional[int] = ..., wait_ns: _Optional[int] = ...) -> None: ...
+
+class Cost(_message.Message):
+    __slots__ = ("path", "call", "names", "waits", "wait_ns", "bytes_in", "bytes_out")
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    CALL_FIELD_NUMBER: _ClassVar[int]
+    NAMES_FIELD_NUMBER: _ClassVar[int]
+    WAITS_FIELD_NUMBER: _ClassVar[int]
+    WAIT_NS_FIELD_NUMBER: _ClassVar[int]
+    BYTES_IN_FIELD_NUMBER: _ClassVar[int]
+    BYTES_OUT_FIELD_NUMBER: _ClassVar[int]
+    path: bytes
+    call: str
+    names: int
+    waits: int
+    wait_ns: int
+    bytes_in: int
+    bytes_out: int
+    def __init__(self, path: _Optional[bytes] = ..., call: _Optional[str] = ..., names: _Optional[int] = ..., waits: _Optional[int] = ..., wait_ns: _Optional[int] = ..., bytes_in: _Optional[int] = ..., bytes_out: _Optional[int] = ...) -> None: ...
+
+class Profile(_message.Message):
+    __slots__ = ("statistics", "costs")
+    STATISTICS_FIELD_NUMBER: _ClassVar[int]
+    COSTS_FIELD_NUMBER: _ClassVar[int]
+    statistics: Statistics
+    costs: _containers.RepeatedCompositeFieldContainer[Cost]
+    def __init__(self, statistics: _Optional[_Union[Statistics, _Mapping[str, object]]] = ..., costs: _Optional[_Iterable[_Union[Cost, _Mapping[str, object]]]] = ...) -> None: ...

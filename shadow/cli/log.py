@@ -21,6 +21,7 @@ _WORDS: Final = {
     "denied": "not allowed",
     "crash": "crashed",
     "remark": "",
+    "profile": "",
     "link": "",
 }
 
@@ -36,6 +37,8 @@ def log(job_id: str, as_json: bool) -> None:
     for line in read(job_id):
         facts = json.loads(line.facts)
         facts.pop("content", None)  # `hpool report` has it
+        if line.kind == "profile":  # and `hpool profile` these
+            facts = {"sentence": facts["sentence"]}
         if as_json:
             click.echo(json.dumps({"at": line.at_s, "kind": line.kind, **facts}))
             continue

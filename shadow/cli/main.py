@@ -22,6 +22,7 @@ COMMANDS: Final = {
     "status": ("hpool.shadow.cli.status", "List the machines of the pool."),
     "remove": ("hpool.shadow.cli.status", "End a job."),
     "trace": ("hpool.shadow.cli.trace", "Print the system calls of a running job."),
+    "profile": ("hpool.shadow.cli.profile", "Print where a job's time went."),
     "log": ("hpool.shadow.cli.log", "Print what happened to a job."),
     "report": ("hpool.shadow.cli.report", "Print how a process of a job crashed."),
     "pool": ("hpool.shadow.cli.pool", "Look at or stop the background processes."),

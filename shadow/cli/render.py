@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Sequence
+from typing import TextIO
 
 
-def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Prints rows under headings on stdout."""
+def table(headings: Sequence[str], rows: Iterable[Sequence[str]], file: TextIO | None = None) -> None:
+    """Prints rows under headings, on stdout if nothing else is said."""
+    out = sys.stdout if file is None else file
     cells = [tuple(headings), *(tuple(row) for row in rows)]
-    if not sys.stdout.isatty():
+    if not out.isatty():
         widths = [max(len(row[column]) for row in cells) for column in range(len(headings))]
         for row in cells:
-            print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+            print(
+                "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip(),
+                file=out,
+            )
         return
     from rich.console import Console
     from rich.table import Table
@@ -23,7 +28,7 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         shown.add_column(heading)
     for row in cells[1:]:
         shown.add_row(*(Text(cell) for cell in row))
-    Console().print(shown)
+    Console(file=out).print(shown)
 
 
 def printable(text: str) -> str:

@@ -40,7 +40,7 @@ SUBMIT_WITHIN_S: Final = 30.0
 )
 @click.option("--hide", "hides", multiple=True, metavar="PATH", help="Let the job see less. Repeatable.")
 @click.option("-t", "--tty", is_flag=True, help="Give the job a terminal.")
-@click.option("--stats", is_flag=True, help="Say at the end what it took.")
+@click.option("--stats", is_flag=True, help="Say at the end what it took, and where the time went.")
 @click.option(
     "--network",
     type=click.Choice(["none", "host"]),
@@ -128,6 +128,7 @@ def _run(pool: Pool, description: JobDescription, *, raw: bool, stats: bool, qui
         say(f"{outcome.problem.error()} [{outcome.problem.code}]")
     if stats and outcome.statistics is not None:
         say(f"{summary(outcome.statistics, outcome.machine)}; {protection_text(terminal.protections)}")
+        _say_waits(outcome.statistics, accepted.job_id)
     return outcome.shell_status
 
 
@@ -215,6 +216,21 @@ def say(text: str) -> None:
 
     sys.stderr.write(f"hpool: {printable(text)}\n")
     sys.stderr.flush()
+
+
+def _say_waits(counted: Statistics, job_id: str) -> None:
+    """One line; a table for who looks at a terminal."""
+    from hpool.shadow.api.waits import in_words
+
+    if not sys.stderr.isatty() or not counted.waits:
+        say(in_words(counted))
+        return
+    from hpool.shadow.cli.profile import head, show_waits
+
+    for line in head(counted):
+        say(line)
+    show_waits(counted, sys.stderr)
+    say(f"which paths: hpool profile {job_id}")
 
 
 def protection_text(names: tuple[str, ...]) -> str:

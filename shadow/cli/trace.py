@@ -105,7 +105,7 @@ def _follow(job_id: str, request: home.Watch, wanted: Wanted, printer: _Printer)
     reply: api.IntroduceReply = ask_agent(api.INTRODUCE, api.IntroduceRequest(job_id))
     if reply.problem is not None:
         raise reply.problem.error()
-    with _watching(reply, request) as batches:
+    with watching(reply, request) as batches:
         story = Story()
         while True:
             with contextlib.suppress(queue.Empty):
@@ -131,7 +131,7 @@ def _show(lines: Iterator[Line], wanted: Wanted, printer: _Printer) -> None:
 
 
 @contextlib.contextmanager
-def _watching(reply: api.IntroduceReply, request: home.Watch) -> Iterator[queue.SimpleQueue[Any]]:
+def watching(reply: api.IntroduceReply, request: home.Watch) -> Iterator[queue.SimpleQueue[Any]]:
     """What the shadow sends, on a queue: waiting for it must not hide calls that last, nor Ctrl-C."""
     outgoing: queue.SimpleQueue[home.Watch | None] = queue.SimpleQueue()
     outgoing.put(request)

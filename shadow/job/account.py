@@ -18,11 +18,16 @@ from hpool.interpose_c.refusals import consequence
 from hpool.matchmaker.model.errors import BadMessage
 from hpool.shadow.api import attach, custody, home
 from hpool.shadow.api.crash import Crash
+from hpool.shadow.api.job import Cost, Statistics
+from hpool.shadow.api.waits import in_words
 
 MOST_REFUSALS: Final = 200
 MOST_CRASHES: Final = 16
 WATCHER_QUEUE: Final = 512  # batches; who reads slower loses some
 MOST_WATCHERS: Final = 16
+MOST_COSTS: Final = 64
+MOST_KINDS: Final = 16
+PATH_MAX: Final = 4096
 
 
 class Account:
@@ -75,6 +80,22 @@ class Account:
             content=content,
         )
         self._tell_terminal(attach.Died(max(0, crash.pid), crash.signal, crash.sentence))
+
+    def profiled(self, statistics: Statistics | None, costs: tuple[Cost, ...]) -> None:
+        """Where the time went, once, at the end."""
+        if statistics is None:
+            return
+        bounded = [
+            cost._replace(path=cost.path[:PATH_MAX], call=cost.call[:16]) for cost in costs[:MOST_COSTS]
+        ]
+        waits = {waits.kind[:16]: [waits.count, waits.wait_ns] for waits in statistics.waits[:MOST_KINDS]}
+        self.write(
+            *("profile",),
+            sentence=in_words(statistics),
+            statistics=statistics._replace(waits=())._asdict(),
+            waits=waits,
+            costs=[cost._replace(path=os.fsdecode(cost.path))._asdict() for cost in bounded],
+        )
 
     # --- watchers ------------------------------------------------------------------------
 

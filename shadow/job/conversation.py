@@ -171,6 +171,8 @@ class Conversation:
             case home.Finished(_, exit_code, signal):
                 if exit_code > 255 or signal > 64:
                     raise BadMessage("the starter", f"an end with {exit_code}, {signal}")
+                if self._ending is None:
+                    self.account.profiled(message.statistics, message.costs)
                 self._end(self._outcome_of(message))
             case home.Hello():
                 raise BadMessage("the starter", "a second hello")

@@ -28,7 +28,7 @@ ServeLane = Callable[
 ]
 END_OF_STREAM: Final = b""
 HANG_UP_WITHIN_S: Final = 5.0
-WAYS_TO_WATCH: Final = frozenset({"calls", "process"})
+WAYS_TO_WATCH: Final = frozenset({"calls", "process", "profile"})
 
 
 class ShadowService:

@@ -19,12 +19,13 @@ from hpool.interpose_c.table import Route
 from hpool.matchmaker.model.errors import BadMessage
 from hpool.shadow.api import attach, custody, home, seen
 from hpool.shadow.api.crash import HEAD_BYTES, LAST_CALLS, NO_CALL, REGISTERS, Crash
-from hpool.shadow.api.job import Outcome, ResourceLimit, Statistics
+from hpool.shadow.api.job import Cost, Outcome, ResourceLimit, Statistics, Waits
 from hpool.shadow.api.seen import BEGUN, SeenCall
+from hpool.shadow.api.waits import from_facts, percent
 from hpool.shadow.cli.death import deaths
 from hpool.shadow.cli.log import in_words
 from hpool.shadow.cli.story import Story, Summary, Wanted
-from hpool.shadow.job.account import MOST_CRASHES, MOST_REFUSALS, WATCHER_QUEUE, Account, Watcher
+from hpool.shadow.job.account import MOST_COSTS, MOST_CRASHES, MOST_REFUSALS, WATCHER_QUEUE, Account, Watcher
 
 OPENAT, READ, EXIT_GROUP, MMAP = 257, 0, 231, 9
 AT_FDCWD = (1 << 64) - 100
@@ -263,3 +264,41 @@ def test_the_line_of_a_job_that_died() -> None:
 def test_a_line_of_the_log_cannot_move_the_cursor() -> None:
     facts = json.loads(json.dumps({"program": "/bin/\x1b[2J", "pid": 2, "sentence": "x\ny"}))
     assert in_words("crash", facts) == "crashed: /bin/?[2J (process 2): x?y"
+
+
+# --- where the time went ---------------------------------------------------------------------------
+
+
+def test_the_log_says_where_the_time_went_and_keeps_a_bounded_profile() -> None:
+    noted: list[custody.Noted] = []
+    account = Account(noted.append, lambda message: None, lambda message: None)
+    counted = Statistics(
+        *(1, 2, 3, 4, 5, 6, 7, 1_500_000_000, 9),
+        waits=(Waits("names", 3, 500_000_000), Waits("content", 2, 1_000_000_000)),
+        bytes_in=11,
+        bytes_out=12,
+        calls=200_000,
+        asked=2,
+    )
+    costs = tuple(Cost(b"/x/\xff%d" % number, "open", 1, 1, 2, 3, 4) for number in range(MOST_COSTS + 5))
+    account.profiled(counted, costs)
+    account.profiled(None, costs)
+    (line,) = noted
+    facts = json.loads(line.facts)
+    assert facts["sentence"] == (
+        "waited 1.500 s for home, 5 times: content 1.000 s (2), names 0.500 s (3); 11 bytes from home,"
+        " 12 to it; 99.999 % of 200000 calls did not wait"
+    )
+    found = from_facts(facts)
+    assert found.costs == costs[:MOST_COSTS]
+    assert found.statistics == counted
+
+
+def test_a_hit_rate_is_never_rounded_up_to_all() -> None:
+    assert [percent(rate) for rate in (None, 0.0, 0.5, 0.99999, 1.0)] == [
+        "",
+        "0.0 %",
+        "50.0 %",
+        "99.999 %",
+        "100 %",
+    ]

@@ -37,6 +37,7 @@ static void count(uint32_t trips)
 
 	words[HP_WORD_ASKED]++;
 	words[HP_WORD_TRIPS] += trips;
+	hp_count_calls();
 }
 
 static int64_t ask_once(struct hp_ask *ask, uint64_t ticket, bool *lost)

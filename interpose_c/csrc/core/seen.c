@@ -87,6 +87,12 @@ static void put(const struct hp_recorded *call, uint32_t flags, long result)
 	__atomic_store_n(&seen->sequence, number + 1, __ATOMIC_SEQ_CST);
 }
 
+void hp_count_calls(void)
+{
+	if (hp_channel)
+		__atomic_add_fetch(&hp_channel->calls, hp_thread_uncounted(), __ATOMIC_RELAXED);
+}
+
 void hp_seen_begin(const struct hp_recorded *call)
 {
 	if (hp_channel)

@@ -243,6 +243,7 @@ static long execute(int dirfd, const char *user_path, unsigned long argv, unsign
 	struct plan plan = { .fd = -1 };
 	long failed = read_text(path, user_path), count;
 
+	hp_count_calls();
 	if (failed)
 		return failed;
 	if (!path[0] && !(flags & AT_EMPTY_PATH))

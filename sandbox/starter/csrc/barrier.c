@@ -7,29 +7,41 @@
 int hp_flush_object(hp_engine *engine, struct hp_object *object)
 {
 	do {
+		uint64_t before_ns = hp_now_ns();
+		bool waits;
+
 		hp_flush_collect(engine, object);
 		hp_wire_kick(engine);
+		waits = object->in_flight > 0;
 		while (object->in_flight > 0)
 			pthread_cond_wait(&engine->changed, &engine->lock);
+		if (waits)
+			hp_waited(engine, before_ns, HP_WAIT_SYNC, 0);
 	} while (hp_flush_deferred(object) && !engine->failed);
 	return object->orphan ? 0 : -object->error;
 }
 
 int hp_flush_everything(hp_engine *engine)
 {
-	bool again;
+	bool again, waits;
 
 	do {
-		again = false;
+		uint64_t before_ns = hp_now_ns();
+
+		again = waits = false;
 		for (uint32_t n = 1; n < engine->files_end; n++)
 			if (engine->files[n] && engine->files[n]->handle_writable)
 				hp_flush_last(engine, engine->files[n]);
 		hp_wire_kick(engine);
 		for (uint32_t n = 1; n < engine->files_end; n++) {
-			while (engine->files[n] && engine->files[n]->in_flight > 0)
+			while (engine->files[n] && engine->files[n]->in_flight > 0) {
+				waits = true;
 				pthread_cond_wait(&engine->changed, &engine->lock);
+			}
 			again |= engine->files[n] && hp_flush_deferred(engine->files[n]);
 		}
+		if (waits)
+			hp_waited(engine, before_ns, HP_WAIT_SYNC, 0);
 		hp_ordered_wait(engine);
 	} while (again && !engine->failed);
 	return engine->failed ? -engine->failed : -engine->first_error;
@@ -40,8 +52,10 @@ int hp_engine_barrier(hp_engine *engine)
 	int error;
 
 	pthread_mutex_lock(&engine->lock);
+	hp_costs_stage(HP_COST_END);
 	error = -hp_flush_everything(engine);
 	hp_locks_settle(engine);
+	hp_costs_stage(0);
 	pthread_mutex_unlock(&engine->lock);
 	return error;
 }

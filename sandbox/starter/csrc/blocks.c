@@ -143,6 +143,8 @@ static void apply_fill(hp_engine *engine, struct hp_pending *pending, const stru
 	if (!error && (reply->count > length || fstat(object->fd, &before)))
 		error = EIO;
 	engine->stats.bytes_read += error ? 0 : reply->count;
+	if (!error && reply->count)
+		hp_carried(engine, object, reply->count, 0);
 	for (uint64_t block = first; block < last && block < object->blocks; block++) {
 		uint64_t start = (block - first) << HP_BLOCK_SHIFT;
 		uint64_t count = start >= reply->count ? 0 : reply->count - start;
@@ -296,18 +298,14 @@ int hp_file_fill(hp_engine *engine, struct hp_object *object, uint64_t offset, u
 	if (ahead && object->window)
 		read_ahead(engine, object, end);
 	for (uint64_t block = first; block < end && block < object->blocks; block++) {
-		struct timespec before, after;
+		uint64_t before_ns;
 
 		if (hp_bit(object->present, block))
 			continue;
-		clock_gettime(CLOCK_MONOTONIC, &before);
+		before_ns = hp_now_ns();
 		while (block < object->blocks && !hp_bit(object->present, block) && hp_bit(object->asked, block))
 			pthread_cond_wait(&engine->changed, &engine->lock);
-		clock_gettime(CLOCK_MONOTONIC, &after);
-		engine->stats.round_trips++;
-		hp_trips++;
-		engine->stats.wait_ns += (uint64_t)(after.tv_sec - before.tv_sec) * 1000000000u +
-					 (uint64_t)(after.tv_nsec - before.tv_nsec);
+		hp_waited(engine, before_ns, HP_WAIT_CONTENT, 0);
 		if (object->content != HP_CONTENT_BLOCKS || block >= object->blocks)
 			return 0;
 		if (hp_bit(object->present, block))

@@ -121,5 +121,5 @@ void hp_apply_changes(hp_engine *engine, const uint8_t *body, size_t length)
  * that first, and it is asked for again. Questions are answered in order, so counting is enough. */
 void hp_changes_await(hp_engine *engine)
 {
-	hp_wait_count(engine, &engine->answered, engine->asked);
+	hp_wait_count(engine, &engine->answered, engine->asked, HP_WAIT_NEWS);
 }

@@ -88,6 +88,7 @@ int hp_engine_prepare(hp_engine *engine, const char *path, int want)
 	int64_t result = 0;
 
 	pthread_mutex_lock(&engine->lock);
+	hp_costs_stage(HP_COST_START);
 	if (!hp_resolve_known(engine, path, &where) ||
 	    !where.object->attr.ino) /* else it came with what was recalled */
 		result = -hp_wire_call(
@@ -104,6 +105,7 @@ int hp_engine_prepare(hp_engine *engine, const char *path, int want)
 		result = hp_engine_answer(engine, slot);
 		pthread_mutex_unlock(&engine->lock);
 	}
+	hp_costs_stage(0);
 	free(slot);
 	return result < 0 ? (int)-result : 0;
 }
@@ -112,6 +114,7 @@ void hp_engine_stats(hp_engine *engine, struct hp_engine_stats *stats)
 {
 	pthread_mutex_lock(&engine->lock);
 	*stats = engine->stats;
+	stats->calls = __atomic_load_n(&engine->channel->calls, __ATOMIC_RELAXED);
 	pthread_mutex_unlock(&engine->lock);
 }
 
@@ -168,5 +171,6 @@ void hp_engine_stop(hp_engine *engine)
 	hp_bound_free(engine);
 	free(engine->memory.text);
 	hp_notes_stop(engine);
+	hp_costs_free(engine);
 	free(engine);
 }

@@ -33,6 +33,9 @@ struct hp_engine_stats {
 	uint64_t names;       /* names in the mirror */
 	uint64_t evicted_bytes;
 	uint64_t cache_hits;  /* files taken from the digest cache */
+	uint64_t calls;       /* of the job's that could have needed home; of killed threads not the last ones */
+	uint64_t asked;       /* of them, those that waited for it */
+	uint64_t waits[10], waited_ns[10]; /* by enum hp_wait_kind */
 };
 
 enum { HP_LANE_WAIT = 0, HP_LANE_BULK = 1, HP_LANES = 2 };
@@ -53,6 +56,7 @@ long hp_engine_remembered(hp_engine *, char *buffer, size_t room); /* bytes of i
 /* `pack`: what hp_engine_pack wrote in a former run, or nothing. */
 void hp_engine_recall(hp_engine *, const char *text, size_t length, const uint8_t *pack, size_t pack_length);
 long hp_engine_pack(hp_engine *, int fd);
+long hp_engine_costs(hp_engine *, char *buffer, size_t room); /* as remembered */
 int hp_engine_uncached(hp_engine *, uint8_t digest[32], int *fd);
 void hp_engine_fail(hp_engine *, int error);
 void hp_engine_close(hp_engine *); /* hp_engine_next returns -1 from now on; nothing is freed */

@@ -15,6 +15,7 @@
 #include <sys/types.h>
 
 #include "ahead.h"
+#include "costs.h"
 #include "notes.h"
 #include "objects.h"
 #include "engine.h"
@@ -42,11 +43,11 @@ typedef void (*hp_apply)(hp_engine *, struct hp_pending *, const struct hpw_repl
 struct hp_pending {
 	struct hp_pending *next;
 	uint64_t id;
-	uint16_t op;
+	uint16_t op, flags;
 	int lane;
 	hp_apply apply; /* called for each reply record, in order, lock held; may be NULL */
 	void *context;
-	uint64_t offset, length, generation, sent_ns;
+	uint64_t offset, length, generation, sent_ns, came; /* bytes of replies */
 	int error;
 	bool done, detached;
 	uint8_t *data; /* where apply keeps raw bytes */
@@ -114,6 +115,7 @@ struct hp_engine {
 	uint64_t contents_came; /* small files that came whole */
 	struct hp_notes notes;
 	struct hp_engine_stats stats;
+	struct hp_costs costs;
 };
 
 /* tree.c */
@@ -326,7 +328,7 @@ struct hp_change {
 void hp_ordered_send(hp_engine *, const struct hp_change *, const struct hp_request *);
 int hp_ordered_lane(hp_engine *, struct hp_object *, uint64_t bytes, bool bulk); /* may wait */
 void hp_ordered_first(hp_engine *, struct hp_object *); /* what was written arrives before what is sent now */
-void hp_wait_count(hp_engine *, const uint64_t *done, uint64_t until);
+void hp_wait_count(hp_engine *, const uint64_t *done, uint64_t until, int kind);
 void hp_written_first(hp_engine *, bool bulk);
 void hp_ordered_wait(hp_engine *); /* until home has answered those sent so far */
 void hp_ordered_lost(hp_engine *, struct hp_object *, int error, const char *verb, char *path);
@@ -350,7 +352,16 @@ int64_t hp_do_attributes(hp_engine *, struct hp_slot *);
 int hp_workers_start(hp_engine *);
 int64_t hp_engine_answer(hp_engine *, struct hp_slot *); /* lock held */
 void hp_workers_stop(hp_engine *);
-extern __thread uint32_t hp_trips; /* times this thread waited for home, since serve() set it back */
+
+/* costs.c */
+extern __thread uint32_t hp_trips; /* times this thread waited for home for what it serves */
+uint64_t hp_now_ns(void);
+void hp_costs_serve(const struct hp_slot *); /* what this thread waits for from now on is for that, or nobody */
+void hp_costs_stage(int now);
+int hp_wait_kind_of(const struct hp_pending *);
+void hp_waited(hp_engine *, uint64_t before_ns, int kind, uint64_t bytes);
+void hp_carried(hp_engine *, const struct hp_object *, uint64_t bytes_in, uint64_t bytes_out);
+void hp_costs_free(hp_engine *);
 
 /* notes.c */
 void hp_notes_start(hp_engine *);

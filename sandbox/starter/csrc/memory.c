@@ -175,6 +175,7 @@ void hp_engine_recall(hp_engine *engine, const char *text, size_t length, const 
 	struct recall *all = NULL;
 
 	pthread_mutex_lock(&engine->lock);
+	hp_costs_stage(HP_COST_START);
 	for (size_t i = 0; i < listed && !engine->failed; i++) { /* shorter first: what a path goes through is known */
 		if (!is_below_one(&directories[i], directories, listed))
 			ask_again(engine, &all, HPW_RESOLVE, 0, &directories[i]);
@@ -194,6 +195,7 @@ void hp_engine_recall(hp_engine *engine, const char *text, size_t length, const 
 			take_up(engine, &all, &lines[i], pack);
 	hp_bundle_fetch(engine, last);
 	wait_for_all(engine, &all);
+	hp_costs_stage(0);
 	pthread_mutex_unlock(&engine->lock);
 	free(directories);
 	free(lines);

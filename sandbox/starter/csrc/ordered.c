@@ -169,47 +169,34 @@ bool hp_wire_rests(hp_engine *engine, bool lazy)
 	return lazy;
 }
 
-static void counted_wait(hp_engine *engine, const struct timespec *before)
-{
-	struct timespec after;
-
-	clock_gettime(CLOCK_MONOTONIC, &after);
-	engine->stats.round_trips++;
-	hp_trips++;
-	engine->stats.wait_ns +=
-		(uint64_t)(after.tv_sec - before->tv_sec) * 1000000000u + (uint64_t)(after.tv_nsec - before->tv_nsec);
-}
-
 void hp_wait_while(hp_engine *engine, const unsigned *asked, const unsigned *got)
 {
-	struct timespec before;
+	uint64_t before_ns = hp_now_ns();
 
 	if (!*asked || *got || engine->failed)
 		return;
-	clock_gettime(CLOCK_MONOTONIC, &before);
 	hp_wire_kick(engine);
 	while (*asked && !*got && !engine->failed)
 		pthread_cond_wait(&engine->changed, &engine->lock);
-	counted_wait(engine, &before);
+	hp_waited(engine, before_ns, HP_WAIT_CHANGES, 0);
 }
 
 /* Home answers a lane in order, so counting is enough. */
-void hp_wait_count(hp_engine *engine, const uint64_t *done, uint64_t until)
+void hp_wait_count(hp_engine *engine, const uint64_t *done, uint64_t until, int kind)
 {
-	struct timespec before;
+	uint64_t before_ns = hp_now_ns();
 
 	if (*done >= until || engine->failed)
 		return;
-	clock_gettime(CLOCK_MONOTONIC, &before);
 	hp_wire_kick(engine);
 	while (*done < until && !engine->failed)
 		pthread_cond_wait(&engine->changed, &engine->lock);
-	counted_wait(engine, &before);
+	hp_waited(engine, before_ns, kind, 0);
 }
 
 void hp_ordered_wait(hp_engine *engine)
 {
-	hp_wait_count(engine, &engine->ordered_done, engine->ordered_sent);
+	hp_wait_count(engine, &engine->ordered_done, engine->ordered_sent, HP_WAIT_SYNC);
 }
 
 /* What is done to a name may tell somebody that something is finished, or give a lock
@@ -219,7 +206,7 @@ void hp_written_first(hp_engine *engine, bool bulk)
 	if (__atomic_load_n(&engine->channel->dirty_bell, __ATOMIC_SEQ_CST) != engine->bell_seen)
 		hp_flush_dirty(engine);
 	if (bulk)
-		hp_wait_count(engine, &engine->bulk_done, engine->bulk_sent);
+		hp_wait_count(engine, &engine->bulk_done, engine->bulk_sent, HP_WAIT_SYNC);
 }
 
 /* Which lane the next `bytes` of a file take. In one of them nothing may be on its way
@@ -250,6 +237,8 @@ void hp_written_send(hp_engine *engine, struct hp_object *object, int lane, hp_a
 	struct hp_request lazy = *request;
 	struct hp_pending *pending = calloc(1, sizeof *pending);
 
+	if (request->head.len1)
+		hp_carried(engine, object, 0, request->head.len1);
 	*pending = (struct hp_pending){
 		.apply = apply,
 		.context = object,

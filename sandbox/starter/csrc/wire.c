@@ -28,14 +28,6 @@ static void queue_bytes(struct hp_queue *queue, const void *bytes, size_t length
 	queue->length += length;
 }
 
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
 /* Numbers and queues a request. `pending` must live until it is done. */
 void hp_wire_send(hp_engine *engine, int lane, struct hp_pending *pending, const struct hp_request *request)
 {
@@ -47,8 +39,9 @@ void hp_wire_send(hp_engine *engine, int lane, struct hp_pending *pending, const
 	head.id = ++engine->next_id;
 	pending->id = head.id;
 	pending->op = head.op;
+	pending->flags = head.flags;
 	pending->lane = lane;
-	pending->sent_ns = now_ns();
+	pending->sent_ns = hp_now_ns();
 	if (engine->failed) {
 		pending->error = engine->failed;
 		pending->done = true;
@@ -65,28 +58,30 @@ void hp_wire_send(hp_engine *engine, int lane, struct hp_pending *pending, const
 		pthread_cond_signal(&queue->filled);
 }
 
-static void await(hp_engine *engine, const bool *flag, bool value)
-{
-	uint64_t before_ns = now_ns();
-
-	if (*flag == value)
-		return;
-	while (*flag != value)
-		pthread_cond_wait(&engine->changed, &engine->lock);
-	engine->stats.round_trips++;
-	hp_trips++;
-	engine->stats.wait_ns += now_ns() - before_ns;
-}
-
 int hp_wire_wait(hp_engine *engine, struct hp_pending *pending)
 {
-	await(engine, &pending->done, true);
+	uint64_t before_ns;
+
+	if (pending->done)
+		return pending->error;
+	before_ns = hp_now_ns();
+	while (!pending->done)
+		pthread_cond_wait(&engine->changed, &engine->lock);
+	hp_waited(engine, before_ns, hp_wait_kind_of(pending), pending->came);
 	return pending->error;
 }
 
 void hp_wire_await_filled(hp_engine *engine, struct hp_object *object)
 {
-	await(engine, &object->filling, false);
+	int kind = object->kind == HP_DIR ? HP_WAIT_LISTINGS : HP_WAIT_CONTENT;
+	uint64_t before_ns;
+
+	if (!object->filling)
+		return;
+	before_ns = hp_now_ns();
+	while (object->filling)
+		pthread_cond_wait(&engine->changed, &engine->lock);
+	hp_waited(engine, before_ns, kind, 0);
 }
 
 int hp_wire_call(hp_engine *engine, int lane, struct hp_pending *pending, const struct hp_request *request)
@@ -98,7 +93,7 @@ int hp_wire_call(hp_engine *engine, int lane, struct hp_pending *pending, const 
 /* The least of late: a slow answer says little, a quick one much. */
 static void note_trip(hp_engine *engine, const struct hp_pending *pending)
 {
-	uint64_t took_ns = now_ns() - pending->sent_ns, known_ns = engine->trip_ns;
+	uint64_t took_ns = hp_now_ns() - pending->sent_ns, known_ns = engine->trip_ns;
 
 	if (pending->lane == HP_LANE_WAIT && (pending->op == HPW_RESOLVE || pending->op == HPW_READ))
 		engine->trip_ns = known_ns == 0 || took_ns < known_ns ? took_ns : known_ns + (took_ns - known_ns) / 64;
@@ -348,6 +343,7 @@ int hp_engine_feed(hp_engine *engine, int lane, const uint8_t *bytes, size_t len
 			hp_apply_changes(engine, (const uint8_t *)(reply + 1), reply->size - sizeof *reply);
 		pending = find_pending(engine, reply->id);
 		if (pending && pending->lane == lane) {
+			pending->came += reply->size;
 			if (pending->apply)
 				pending->apply(engine, pending, reply, (const uint8_t *)(reply + 1),
 					       reply->size - sizeof *reply);

@@ -70,8 +70,6 @@ static int64_t make_usable(hp_engine *engine, struct hp_slot *slot)
 	return error ? error : HP_RETRY;
 }
 
-__thread uint32_t hp_trips;
-
 int64_t hp_engine_answer(hp_engine *engine, struct hp_slot *slot)
 {
 	if (engine->failed)
@@ -134,10 +132,11 @@ static void serve(hp_engine *engine, struct hp_slot *shared)
 	if (length <= HP_SLOT_DATA)
 		memcpy(slot.data, shared->data, length);
 	slot.reply_len = 0;
-	hp_trips = 0;
+	hp_costs_serve(&slot);
 	memset(slot.value, 0, sizeof slot.value);
 	pthread_mutex_lock(&engine->lock);
 	result = hp_engine_answer(engine, &slot);
+	engine->stats.asked += hp_trips > 0;
 	pthread_mutex_unlock(&engine->lock);
 	memcpy(shared->value, slot.value, sizeof slot.value);
 	if (slot.reply_len)

@@ -52,6 +52,7 @@ static long spawn(struct hp_call *call, const struct request *what)
 
 	if (hp_signals_block(&mask))
 		return HP_AGAIN;
+	hp_count_calls();
 	if (shares) {
 		child = prepare(parent, what);
 		if (!child) {
@@ -163,6 +164,7 @@ long hp_call_exit(struct hp_call *call)
 	struct hp_thread *thread = hp_thread();
 	uint64_t mask;
 
+	hp_count_calls();
 	if (thread->flags & HP_THREAD_VFORK)
 		return HP_PASS; /* our parent frees the block */
 	if (hp_signals_block(&mask))
@@ -176,6 +178,7 @@ long hp_call_exit_group(struct hp_call *call)
 	struct hp_thread *thread = hp_thread();
 	uint64_t mask;
 
+	hp_count_calls();
 	if (!(thread->flags & HP_THREAD_SHARED)) {
 		hp_proc_withdraw();
 		return HP_PASS;

@@ -111,7 +111,7 @@ struct hp_thread *hp_thread_create(void)
 	thread->child_stack = 0;
 	thread->exec_scratch = NULL;
 	thread->altstack = (struct hp_altstack){ 0 };
-	thread->calls = 0;
+	thread->calls = thread->counted = 0;
 	memset(thread->words, 0, sizeof thread->words);
 	return thread;
 }
@@ -229,6 +229,15 @@ void hp_unlock(uint32_t *lock)
 int hp_in_vfork_child(void)
 {
 	return (hp_thread()->flags & (HP_THREAD_VFORK | HP_THREAD_SHARED)) != 0;
+}
+
+unsigned hp_thread_uncounted(void)
+{
+	struct hp_thread *thread = hp_thread();
+	unsigned count = thread->calls - thread->counted;
+
+	thread->counted = thread->calls;
+	return count;
 }
 
 unsigned long *hp_thread_words(void)

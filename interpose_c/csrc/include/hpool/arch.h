@@ -88,7 +88,7 @@ struct hp_thread {
 	uint64_t program_gs;   /* traced: the program's %gs while the shim runs */
 	struct hp_recorded *last; /* the recorder's entry of the call under way */
 	uint64_t observed_result; /* of a call that was passed on while somebody watches */
-	uint32_t calls, pad1;     /* how many the recorder has seen */
+	uint32_t calls, counted;  /* how many the recorder has seen, and how many the channel has been told of */
 	_Alignas(64) struct hp_recorded recorded[HP_RECORDED];
 	struct hp_thread *next;  /* all blocks, never unlinked */
 	struct hp_actions *actions;

@@ -242,6 +242,7 @@ struct hp_channel {
 	_Alignas(64) uint32_t observed; /* somebody watches: calls are written to `seen` */
 	uint32_t crashes_left; /* so many more processes may tell how they died */
 	uint32_t no_network;
+	_Alignas(64) uint64_t calls; /* that had a handler; of a thread as often as it asks, and at its end */
 	_Alignas(64) uint64_t seen_next; /* number of the next entry */
 	_Alignas(64) uint32_t ngroups;
 	uint32_t groups[63];

@@ -132,6 +132,9 @@ const char *hp_self_exe(void);
 /* Eight words of the handlers' own in each thread, zero in a new thread; core/seen.c has them. */
 unsigned long *hp_thread_words(void);
 
+/* Handled calls of this thread since it was last asked. */
+unsigned hp_thread_uncounted(void);
+
 /* ---- hooks; front/hooks.c says what happens without them ---- */
 /* Before an exec: makes (dirfd, path) usable and writes to `resolved` the
  * absolute path without symlinks. 0 or what execve should return. Called for
@@ -143,6 +146,8 @@ long hp_open_program(const char *path);
 bool hp_program_takes_gs(int fd);
 /* In a fork's child, before it goes on (not after vfork). */
 void hp_after_fork(void);
+/* Before this thread ends, begets or executes: its calls join the job's count. */
+void hp_count_calls(void);
 /* A call begins, and is over, while somebody watches. */
 void hp_seen_begin(const struct hp_recorded *call);
 void hp_seen_end(const struct hp_recorded *call, long result, bool passed);
