@@ -1,4 +1,4 @@
-"""Where a job's time went, as its submitter is told: what cost most is on top, while it runs and afterwards."""
+"""Where a job's time went, as its submitter is told: what cost most is on top, live and afterwards."""
 
 from __future__ import annotations
 

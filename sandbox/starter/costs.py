@@ -30,7 +30,9 @@ _CALLS: Final = {
     **dict(enumerate(("setattr", "truncate", "allocate", "statfs", "getxattr", "setxattr"), 16)),
     **dict(enumerate(("listxattr", "removexattr", "tmpfile", "bind", "close"), 22)),
     **dict(enumerate(("lock", "lock", "unlock", "lock", "append"), 27)),
-    200: "start", 201: "end", 202: "write",
+    200: "start",
+    201: "end",
+    202: "write",
 }
 
 
@@ -98,7 +100,7 @@ def _sum(path: bytes, call: str, costs: list[Cost]) -> Cost:
 def profile(engine: Engine, statistics: Statistics | None = None) -> Profile:
     """So far; `statistics` has what the engine does not know."""
     counted = engine.statistics()
-    known = statistics if statistics is not None else Statistics(*[0] * 9)
+    known = statistics if statistics is not None else Statistics(0, 0, 0, 0, 0, 0, 0, 0, 0)
     return Profile(
         known._replace(
             faults=counted.faults,

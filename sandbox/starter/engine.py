@@ -135,8 +135,8 @@ class NativeEngine:
     def statistics(self) -> EngineStatistics:
         counted = ffi.new("struct hp_engine_stats *")
         lib.hp_engine_stats(self._engine, counted)
-        plain = (int(getattr(counted, name)) for name in EngineStatistics._fields[:-1])
-        return EngineStatistics(*plain, tuple(zip(counted.waits, counted.waited_ns, strict=True)))
+        plain = {name: int(getattr(counted, name)) for name in EngineStatistics._fields if name != "waits"}
+        return EngineStatistics(**plain, waits=tuple(zip(counted.waits, counted.waited_ns, strict=True)))
 
     def costs(self) -> bytes:
         """Lines for costs.parse, each with a NUL at its end."""

@@ -67,7 +67,7 @@ class Problem(NamedTuple):
 
 class Waits(NamedTuple):
     kind: str
-    count: int
+    times: int
     wait_ns: int
 
 

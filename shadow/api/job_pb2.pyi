@@ -139,14 +139,14 @@ class Statistics(_message.Message):
     def __init__(self, user_us: _Optional[int] = ..., system_us: _Optional[int] = ..., peak_memory_bytes: _Optional[int] = ..., faults: _Optional[int] = ..., round_trips: _Optional[int] = ..., bytes_to_job: _Optional[int] = ..., bytes_to_home: _Optional[int] = ..., waited_ns: _Optional[int] = ..., wall_ns: _Optional[int] = ..., prepared_ns: _Optional[int] = ..., settled_ns: _Optional[int] = ..., waits: _Optional[_Iterable[_Union[Waits, _Mapping[str, object]]]] = ..., bytes_in: _Optional[int] = ..., bytes_out: _Optional[int] = ..., calls: _Optional[int] = ..., asked: _Optional[int] = ...) -> None: ...
 
 class Waits(_message.Message):
-    __slots__ = ("kind", "count", "wait_ns")
+    __slots__ = ("kind", "times", "wait_ns")
     KIND_FIELD_NUMBER: _ClassVar[int]
-    COUNT_FIELD_NUMBER: _ClassVar[int]
+    TIMES_FIELD_NUMBER: _ClassVar[int]
     WAIT_NS_FIELD_NUMBER: _ClassVar[int]
     kind: str
-    count: int
+    times: int
     wait_ns: int
-    def __init__(self, kind: _Optional[str] = ..., count: _Optional[int] = ..., wait_ns: _Optional[int] = ...) -> None: ...
+    def __init__(self, kind: _Optional[str] = ..., times: _Optional[int] = ..., wait_ns: _Optional[int] = ...) -> None: ...
 
 class Cost(_message.Message):
     __slots__ = ("path", "call", "names", "waits", "wait_ns", "bytes_in", "bytes_out")

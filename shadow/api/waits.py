@@ -33,7 +33,7 @@ def percent(rate: float | None) -> str:
 def in_words(counted: Statistics) -> str:
     """One line."""
     kinds = sorted(counted.waits, key=lambda waits: -waits.wait_ns)
-    told = ", ".join(f"{waits.kind} {waits.wait_ns / 1e9:.3f} s ({waits.count})" for waits in kinds)
+    told = ", ".join(f"{waits.kind} {waits.wait_ns / 1e9:.3f} s ({waits.times})" for waits in kinds)
     rate = percent(hit_rate(counted))
     return (
         f"waited {counted.waited_ns / 1e9:.3f} s for home, {counted.round_trips} times"

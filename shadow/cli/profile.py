@@ -25,7 +25,7 @@ from hpool.shadow.api.waits import from_facts, hit_rate, percent
 from hpool.shadow.cli.log import read
 from hpool.shadow.cli.render import bytes_text, printable, table
 from hpool.shadow.cli.status import ask_agent
-from hpool.shadow.cli.trace import watching
+from hpool.shadow.cli.trace import details_of, watching
 
 ANSWER_WITHIN_S: Final = 60.0  # home waits that long for a broken connection
 MEANS: Final = {
@@ -53,9 +53,10 @@ def profile(job_id: str, as_json: bool, limit: int) -> None:
 
     First what its threads waited for, by kind, then the paths and calls that cost most. A job waits for home
     when what it asks is not on its machine yet; threads that wait at once count each, so the sum can be more
-    than the job's time. A path ending in "/*" stands for several names of that directory, one in "/**" for any below it. "read" and "write"
-    have the bytes that travelled for a file, whether anybody waited or not. What a job asks for again
-    costs nothing, and is not here. Calls are counted when their thread asks for something new, or ends.
+    than the job's time. A path ending in "/*" stands for several names of that directory, one in "/**" for
+    any below it. "read" and "write" have the bytes that travelled for a file, whether anybody waited or not.
+    What a job asks for again costs nothing, and is not here. Calls are counted when their thread asks for
+    something new, or ends.
 
     The costs of a job that is over are kept with its log.
     """
@@ -89,7 +90,7 @@ def _of(job_id: str) -> tuple[Profile, bool]:
             except queue.Empty:
                 raise CannotWatch("its machine does not answer") from None
             if isinstance(answer, grpc.RpcError):
-                raise CannotWatch(str(getattr(answer, "details", lambda: answer)()))
+                raise CannotWatch(details_of(answer))
             if answer.profile is not None:
                 return answer.profile, False
             if answer.ended:
@@ -105,9 +106,10 @@ def head(counted: Statistics) -> Iterator[str]:
         + "."
     )
     if rate:
-        yield f"{rate} of {counted.calls} calls were answered without waiting."
+        yield f"{rate} of {counted.calls:,} calls were answered without waiting."
     yield (
-        f"{bytes_text(counted.bytes_in)} came from home ({bytes_text(counted.bytes_to_job)} of them by blocks),"
+        f"{bytes_text(counted.bytes_in)} came from home"
+        f" ({bytes_text(counted.bytes_to_job)} of them by blocks),"
         f" {bytes_text(counted.bytes_out)} went there."
     )
 
@@ -115,7 +117,7 @@ def head(counted: Statistics) -> Iterator[str]:
 def show_waits(counted: Statistics, file: TextIO | None = None) -> None:
     kinds = sorted(counted.waits, key=lambda waits: -waits.wait_ns)
     rows = [
-        (f"{waits.wait_ns / 1e9:.3f}", str(waits.count), printable(waits.kind), MEANS.get(waits.kind, ""))
+        (f"{waits.wait_ns / 1e9:.3f}", str(waits.times), printable(waits.kind), MEANS.get(waits.kind, ""))
         for waits in kinds
     ]
     if rows:
@@ -151,7 +153,7 @@ def as_object(found: Profile, *, is_over: bool) -> dict[str, Any]:
         "calls_that_waited": counted.asked,
         "hit_rate": hit_rate(counted),
         "waits": [
-            {"for": waits.kind, "count": waits.count, "waited_s": waits.wait_ns / 1e9}
+            {"for": waits.kind, "count": waits.times, "waited_s": waits.wait_ns / 1e9}
             for waits in counted.waits
         ],
         "costs": [

@@ -111,7 +111,7 @@ def _follow(job_id: str, request: home.Watch, wanted: Wanted, printer: _Printer)
             with contextlib.suppress(queue.Empty):
                 batch = batches.get(timeout=LOOK_EVERY_S)
                 if isinstance(batch, grpc.RpcError):
-                    raise CannotWatch(_details(batch))
+                    raise CannotWatch(details_of(batch))
                 printer.lose(batch.lost)
                 for entry in seen.unpack(batch.calls) if batch.calls else ():
                     _show(story.take(entry, time.monotonic()), wanted, printer)
@@ -120,7 +120,7 @@ def _follow(job_id: str, request: home.Watch, wanted: Wanted, printer: _Printer)
             _show(story.lasting(time.monotonic()), wanted, printer)
 
 
-def _details(error: Any) -> str:
+def details_of(error: Any) -> str:
     return str(error.details()) if callable(getattr(error, "details", None)) else str(error)
 
 

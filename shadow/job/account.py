@@ -88,13 +88,13 @@ class Account:
         bounded = [
             cost._replace(path=cost.path[:PATH_MAX], call=cost.call[:16]) for cost in costs[:MOST_COSTS]
         ]
-        waits = {waits.kind[:16]: [waits.count, waits.wait_ns] for waits in statistics.waits[:MOST_KINDS]}
+        waits = {waits.kind[:16]: [waits.times, waits.wait_ns] for waits in statistics.waits[:MOST_KINDS]}
         self.write(
             *("profile",),
             sentence=in_words(statistics),
             statistics=statistics._replace(waits=())._asdict(),
             waits=waits,
-            costs=[cost._replace(path=os.fsdecode(cost.path))._asdict() for cost in bounded],
+            costs=[{**cost._asdict(), "path": os.fsdecode(cost.path)} for cost in bounded],
         )
 
     # --- watchers ------------------------------------------------------------------------

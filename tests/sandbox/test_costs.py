@@ -129,4 +129,4 @@ def test_words_belong_to_the_numbers_of_the_shim() -> None:
     }.items():
         assert costs._CALLS[numbers[request]] == word
     assert numbers["locked"] == 28
-    assert len(costs.KINDS) == len(base.engine_ffi.new("struct hp_engine_stats *").waits)
+    assert len(costs.KINDS) == len(ffi.new("struct hp_engine_stats *").waits)

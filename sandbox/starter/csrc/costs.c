@@ -88,7 +88,7 @@ static void charge(hp_engine *engine, char *path, const struct hp_cost *cost)
 		add(&engine->costs.others, cost);
 		return;
 	}
-	least = set = engine->costs.table[hash(path, cost->call)];
+	least = set = &engine->costs.table[hash(path, cost->call) * HP_COST_WAYS];
 	for (unsigned way = 0; way < HP_COST_WAYS; way++) {
 		if (set[way].path && set[way].call == cost->call && strcmp(set[way].path, path) == 0) {
 			add(&set[way], cost);
@@ -142,31 +142,30 @@ void hp_waited(hp_engine *engine, uint64_t before_ns, int kind, uint64_t bytes)
 	engine->stats.waits[kind]++;
 	engine->stats.waited_ns[kind] += took_ns;
 	charge(engine, path_of_call(engine),
-	       &(struct hp_cost){
-		       .call = call_under_way(), .waits = 1, .wait_ns = took_ns, .bytes_in = bytes });
+	       &(struct hp_cost){ .call = call_under_way(), .waits = 1, .wait_ns = took_ns, .bytes_in = bytes });
 }
 
 void hp_carried(hp_engine *engine, const struct hp_object *object, uint64_t bytes_in, uint64_t bytes_out)
 {
 	charge(engine, hp_object_path(object),
-	       &(struct hp_cost){ .call = bytes_out ? HP_COST_WRITE : HP_REQ_FILL,
-				  .bytes_in = bytes_in,
-				  .bytes_out = bytes_out });
+	       &(struct hp_cost){
+		       .call = bytes_out ? HP_COST_WRITE : HP_REQ_FILL, .bytes_in = bytes_in, .bytes_out = bytes_out });
 }
 
 static size_t put(char *buffer, size_t room, size_t at, const struct hp_cost *cost, const char *path)
 {
 	return at + 1 +
-	       (size_t)snprintf(buffer + (at < room ? at : room), at < room ? room - at : 0, "%u %llu %llu %llu %llu %s",
-				cost->call, (unsigned long long)cost->waits, (unsigned long long)cost->wait_ns,
-				(unsigned long long)cost->bytes_in, (unsigned long long)cost->bytes_out, path);
+	       (size_t)snprintf(buffer + (at < room ? at : room), at < room ? room - at : 0,
+				"%u %llu %llu %llu %llu %s", cost->call, (unsigned long long)cost->waits,
+				(unsigned long long)cost->wait_ns, (unsigned long long)cost->bytes_in,
+				(unsigned long long)cost->bytes_out, path);
 }
 
 /* Call, waits, ns, bytes in, bytes out, path; a NUL after each. The last has no path: all others.
  * Returns how many bytes that are, also when there is less room. */
 long hp_engine_costs(hp_engine *engine, char *buffer, size_t room)
 {
-	struct hp_cost *table = engine->costs.table[0];
+	struct hp_cost *table = engine->costs.table;
 	size_t at = 0;
 
 	pthread_mutex_lock(&engine->lock);
@@ -181,5 +180,5 @@ long hp_engine_costs(hp_engine *engine, char *buffer, size_t room)
 void hp_costs_free(hp_engine *engine)
 {
 	for (unsigned i = 0; i < HP_COST_SETS * HP_COST_WAYS; i++)
-		free(engine->costs.table[0][i].path);
+		free(engine->costs.table[i].path);
 }

@@ -5,17 +5,17 @@
 #include <stdint.h>
 
 enum hp_wait_kind { /* the words are in sandbox/starter/costs.py, in this order */
-	HP_WAIT_NAMES,      /* whether there is such a name, and what it stands for */
-	HP_WAIT_LISTINGS,   /* all names of a directory */
-	HP_WAIT_CONTENT,    /* bytes of a file, with its name if that was not known */
-	HP_WAIT_ATTRIBUTES, /* looked at or changed, sizes included */
-	HP_WAIT_CHANGES,    /* names made, moved, removed */
-	HP_WAIT_LOCKS,
-	HP_WAIT_SYNC,       /* until home has what was written */
-	HP_WAIT_NEWS,       /* what others changed, before the job goes on */
-	HP_WAIT_START,      /* before the job's first instruction */
-	HP_WAIT_END,        /* after its last */
-	HP_WAIT_KINDS,
+		    HP_WAIT_NAMES,      /* whether there is such a name, and what it stands for */
+		    HP_WAIT_LISTINGS,   /* all names of a directory */
+		    HP_WAIT_CONTENT,    /* bytes of a file, with its name if that was not known */
+		    HP_WAIT_ATTRIBUTES, /* looked at or changed, sizes included */
+		    HP_WAIT_CHANGES,    /* names made, moved, removed */
+		    HP_WAIT_LOCKS,
+		    HP_WAIT_SYNC,       /* until home has what was written */
+		    HP_WAIT_NEWS,       /* what others changed, before the job goes on */
+		    HP_WAIT_START,      /* before the job's first instruction */
+		    HP_WAIT_END,        /* after its last */
+		    HP_WAIT_KINDS,
 };
 
 /* Calls are the shim's requests (enum hp_request_op), and these. */
@@ -31,7 +31,7 @@ struct hp_cost {
 };
 
 struct hp_costs {
-	struct hp_cost table[HP_COST_SETS][HP_COST_WAYS];
+	struct hp_cost table[HP_COST_SETS * HP_COST_WAYS];
 	struct hp_cost others; /* what made room */
 };
 
