@@ -76,4 +76,4 @@ def test_what_cost_most_is_on_top_while_it_runs_and_when_it_is_over(home: RoomHo
     text = home.run([HPOOL, "profile", number, "--limit", "3"], home.work).stdout.decode()
     assert f"{home.work}/big" in text
     assert "names" in text
-    assert "% of " in text
+    assert "% of all " in text

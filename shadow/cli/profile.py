@@ -106,7 +106,7 @@ def head(counted: Statistics) -> Iterator[str]:
         + "."
     )
     if rate:
-        yield f"{rate} of {counted.calls:,} calls were answered without waiting."
+        yield f"{rate} of all {counted.calls:,} handled calls were answered without waiting."
     yield (
         f"{bytes_text(counted.bytes_in)} came from home"
         f" ({bytes_text(counted.bytes_to_job)} of them by blocks),"
