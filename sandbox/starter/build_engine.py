@@ -18,7 +18,7 @@ ffibuilder.cdef(
     """
     typedef struct hp_engine hp_engine;
     struct hp_engine_config {
-        int root_fd; int loader_fd; int cache_fd; int network;
+        int root_fd; int loader_fd; int cache_fd; int network; int strict;
         uint32_t ngroups; uint64_t mirror_bytes; int64_t clock_offset_ns; const uint32_t *groups;
     };
     struct hp_engine_stats {
@@ -30,6 +30,7 @@ ffibuilder.cdef(
     int hp_engine_feed(hp_engine *, int lane, const uint8_t *bytes, size_t length);
     int hp_engine_prepare(hp_engine *, const char *path, int want);
     int hp_engine_barrier(hp_engine *);
+    void hp_engine_await_synced(hp_engine *);
     long hp_engine_lost(hp_engine *, char *buffer, size_t room);
     void hp_engine_stats(hp_engine *, struct hp_engine_stats *);
     long hp_engine_note(hp_engine *, char *buffer, size_t room, int timeout_ms);

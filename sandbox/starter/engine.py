@@ -46,6 +46,7 @@ class Engine(Protocol):
     def feed(self, lane: int, records: memoryview) -> bool: ...
     def prepare(self, path: bytes, want: int) -> int: ...
     def barrier(self) -> int: ...
+    def await_synced(self) -> None: ...
     def lost(self) -> str: ...
     def statistics(self) -> EngineStatistics: ...
     def costs(self) -> bytes: ...
@@ -92,6 +93,7 @@ class NativeEngine:
         clock_offset_ns: int,
         groups: Sequence[int],
         network: bool,
+        strict: bool,
     ) -> None:
         self._groups = ffi.new("uint32_t[]", list(groups))
         config = ffi.new("struct hp_engine_config *")
@@ -101,6 +103,7 @@ class NativeEngine:
         config.mirror_bytes = mirror_bytes
         config.clock_offset_ns = clock_offset_ns
         config.network = network
+        config.strict = strict
         config.ngroups = len(groups)
         config.groups = self._groups
         error = ffi.new("char[]", 256)
@@ -125,6 +128,10 @@ class NativeEngine:
 
     def barrier(self) -> int:
         return int(lib.hp_engine_barrier(self._engine))
+
+    def await_synced(self) -> None:
+        """Until home has made durable what the job was told is."""
+        lib.hp_engine_await_synced(self._engine)
 
     def lost(self) -> str:
         """The first change that home refused after the job had its answer; empty: none."""

@@ -61,7 +61,7 @@ class JobRun:
         self._root_fd = root_fd
         self._keeper_fd = keeper_fd
         self._recalled = recalled
-        self._output = OutputPump(link.send, task.output_window)
+        self._output = OutputPump(link.send, task.output_window, engine.await_synced)
         self._input = InputPump(link.send, is_terminal=self._job.terminal is not None)
         self._notes = Notes(engine, link.send)
         self._watchers = Watchers(engine, link.send)

@@ -104,6 +104,7 @@ def child_main(link: socket.socket) -> int:
             clock_offset_ns=offset_ns,
             groups=task.job.groups,
             network=task.job.network != "none",
+            strict=task.job.sync == "strict",
         )
         kept = memory.Memory(cache_fd, task.memory_key, task.job.program, task.job.arguments)
         recalled = kept.load() if cache_fd >= 0 else memory.NOTHING

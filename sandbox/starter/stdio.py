@@ -31,10 +31,15 @@ class _Source:
 
 
 class OutputPump:
-    """Reads what the job writes and never gets further ahead of home than the window."""
+    """Reads what the job writes and never gets further ahead of home than the window.
 
-    def __init__(self, send: Send, window: int) -> None:
+    `before_shown` is waited for between reading and sending: who sees the output may rely on what
+    the job had synced before it wrote that.
+    """
+
+    def __init__(self, send: Send, window: int, before_shown: Callable[[], None] = lambda: None) -> None:
         self._send = send
+        self._before_shown = before_shown
         self._window = window
         self._sources: dict[int, _Source] = {}
         self._selector = selectors.DefaultSelector()
@@ -112,6 +117,7 @@ class OutputPump:
         if not content:
             self._end(source)
             return
+        self._before_shown()
         self._send(stdio.Output(source.stream, source.position, content))
         source.position += len(content)
         self._watch(source)
@@ -121,6 +127,7 @@ class OutputPump:
             self._selector.unregister(source.fd)
         os.close(source.fd)
         del self._sources[source.stream]
+        self._before_shown()  # that it closed a stream is seen too
         self._send(stdio.OutputEnd(source.stream))
 
 

@@ -47,6 +47,7 @@ class JobDescription(NamedTuple):
     owner: str
     terminal: TerminalSize | None = None
     intercept: str = "auto"  # the front end: "auto", "shim", "trace"
+    sync: str = "external"  # fsync: "external", "strict"
 
 
 class Problem(NamedTuple):

@@ -27,6 +27,7 @@ def describe(
     memory_bytes: int = 0,
     wants_terminal: bool = False,
     intercept: str = "auto",
+    sync: str = "external",
 ) -> JobDescription:
     """Raises HpoolError for what could not be executed at home either."""
     arguments = tuple(os.fsencode(word) for word in command)
@@ -51,6 +52,7 @@ def describe(
         owner=_owner(),
         terminal=terminal_size() if wants_terminal else None,
         intercept=intercept,
+        sync=sync,
     )
 
 

@@ -55,6 +55,13 @@ SUBMIT_WITHIN_S: Final = 30.0
     show_default=True,
     help="How its system calls are met: in process, by a tracer, or whichever serves it.",
 )
+@click.option(
+    "--sync",
+    type=click.Choice(["external", "strict"]),
+    default="external",
+    show_default=True,
+    help="At fsync: hold back what others could see until home has it durable, or let the job wait.",
+)
 @click.option("--memory", metavar="SIZE", help="Memory the job may use, e.g. 2G.")
 @click.option("--cpus", type=click.IntRange(1), default=1, show_default=True, help="Processors it wants.")
 @click.option("--pool", "pool_address", metavar="HOST:PORT", help="Matchmaker of the pool to use.")
@@ -67,6 +74,7 @@ def run(
     stats: bool,
     network: str,
     intercept: str,
+    sync: str,
     memory: str | None,
     cpus: int,
     pool_address: str | None,
@@ -89,6 +97,7 @@ def run(
         memory_bytes=parse_size(memory) if memory else 0,
         wants_terminal=tty,
         intercept=intercept,
+        sync=sync,
     )
     from hpool.shadow.cli.personal import Pool
 

@@ -223,22 +223,6 @@ static int64_t statistics(hp_engine *engine, struct hp_object *object, struct hp
 	return reply_data(slot, &pending, -error);
 }
 
-static int sync_object(hp_engine *engine, struct hp_object *object)
-{
-	struct hp_pending pending = { 0 };
-	int error = 0;
-
-	if (!object->handle_writable)
-		return 0;
-	hp_flush_to_sync(engine, object); /* its answer comes behind theirs */
-	if (object->deferred.low < object->deferred.high || (object->in_flight && !object->bulk))
-		error = hp_flush_object(engine, object);
-	if (!error)
-		error = -hp_wire_call(engine, HP_LANE_BULK, &pending,
-				      &(struct hp_request){ .head = { .op = HPW_FSYNC, .handle = object->handle } });
-	return error ? error : object->orphan ? 0 : -object->error;
-}
-
 static int add_mapping(hp_engine *engine, struct hp_object *object, struct hp_slot *slot)
 {
 	uint64_t low = (uint64_t)slot->arg[0], high = low + (uint64_t)slot->arg[1];
@@ -290,7 +274,7 @@ static int64_t do_attributes(hp_engine *engine, struct hp_slot *slot)
 	case HP_REQ_REMOVEXATTR:
 		return extended(engine, object, slot);
 	case HP_REQ_SYNC:
-		return sync_object(engine, object);
+		return hp_sync(engine, object);
 	case HP_REQ_FILL:
 		return hp_file_fill(engine, object, (uint64_t)slot->arg[0], (uint64_t)slot->arg[1], true);
 	case HP_REQ_MAP:

@@ -18,6 +18,7 @@ struct hp_engine_config {
 	int loader_fd;           /* the shim's loader, copied to HP_LOADER_PATH */
 	int cache_fd;            /* directory of the digest cache, or -1 */
 	int network;             /* the job has one beyond its own loopback */
+	int strict;              /* fsync waits for home */
 	uint32_t ngroups;
 	uint64_t mirror_bytes;   /* size the mirror's file system was given */
 	int64_t clock_offset_ns; /* home's clock minus ours */
@@ -45,6 +46,7 @@ long hp_engine_next(hp_engine *, int lane, uint8_t *buffer, size_t room, int tim
 int hp_engine_feed(hp_engine *, int lane, const uint8_t *bytes, size_t length);
 int hp_engine_prepare(hp_engine *, const char *path, int want);
 int hp_engine_barrier(hp_engine *);
+void hp_engine_await_synced(hp_engine *); /* until home has made durable what the job was told is */
 long hp_engine_lost(hp_engine *, char *buffer,
 		    size_t room); /* the first change that home refused afterwards, in words */
 void hp_engine_stats(hp_engine *, struct hp_engine_stats *);

@@ -92,6 +92,7 @@ struct hp_engine {
 	uint64_t bytes_in_flight;
 	uint64_t ordered_bytes; /* of it in the lane that questions take too */
 	uint64_t ordered_sent, ordered_done; /* changes in that lane that nobody waits for */
+	uint64_t ordered_synced; /* the last of them that the job believes to be durable */
 	struct hp_pool *pools;
 	unsigned pooled; /* files to be, asked for ones included */
 	uint64_t bulk_sent, bulk_done; /* changes in the bulk lane */
@@ -303,6 +304,9 @@ int hp_flush_everything(hp_engine *);
 void hp_flush_to_sync(hp_engine *, struct hp_object *); /* as collect, for an FSYNC behind it: in the bulk lane */
 void hp_flush_last(hp_engine *, struct hp_object *); /* as collect, and what a killed process did not note */
 bool hp_flush_deferred(const struct hp_object *); /* something waits until it is known where appended bytes lie */
+
+/* syncing.c */
+int hp_sync(hp_engine *, struct hp_object *);
 
 /* behind.c: changes that nobody waits for. False: this one has to be waited for */
 bool hp_set_behind(hp_engine *, struct hp_object *, uint32_t set, const struct hpw_attr *wanted);

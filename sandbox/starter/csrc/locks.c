@@ -61,17 +61,43 @@ static struct hp_locks *locks_of(hp_engine *engine, struct hp_object *object)
 
 /* ---- giving back ------------------------------------------------------------ */
 
+static void apply_released(hp_engine *engine, struct hp_pending *pending, const struct hpw_reply *reply,
+			   const uint8_t *body, size_t length)
+{
+	(void)pending;
+	(void)reply;
+	(void)body;
+	(void)length;
+	engine->ordered_done++;
+}
+
+/* Nobody waits: what the job asks for next is executed afterwards. */
+static void release_behind(hp_engine *engine, const struct hp_request *request)
+{
+	struct hp_pending *pending = calloc(1, sizeof *pending);
+
+	*pending = (struct hp_pending){ .apply = apply_released, .detached = true };
+	engine->ordered_sent++;
+	hp_wire_send(engine, HP_LANE_WAIT, pending, request);
+	if (pending->done) {
+		engine->ordered_done++;
+		free(pending);
+	}
+}
+
+/* Behind the data: in its lane, and if it is in both, what is in the other is waited for. */
 static void release(hp_engine *engine, struct hp_locks *locks, const struct hp_span *span, int type)
 {
 	struct hp_request request = hp_lock_request(locks, span, type, false);
 	struct hp_pending pending = { 0 };
 	bool bulk = engine->bulk_done < engine->bulk_sent;
 
-	/* behind the data: in its lane, and if it is in both, what is in the other is waited for */
-
 	if (bulk)
 		hp_ordered_wait(engine);
-	hp_wire_call(engine, bulk ? HP_LANE_BULK : HP_LANE_WAIT, &pending, &request);
+	if (bulk || (span->space == HP_LOCK_WHOLE && type != F_UNLCK)) /* flock(2) converts in two steps */
+		hp_wire_call(engine, bulk ? HP_LANE_BULK : HP_LANE_WAIT, &pending, &request);
+	else
+		release_behind(engine, &request);
 	hp_lock_record(engine, locks, span, type);
 }
 

@@ -153,6 +153,15 @@ int hp_lock_make_ready(hp_engine *engine, struct hp_locks *locks, const struct h
 	return open_home(engine, object, false, &locks->handle[HP_LOCK_RANGE]);
 }
 
+/* In front of the question what home has, in its lane, or there already. */
+static int written_first(hp_engine *engine, struct hp_object *object)
+{
+	hp_flush_collect(engine, object);
+	if (object->bulk || object->collecting || hp_flush_deferred(object))
+		return hp_flush_object(engine, object);
+	return object->orphan ? 0 : -object->error;
+}
+
 /* Asks for the lock, if it is not held, and in the same breath what home says
  * of the file now. 0, -EAGAIN, -errno. */
 int hp_lock_get(hp_engine *engine, struct hp_locks *locks, const struct hp_span *span)
@@ -164,7 +173,7 @@ int hp_lock_get(hp_engine *engine, struct hp_locks *locks, const struct hp_span 
 	int error = 0;
 
 	if (object->file && hp_file_has_dirty(engine, object))
-		error = hp_flush_object(engine, object);
+		error = written_first(engine, object);
 	if (error)
 		return error;
 	if (!hp_lock_held(locks, span))

@@ -278,8 +278,9 @@ void hp_written_answered(hp_engine *engine, struct hp_pending *pending, const st
 		engine->ordered_bytes -= pending->length;
 		engine->ordered_done++;
 	}
-	if (reply->error && !object->orphan && pending->op == HPW_WRITE)
-		hp_ordered_lost(engine, object, reply->error, "writing", hp_object_path(object));
+	if (reply->error && !object->orphan && (pending->op == HPW_WRITE || pending->op == HPW_FSYNC))
+		hp_ordered_lost(engine, object, reply->error, pending->op == HPW_WRITE ? "writing" : "syncing",
+				hp_object_path(object));
 	if (!object->in_flight)
 		ask_doubtful_names(engine, object);
 	pthread_cond_broadcast(&engine->changed);

@@ -1,0 +1,66 @@
+/* fsync by external synchrony (Nightingale et al., "Rethink the Sync"): the job goes on at
+ * once, and whatever others can see of it waits until home has made durable what the job
+ * believes to be.
+ *
+ * Home is told to fsync in the lane of what the job waits for, behind the file's bytes. What
+ * the job does to files, names and locks afterwards comes behind it there, so others at home
+ * see nothing too early. What leaves the job on another way asks hp_engine_await_synced first:
+ * its output. Sockets that lead out of the machine cannot be held back like that: a job with a
+ * network waits at each fsync, and so does one that was asked to.
+ */
+#define _GNU_SOURCE
+#include "internal.h"
+
+static void apply_synced(hp_engine *engine, struct hp_pending *pending, const struct hpw_reply *reply,
+			 const uint8_t *body, size_t length)
+{
+	(void)body;
+	(void)length;
+	hp_written_answered(engine, pending, reply);
+}
+
+/* False: some of the file is not in that lane, and nothing there would wait for it. */
+static bool sync_behind(hp_engine *engine, struct hp_object *object)
+{
+	if (engine->config.strict || engine->config.network)
+		return false;
+	hp_flush_collect(engine, object);
+	if (object->bulk || object->collecting || hp_flush_deferred(object) || !object->handle_writable)
+		return false;
+	hp_written_send(engine, object, HP_LANE_WAIT, apply_synced,
+			&(struct hp_request){ .head = { .op = HPW_FSYNC, .handle = object->handle } });
+	engine->ordered_synced = engine->ordered_sent;
+	return true;
+}
+
+int hp_sync(hp_engine *engine, struct hp_object *object)
+{
+	struct hp_pending pending = { 0 };
+	int error = 0;
+
+	if (!object->handle_writable)
+		return 0;
+	if (!sync_behind(engine, object)) {
+		hp_flush_to_sync(engine, object); /* its answer comes behind theirs */
+		if (hp_flush_deferred(object) || (object->in_flight && !object->bulk))
+			error = hp_flush_object(engine, object);
+		if (!error)
+			error = -hp_wire_call(
+				engine, HP_LANE_BULK, &pending,
+				&(struct hp_request){ .head = { .op = HPW_FSYNC, .handle = object->handle } });
+	}
+	return error ? error : object->orphan ? 0 : -object->error;
+}
+
+void hp_engine_await_synced(hp_engine *engine)
+{
+	uint64_t until;
+
+	pthread_mutex_lock(&engine->lock);
+	until = engine->ordered_synced;
+	if (engine->ordered_done < until)
+		hp_wire_kick(engine);
+	while (engine->ordered_done < until && !engine->failed)
+		pthread_cond_wait(&engine->changed, &engine->lock);
+	pthread_mutex_unlock(&engine->lock);
+}
