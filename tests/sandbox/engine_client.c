@@ -34,6 +34,7 @@ long client_ask(int op, uint64_t base, const char *path1, const char *path2, con
 	struct hp_slot *slot = &channel->slots[3];
 	long result;
 
+	slot->pid = slot->tid = 1;
 	slot->op = (uint16_t)op;
 	slot->base = base;
 	slot->base2 = 0;

@@ -173,3 +173,17 @@ def test_what_the_job_left_unread_is_known(session: Session, ends_first: bool) -
     assert pump.consumed() == 9
     if not ends_first:
         pump.end()
+
+
+def test_output_waits_until_home_has_what_was_synced_before_it(session: Session) -> None:
+    is_synced = threading.Event()
+    pump = OutputPump(session.send, WINDOW, is_synced.wait)
+    read_fd, write_fd = os.pipe()
+    pump.add(1, read_fd)
+    pump.start()
+    os.write(write_fd, b"committed")
+    assert session.is_silent()
+    is_synced.set()
+    assert session.next().content == b"committed"
+    os.close(write_fd)
+    pump.wait_until_drained()

@@ -25,6 +25,7 @@
 #define HP_O_EXCL 0200
 #define HP_O_TRUNC 01000
 #define HP_O_APPEND 02000
+#define HP_O_DSYNC 010000 /* O_SYNC has it too */
 #define HP_O_DIRECTORY 0200000
 #define HP_O_NOFOLLOW 0400000
 #define HP_O_NOATIME 01000000
@@ -118,6 +119,7 @@ long hp_vector_length(long user, long count);
 long hp_write_noted(struct hp_call *call, struct hp_file *file, int output, long length, int64_t at);
 /* errno of a write that failed at home, told once. */
 int hp_lost_write(struct hp_file *file);
+long hp_sync_file(struct hp_file *file); /* NULL: everything */
 
 /* ---- sizes.c ---- */
 bool hp_too_large(int64_t size, int dirfd, const char *path);

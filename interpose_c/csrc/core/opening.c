@@ -216,6 +216,8 @@ static long open_at(int dirfd, const char *path, struct hp_open_how *how, bool e
 			hp_fd_forget((int)fd);
 		return fd;
 	}
+	if (how->flags & HP_O_DSYNC)
+		__atomic_store_n(&hp_channel->sync_set, 1, __ATOMIC_RELAXED);
 	first.flags &= ~(uint64_t)HP_O_TRUNC;
 	fd = native_open(dirfd, path, &first, extended);
 	if (fd >= 0) {

@@ -68,7 +68,7 @@ long hp_call_fallocate(struct hp_call *call)
 	return (long)hp_ask(&ask);
 }
 
-static long sync_file(struct hp_file *file)
+long hp_sync_file(struct hp_file *file)
 {
 	struct hp_ask ask = { .op = HP_REQ_SYNC, .base = file ? file->inode : 0 };
 	int64_t answer = hp_ask(&ask);
@@ -86,7 +86,7 @@ long hp_call_fsync(struct hp_call *call)
 {
 	struct hp_file *file = hp_fd_file((int)call->arg[0]);
 
-	return file ? sync_file(file) : HP_PASS;
+	return file ? hp_sync_file(file) : HP_PASS;
 }
 
 long hp_call_fdatasync(struct hp_call *call)
@@ -98,14 +98,14 @@ long hp_call_sync_file_range(struct hp_call *call)
 {
 	struct hp_file *file = hp_fd_file((int)call->arg[0]);
 
-	return file && call->arg[1] >= 0 && call->arg[2] >= 0 && !(call->arg[3] & ~7l) ? sync_file(file) : HP_PASS;
+	return file && call->arg[1] >= 0 && call->arg[2] >= 0 && !(call->arg[3] & ~7l) ? hp_sync_file(file) : HP_PASS;
 }
 
 long hp_call_sync(struct hp_call *call)
 {
 	(void)call;
 	if (hp_channel)
-		sync_file(NULL);
+		hp_sync_file(NULL);
 	return 0; /* never fails, sync(2) */
 }
 
@@ -113,5 +113,5 @@ long hp_call_syncfs(struct hp_call *call)
 {
 	long result = hp_syscall1(__NR_syncfs, call->arg[0]);
 
-	return result || !hp_channel ? result : sync_file(NULL);
+	return result || !hp_channel ? result : hp_sync_file(NULL);
 }

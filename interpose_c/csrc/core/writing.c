@@ -96,6 +96,15 @@ static bool appends(const struct hp_call *call, int output)
 	return hp_fd_appends(output);
 }
 
+/* Each of its writes is followed by what fdatasync does. */
+static bool syncs(const struct hp_call *call, int output)
+{
+	if (call->nr == __NR_pwritev2 && call->arg[5] & (RWF_DSYNC | RWF_SYNC))
+		return true;
+	return __atomic_load_n(&hp_channel->sync_set, __ATOMIC_RELAXED) &&
+	       hp_syscall3(__NR_fcntl, output, F_GETFL, 0) & HP_O_DSYNC;
+}
+
 /* Issues the call natively with the blocks it touches present, and notes what
  * it wrote. `at` < 0: at the descriptor's position. `output` is the written
  * descriptor, `length` the most it can write. */
@@ -134,6 +143,11 @@ long hp_write_noted(struct hp_call *call, struct hp_file *file, int output, long
 		hp_release(file);
 		if (result != -ENOSPC || make_room(length))
 			break;
+	}
+	if (result > 0 && syncs(call, output)) {
+		long failed = hp_sync_file(file);
+
+		return failed ? failed : result;
 	}
 	return result;
 }

@@ -19,7 +19,7 @@
 #define HP_ATTRS_PATH "/.hpool/attrs"
 
 #define HP_SHM_MAGIC 0x6c6f6f70u
-#define HP_SHM_VERSION 2u
+#define HP_SHM_VERSION 3u
 #define HP_SLOTS 512u
 #define HP_SLOT_DATA 18432u /* two paths of PATH_MAX and some, or one 16 KiB value */
 #define HP_FILES 16384u
@@ -47,7 +47,7 @@ enum hp_request_op {
 	HP_REQ_FILL,      /* base = inode, arg[0] = offset, arg[1] = length: have these blocks. 0 or -errno */
 	HP_REQ_MAP,       /* as FILL, and keep them for the job's life; arg[2] = 1 if shared and writable */
 	HP_REQ_ROOM,      /* the mirror is full: arg[0] = bytes wanted. HP_RETRY or -ENOSPC */
-	HP_REQ_SYNC,      /* base = inode (0: everything): home has all of it. 0 or -errno */
+	HP_REQ_SYNC,      /* base = inode: durable before others see what comes later; 0: home has all of it. 0 or -errno */
 	HP_REQ_ATTR, /* base = inode: reply data = struct hp_attr_entry; arg[0] = 1: when home has answered what is
 	                   * on its way. 0 or -ENOENT */
 	HP_REQ_EXEC, /* path of a program: HP_RETRY when program, interpreter, libraries are there */
@@ -236,6 +236,7 @@ struct hp_channel {
 	_Alignas(64) uint32_t dirty_bell; /* futex: grows when a file becomes dirty */
 	uint32_t flusher_asleep;
 	uint32_t append_set; /* 1: somebody gave a descriptor O_APPEND by fcntl */
+	uint32_t sync_set; /* 1: somebody opened a file with O_SYNC or O_DSYNC */
 	_Alignas(64) uint32_t lock_bell; /* futex: grows when home gave a lock that somebody waits for */
 	uint32_t lock_probes; /* odd while the starter tries a native flock itself */
 	uint32_t locks; /* files of which the job holds something at home */
