@@ -65,7 +65,9 @@ def pump(engine: Any, served: Any, lane_number: int) -> None:
             at += size
         while result.more:
             assert home_lib.hp_lane_run(lane, batch, len(batch), result) == 0
-            reply = bytearray(home_ffi.buffer(result.reply, result.reply_bytes) if result.reply_bytes else b"")
+            reply = bytearray(
+                home_ffi.buffer(result.reply, result.reply_bytes) if result.reply_bytes else b""
+            )
             refuse(reply)
             assert engine_lib.hp_engine_feed(engine, lane_number, bytes(reply), len(reply)) == 0
     home_lib.hp_lane_destroy(lane)
