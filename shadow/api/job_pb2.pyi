@@ -72,7 +72,7 @@ class JobDescription(_message.Message):
     owner: str
     intercept: str
     sync: str
-    def __init__(self, program: _Optional[bytes] = ..., arguments: _Optional[_Iterable[bytes]] = ..., environment: _Optional[_Iterable[bytes]] = ..., directory: _Optional[bytes] = ..., umask: _Optional[int] = ..., limits: _Optional[_Iterable[_Union[ResourceLimit, _Mapping]]] = ..., uid: _Optional[int] = ..., gid: _Optional[int] = ..., groups: _Optional[_Iterable[int]] = ..., hostname: _Optional[str] = ..., terminal: _Optional[_Union[TerminalSize, _Mapping]] = ..., merged_output: _Optional[bool] = ..., network: _Optional[str] = ..., cpus: _Optional[int] = ..., memory_bytes: _Optional[int] = ..., sharing: _Optional[_Iterable[_Union[Sharing, _Mapping]]] = ..., owner: _Optional[str] = ..., intercept: _Optional[str] = ..., sync: _Optional[str] = ...) -> None: ...
+    def __init__(self, program: _Optional[bytes] = ..., arguments: _Optional[_Iterable[bytes]] = ..., environment: _Optional[_Iterable[bytes]] = ..., directory: _Optional[bytes] = ..., umask: _Optional[int] = ..., limits: _Optional[_Iterable[_Union[ResourceLimit, _Mapping[str, object]]]] = ..., uid: _Optional[int] = ..., gid: _Optional[int] = ..., groups: _Optional[_Iterable[int]] = ..., hostname: _Optional[str] = ..., terminal: _Optional[_Union[TerminalSize, _Mapping[str, object]]] = ..., merged_output: _Optional[bool] = ..., network: _Optional[str] = ..., cpus: _Optional[int] = ..., memory_bytes: _Optional[int] = ..., sharing: _Optional[_Iterable[_Union[Sharing, _Mapping[str, object]]]] = ..., owner: _Optional[str] = ..., intercept: _Optional[str] = ..., sync: _Optional[str] = ...) -> None: ...
 
 class Problem(_message.Message):
     __slots__ = ("code", "sentence", "way_out", "exit_code")
@@ -102,7 +102,7 @@ class Outcome(_message.Message):
     statistics: Statistics
     machine: str
     removed: bool
-    def __init__(self, ended: _Optional[bool] = ..., exit_code: _Optional[int] = ..., signal: _Optional[int] = ..., problem: _Optional[_Union[Problem, _Mapping]] = ..., statistics: _Optional[_Union[Statistics, _Mapping]] = ..., machine: _Optional[str] = ..., removed: _Optional[bool] = ...) -> None: ...
+    def __init__(self, ended: _Optional[bool] = ..., exit_code: _Optional[int] = ..., signal: _Optional[int] = ..., problem: _Optional[_Union[Problem, _Mapping[str, object]]] = ..., statistics: _Optional[_Union[Statistics, _Mapping[str, object]]] = ..., machine: _Optional[str] = ..., removed: _Optional[bool] = ...) -> None: ...
 
 class Statistics(_message.Message):
     __slots__ = ("user_us", "system_us", "peak_memory_bytes", "faults", "round_trips", "bytes_to_job", "bytes_to_home", "waited_ns", "wall_ns", "prepared_ns", "settled_ns", "waits", "bytes_in", "bytes_out", "calls", "asked")
@@ -138,7 +138,7 @@ class Statistics(_message.Message):
     bytes_out: int
     calls: int
     asked: int
-    def __init__(self, user_us: _Optional[int] = ..., system_us: _Optional[int] = ..., peak_memory_bytes: _Optional[int] = ..., faults: _Optional[int] = ..., round_trips: _Optional[int] = ..., bytes_to_job: _Optional[int] = ..., bytes_to_home: _Optional[int] = ..., waited_ns: _Optional[int] = ..., wall_ns: _Optional[int] = ..., prepared_ns: _Optional[int] = ..., settled_ns: _Optional[int] = ..., waits: _Optional[_Iterable[_Union[Waits, _Mapping]]] = ..., bytes_in: _Optional[int] = ..., bytes_out: _Optional[int] = ..., calls: _Optional[int] = ..., asked: _Optional[int] = ...) -> None: ...
+    def __init__(self, user_us: _Optional[int] = ..., system_us: _Optional[int] = ..., peak_memory_bytes: _Optional[int] = ..., faults: _Optional[int] = ..., round_trips: _Optional[int] = ..., bytes_to_job: _Optional[int] = ..., bytes_to_home: _Optional[int] = ..., waited_ns: _Optional[int] = ..., wall_ns: _Optional[int] = ..., prepared_ns: _Optional[int] = ..., settled_ns: _Optional[int] = ..., waits: _Optional[_Iterable[_Union[Waits, _Mapping[str, object]]]] = ..., bytes_in: _Optional[int] = ..., bytes_out: _Optional[int] = ..., calls: _Optional[int] = ..., asked: _Optional[int] = ...) -> None: ...
 
 class Waits(_message.Message):
     __slots__ = ("kind", "times", "wait_ns")
@@ -174,4 +174,4 @@ class Profile(_message.Message):
     COSTS_FIELD_NUMBER: _ClassVar[int]
     statistics: Statistics
     costs: _containers.RepeatedCompositeFieldContainer[Cost]
-    def __init__(self, statistics: _Optional[_Union[Statistics, _Mapping]] = ..., costs: _Optional[_Iterable[_Union[Cost, _Mapping]]] = ...) -> None: ...
+    def __init__(self, statistics: _Optional[_Union[Statistics, _Mapping[str, object]]] = ..., costs: _Optional[_Iterable[_Union[Cost, _Mapping[str, object]]]] = ...) -> None: ...

@@ -177,7 +177,11 @@ def test_what_the_job_left_unread_is_known(session: Session, ends_first: bool) -
 
 def test_output_waits_until_home_has_what_was_synced_before_it(session: Session) -> None:
     is_synced = threading.Event()
-    pump = OutputPump(session.send, WINDOW, is_synced.wait)
+
+    def until_synced() -> None:
+        is_synced.wait()
+
+    pump = OutputPump(session.send, WINDOW, until_synced)
     read_fd, write_fd = os.pipe()
     pump.add(1, read_fd)
     pump.start()
