@@ -35,6 +35,11 @@ def parse_size(text: str) -> int:
     return size_bytes
 
 
+def parse_rate(text: str) -> int:
+    """Bytes a second of "2MB/s" or "2M"; "0" is no cap. Raises BadSize."""
+    return parse_size(text.strip().removesuffix("/s"))
+
+
 @dataclass(frozen=True, slots=True)
 class Directories:
     """The three places of one user. `runtime` is private (0700) and does not survive a reboot."""
@@ -73,6 +78,8 @@ class PoolSettings:
     idle_exit_s: float = DEFAULT_IDLE_EXIT_S
     slots: int | None = None
     lease_s: float = DEFAULT_LEASE_S
+    bandwidth: int = 0
+    """Bytes a second of the link that a job may use in each direction; 0: no cap."""
 
     @property
     def is_personal(self) -> bool:
@@ -108,7 +115,10 @@ def load_settings(environ: Mapping[str, str]) -> PoolSettings:
             raise BadSettings(str(path), str(error)) from error
     if not isinstance(table, dict):
         raise BadSettings(str(path), "[pool] is not a table")
-    known = {"matchmaker", "token_file", "agent_listen", "advertise_host", "idle_exit_s", "slots", "lease_s"}
+    known = {
+        *("matchmaker", "token_file", "agent_listen", "advertise_host"),
+        *("idle_exit_s", "slots", "lease_s", "bandwidth"),
+    }
     if unknown := sorted(set(table) - known):
         raise BadSettings(str(path), f"[pool] has no setting {', '.join(unknown)}")
     return _settings(table, environ, str(path))
@@ -132,6 +142,7 @@ def _settings(table: Mapping[str, object], environ: Mapping[str, str], where: st
     idle_exit_s = number("idle_exit_s", "HPOOL_IDLE_EXIT_S")
     slots = number("slots", "HPOOL_SLOTS")
     lease_s = number("lease_s", "HPOOL_LEASE_S")
+    bandwidth = text("bandwidth", "HPOOL_BANDWIDTH")
     return PoolSettings(
         matchmaker=text("matchmaker", "HPOOL_POOL"),
         token_file=Path(token_file).expanduser() if token_file else None,
@@ -140,4 +151,5 @@ def _settings(table: Mapping[str, object], environ: Mapping[str, str], where: st
         idle_exit_s=DEFAULT_IDLE_EXIT_S if idle_exit_s is None else idle_exit_s,
         slots=None if slots is None else max(1, int(slots)),
         lease_s=DEFAULT_LEASE_S if lease_s is None else max(1.0, lease_s),
+        bandwidth=parse_rate(bandwidth) if bandwidth else 0,
     )

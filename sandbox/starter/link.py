@@ -21,6 +21,7 @@ from typing import Final
 import grpc
 
 from hpool.matchmaker.hosting import rpc
+from hpool.matchmaker.hosting.pacing import UNLIMITED, Budget
 from hpool.matchmaker.model.errors import BadMessage
 from hpool.sandbox.starter.engine import Engine
 from hpool.sandbox.starter.stream import Stream
@@ -48,6 +49,7 @@ class Link:
         self._lost: Callable[[str], None] = lambda why: None
         self._is_over = threading.Event()
         self._lease_s = 0.0
+        self._budget = UNLIMITED
         self._session = Stream(
             *(home.SESSION, self._channel, self._metadata),
             draw=self._next_message,
@@ -68,6 +70,7 @@ class Link:
         if not isinstance(task, home.Task):
             raise LinkLost("the shadow began with something else than a task")
         self._lease_s = self._session.lease_s = task.lease_ms / 1000
+        self._session.budget = self._budget = Budget(task.job.bandwidth)
         return task
 
     def measure_clock(self) -> int:
@@ -132,8 +135,10 @@ class Link:
             on_message=feed,
             on_over=lambda why: self._say_lost(f"lane {lane}: {why}"),
             is_anybody_there=self._is_shadow_there,
+            is_urgent=lane == 0,
         )
         stream.lease_s = self._lease_s
+        stream.budget = self._budget
         stream.start(f"lane-{lane}")
 
     def _next_message(self, timeout_s: float) -> tuple[bytes, ...]:

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import grpc
 
+from hpool.matchmaker.hosting.pacing import UNLIMITED
 from hpool.matchmaker.hosting.resuming import RECEIVED_KEY, Ledger
 from hpool.matchmaker.hosting.rpc import StreamMethod
 from hpool.matchmaker.model.errors import BadMessage
@@ -50,10 +51,13 @@ class Stream:
         on_message: Callable[[memoryview], None],
         on_over: Callable[[str], None],
         is_anybody_there: Callable[[], bool],
+        is_urgent: bool = True,
     ) -> None:
         """`draw` waits so many seconds at most for the parts of the next message, () if there is none,
         None: there will be no more. `on_message` raises BadMessage; `on_over` is called once.
-        `is_anybody_there` says whether calling again makes sense at all."""
+        `is_anybody_there` says whether calling again makes sense at all. `is_urgent`: the job waits
+        for it."""
+        self.budget = UNLIMITED
         self.lease_s = 0.0
         """Until it is set, the first broken connection is the last."""
         self._method = method
@@ -63,6 +67,7 @@ class Stream:
         self._on_message = on_message
         self._on_over = on_over
         self._is_anybody_there = is_anybody_there
+        self._is_urgent = is_urgent
         self._ledger = Ledger()
         self._turn = threading.Lock()
         self._was_connected = False
@@ -124,8 +129,15 @@ class Stream:
                 return
         with self._turn:
             again = self._ledger.unanswered() if number > 1 else []
-        yield from again
+        for kept in again:
+            self.budget.sent(len(kept), is_urgent=self._is_urgent)
+            yield kept
         while True:
+            # First the turn, then what to send: until then what is urgent may still come.
+            while (wait_s := self.budget.wait_s(is_urgent=self._is_urgent)) > 0:
+                time.sleep(wait_s)
+                if number != self._call_number:
+                    return
             with self._turn:
                 if number != self._call_number:
                     return
@@ -134,6 +146,7 @@ class Stream:
                     return
                 message = self._ledger.seal(*parts) if parts else self._ledger.receipt()
             if message is not None and number == self._call_number:
+                self.budget.sent(len(message), is_urgent=self._is_urgent)
                 yield message
 
 

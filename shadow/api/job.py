@@ -48,6 +48,7 @@ class JobDescription(NamedTuple):
     terminal: TerminalSize | None = None
     intercept: str = "auto"  # the front end: "auto", "shim", "trace"
     sync: str = "external"  # fsync: "external", "strict"
+    bandwidth: int = 0  # bytes a second in each direction; 0: no cap
 
 
 class Problem(NamedTuple):

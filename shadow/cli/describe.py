@@ -28,6 +28,7 @@ def describe(
     wants_terminal: bool = False,
     intercept: str = "auto",
     sync: str = "external",
+    bandwidth: int = 0,
 ) -> JobDescription:
     """Raises HpoolError for what could not be executed at home either."""
     arguments = tuple(os.fsencode(word) for word in command)
@@ -53,6 +54,7 @@ def describe(
         terminal=terminal_size() if wants_terminal else None,
         intercept=intercept,
         sync=sync,
+        bandwidth=bandwidth,
     )
 
 

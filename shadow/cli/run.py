@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from hpool.matchmaker.model.errors import HpoolError, NoAgent, NoMachine
-from hpool.matchmaker.model.settings import load_settings, parse_size
+from hpool.matchmaker.model.settings import load_settings, parse_rate, parse_size
 
 if TYPE_CHECKING:
     from hpool.matchmaker.hosting.role import Contact
@@ -62,6 +62,11 @@ SUBMIT_WITHIN_S: Final = 30.0
     show_default=True,
     help="At fsync: hold back what others could see until home has it durable, or let the job wait.",
 )
+@click.option(
+    "--bandwidth",
+    metavar="SIZE/s",
+    help="The most of the link it may use in each direction, e.g. 2MB/s. Else pool.toml's, or all.",
+)
 @click.option("--memory", metavar="SIZE", help="Memory the job may use, e.g. 2G.")
 @click.option("--cpus", type=click.IntRange(1), default=1, show_default=True, help="Processors it wants.")
 @click.option("--pool", "pool_address", metavar="HOST:PORT", help="Matchmaker of the pool to use.")
@@ -75,6 +80,7 @@ def run(
     network: str,
     intercept: str,
     sync: str,
+    bandwidth: str | None,
     memory: str | None,
     cpus: int,
     pool_address: str | None,
@@ -89,6 +95,10 @@ def run(
     # Before anything is started or loaded: what could not be run at home either.
     from hpool.shadow.cli.describe import describe, parse_sharing
 
+    environ = dict(os.environ)
+    if pool_address:
+        environ["HPOOL_POOL"] = pool_address
+    settings = load_settings(environ)
     description = describe(
         command,
         sharing=parse_sharing(shares, hides),
@@ -98,13 +108,11 @@ def run(
         wants_terminal=tty,
         intercept=intercept,
         sync=sync,
+        bandwidth=settings.bandwidth if bandwidth is None else parse_rate(bandwidth),
     )
     from hpool.shadow.cli.personal import Pool
 
-    environ = dict(os.environ)
-    if pool_address:
-        environ["HPOOL_POOL"] = pool_address
-    pool = Pool(load_settings(environ), environ, os.getuid())
+    pool = Pool(settings, environ, os.getuid())
     return _run(pool, description, raw=tty, stats=stats, quiet=quiet)
 
 

@@ -15,6 +15,7 @@ from typing import Any, Final
 import grpc
 
 from hpool.matchmaker.hosting import rpc
+from hpool.matchmaker.hosting.pacing import UNLIMITED, Budget
 from hpool.matchmaker.model.errors import BadMessage
 from hpool.shadow.api import attach, custody, home
 from hpool.shadow.job.conversation import Conversation
@@ -40,6 +41,7 @@ class ShadowService:
         self._attach_secret = ""
         self._watch_secret = ""
         self._lease_s = 0.0
+        self._budget = UNLIMITED
         self._streams: dict[str, LongStream] = {}
         self._serving: set[asyncio.Task[None]] = set()
         self.is_attached = False
@@ -54,6 +56,7 @@ class ShadowService:
     ) -> None:
         self._conversation = conversation
         self._lease_s = lease_s
+        self._budget = Budget(conversation.job.bandwidth)
         self._attach_secret = secrets.attach_secret
         self._watch_secret = secrets.watch_secret
         self._serve_lane = serve_lane
@@ -86,7 +89,7 @@ class ShadowService:
                 stream.fail(error)
                 conversation.starter_gone(error.sentence)
 
-        await self._carry(f"lane {number}", context, serve, lambda is_there: None)
+        await self._carry(f"lane {number}", context, serve, lambda is_there: None, is_urgent=number == "0")
 
     async def session(self, _requests: Any, context: Any) -> None:
         conversation = await self._admit_starter(context)
@@ -114,11 +117,15 @@ class ShadowService:
         context: Any,
         serve: Callable[[LongStream], Coroutine[Any, Any, None]],
         on_link: Callable[[bool], None],
+        *,
+        is_urgent: bool = True,
     ) -> None:
         """A stream's connection: the first one starts serving it, each holds its call open."""
         stream = self._streams.get(name)
         if stream is None:
-            stream = self._streams[name] = LongStream(self._lease_s, on_link)
+            stream = self._streams[name] = LongStream(
+                self._lease_s, on_link, budget=self._budget, is_urgent=is_urgent
+            )
             task = asyncio.create_task(serve(stream))
             self._serving.add(task)
             task.add_done_callback(self._serving.discard)

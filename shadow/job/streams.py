@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import grpc
 
+from hpool.matchmaker.hosting.pacing import UNLIMITED, Budget
 from hpool.matchmaker.hosting.resuming import RECEIVED_KEY, Ledger
 from hpool.matchmaker.model.errors import BadMessage
 
@@ -27,8 +28,18 @@ class _Connection:
 class LongStream:
     """One task receives, any number send. Connections come and go."""
 
-    def __init__(self, lease_s: float, on_link: Callable[[bool], None] = lambda is_there: None) -> None:
-        """`on_link` is told whenever a connection comes (True) or is gone."""
+    def __init__(
+        self,
+        lease_s: float,
+        on_link: Callable[[bool], None] = lambda is_there: None,
+        *,
+        budget: Budget = UNLIMITED,
+        is_urgent: bool = True,
+    ) -> None:
+        """`on_link` is told whenever a connection comes (True) or is gone. `is_urgent`: the job waits
+        for it."""
+        self._budget = budget
+        self._is_urgent = is_urgent
         self._lease_s = lease_s
         self._on_link = on_link
         self._ledger = Ledger()
@@ -50,6 +61,7 @@ class LongStream:
                 self._ledger.resume(given.get(RECEIVED_KEY))
                 await context.send_initial_metadata(((RECEIVED_KEY, str(self._ledger.received)),))
                 for message in self._ledger.unanswered():
+                    self._budget.sent(len(message), is_urgent=self._is_urgent)
                     await context.write(message)
                 if not self._is_closed:
                     self._connection = mine
@@ -64,8 +76,11 @@ class LongStream:
 
     async def send(self, *parts: bytes | memoryview) -> None:
         """Returns when it is on its way, or kept for the next connection."""
+        while (wait_s := self._budget.wait_s(is_urgent=self._is_urgent)) > 0:
+            await asyncio.sleep(wait_s)
         async with self._sending:
             message = self._ledger.seal(*parts)
+            self._budget.sent(len(message), is_urgent=self._is_urgent)
             await self._write(message)
 
     async def receive(self) -> memoryview | None:

@@ -12,7 +12,7 @@ from hpool.matchmaker.api.values import MachineAd
 from hpool.matchmaker.model.attributes import MACHINE_ATTRIBUTES
 from hpool.matchmaker.model.errors import BadJobId, BadSettings, BadSize
 from hpool.matchmaker.model.ids import JobId
-from hpool.matchmaker.model.settings import Directories, load_settings, parse_size
+from hpool.matchmaker.model.settings import Directories, load_settings, parse_rate, parse_size
 from hpool.matchmaker.model.states import FINAL_STATES, LEGAL_MOVES, JobState, may_move
 
 
@@ -59,6 +59,15 @@ def test_the_environment_overrides_the_file(tmp_path: Path) -> None:
     settings = load_settings({"HPOOL_CONFIG": str(file), "HPOOL_POOL": "b:2"})
     assert (settings.matchmaker, settings.idle_exit_s, settings.slots) == ("b:2", 3.0, 2)
     assert settings.key == "b_2"
+    assert settings.bandwidth == 0
+
+
+def test_a_cap_on_the_link_is_a_size_a_second(tmp_path: Path) -> None:
+    file = tmp_path / "pool.toml"
+    file.write_text('[pool]\nbandwidth = "1.5MB/s"\n')
+    assert load_settings({"HPOOL_CONFIG": str(file)}).bandwidth == 3 << 19
+    assert load_settings({"HPOOL_CONFIG": str(file), "HPOOL_BANDWIDTH": "2K"}).bandwidth == 2048
+    assert [parse_rate(text) for text in ("2MB/s", "0", "7")] == [2 << 20, 0, 7]
 
 
 @pytest.mark.parametrize("text", ["[pool", "[pool]\nmatchmaker = 3", "[pool]\nunknown = 1", "pool = 3"])

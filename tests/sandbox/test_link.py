@@ -44,8 +44,9 @@ class EchoHome:
 class Shadow:
     """A shadow's server in a thread of its own."""
 
-    def __init__(self, lease_s: float = LEASE_S) -> None:
+    def __init__(self, lease_s: float = LEASE_S, bandwidth: int = 0) -> None:
         self.lease_s = lease_s
+        self.job = description()._replace(bandwidth=bandwidth)
         self.reports: list[custody.FromShadow] = []
         self.outcomes: list[Outcome] = []
         self.address = ""
@@ -65,10 +66,8 @@ class Shadow:
         server.add_generic_rpc_handlers(service.handlers())
         self.address = rpc.bind(server, "127.0.0.1:0", None)
         await server.start()
-        self.conversation = Conversation(
-            description(), self.reports.append, self._settle, b"k" * 32, self.lease_s
-        )
-        secrets = custody.Assignment("1.0", description(), "attach", b"", "watch")
+        self.conversation = Conversation(self.job, self.reports.append, self._settle, b"k" * 32, self.lease_s)
+        secrets = custody.Assignment("1.0", self.job, "attach", b"", "watch")
         service.take(self.conversation, secrets, EchoHome().serve_lane, self.lease_s)
         self.conversation.claimed(SECRET, "m")
         self._stop = asyncio.Event()
@@ -147,6 +146,35 @@ def test_each_lane_has_its_own_order_and_large_batches_pass(shadow: Shadow) -> N
             assert engine.fed[lane].get(timeout=10) == bytes([lane]) + batch[::-1]
     assert lost.empty()
     link.close()
+
+
+class EndlessUpload(PlayedEngine):
+    """Always has more to write home."""
+
+    PIECE = bytes(64 << 10)
+
+    def next(self, lane: int, timeout_ms: int) -> bytes | None:
+        return self.PIECE if lane == 1 else super().next(lane, timeout_ms)
+
+
+def test_a_cap_is_kept_and_what_the_job_waits_for_passes_an_upload_without_end() -> None:
+    rate = 1 << 20
+    shadow = Shadow(bandwidth=rate)
+    engine: Any = EndlessUpload()
+    link = Link(shadow.address, SECRET, "m", "1")
+    link.receive_task()
+    link.follow(lambda message: None, lambda why: None)
+    began_s = time.monotonic()
+    link.open_lanes(engine)
+    for number in range(5):
+        engine.fed[1].get(timeout=20)  # the upload is under way, and so is what comes back for it
+        engine.out[0].put(b"question %d" % number)
+        assert engine.fed[0].get(timeout=20) == b"\0" + (b"question %d" % number)[::-1]
+    until(lambda: engine.fed[1].qsize() >= 8)
+    came = (5 + engine.fed[1].qsize()) * len(engine.PIECE)
+    assert came <= (time.monotonic() - began_s) * rate + 2 * len(engine.PIECE)
+    link.close()
+    shadow.stop()
 
 
 def test_a_malformed_answer_ends_the_session(shadow: Shadow) -> None:

@@ -166,6 +166,7 @@ void hp_engine_stop(hp_engine *engine)
 			close(engine->dirfds[i].fd);
 	for (int lane = 0; lane < HP_LANES; lane++)
 		free(engine->out[lane].bytes);
+	free(engine->reads.bytes);
 	munmap(engine->channel, sizeof *engine->channel);
 	munmap(engine->attrs, sizeof *engine->attrs * HP_ATTR_COUNT);
 	hp_bound_free(engine);

@@ -80,6 +80,7 @@ struct hp_engine {
 	struct hp_object *by_home[HP_BUCKETS];
 	struct hp_pending *pending[1024];
 	struct hp_queue out[HP_LANES];
+	struct hp_queue reads; /* of the bulk lane: they go before what is written */
 	struct {
 		struct hp_object *object;
 		int fd;
@@ -156,6 +157,9 @@ void hp_mirror_drop(hp_engine *, struct hp_name *);
 int hp_mirror_chmod(int fd, mode_t mode); /* also of an O_PATH descriptor */
 int hp_mirror_prepare(hp_engine *); /* channel, loader, local directories */
 void hp_forget_name(hp_engine *, struct hp_name *); /* it and its directory are asked for again */
+
+/* queue.c */
+void hp_queue_put(struct hp_queue *, const void *bytes, size_t length);
 
 /* wire.c */
 struct hp_request {

@@ -1,7 +1,7 @@
 /* Requests to home and what their replies do.
  *
- * Owns the outgoing queues, the table of what is pending, and the parsing of
- * replies: every length is checked here, so that what follows can trust it.
+ * Owns the table of what is pending, and the parsing of replies: every length is
+ * checked here, so that what follows can trust it. Leaves the queues to queue.c.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -10,29 +10,11 @@
 
 #include "internal.h"
 
-static void queue_bytes(struct hp_queue *queue, const void *bytes, size_t length)
-{
-	if (queue->start > (1u << 20) && queue->start > queue->length / 2) {
-		memmove(queue->bytes, queue->bytes + queue->start, queue->length - queue->start);
-		queue->length -= queue->start;
-		queue->start = 0;
-	}
-	if (queue->length + length > queue->room) {
-		queue->room = (queue->length + length) * 2 + 4096;
-		queue->bytes = realloc(queue->bytes, queue->room);
-	}
-	if (bytes)
-		memcpy(queue->bytes + queue->length, bytes, length);
-	else
-		memset(queue->bytes + queue->length, 0, length);
-	queue->length += length;
-}
-
 /* Numbers and queues a request. `pending` must live until it is done. */
 void hp_wire_send(hp_engine *engine, int lane, struct hp_pending *pending, const struct hp_request *request)
 {
 	struct hpw_request head = request->head;
-	struct hp_queue *queue = &engine->out[lane];
+	struct hp_queue *queue = lane == HP_LANE_BULK && head.op == HPW_READ ? &engine->reads : &engine->out[lane];
 	size_t length = sizeof head + head.len1 + head.len2;
 
 	head.size = (uint32_t)HPW_ALIGN(length);
@@ -49,13 +31,13 @@ void hp_wire_send(hp_engine *engine, int lane, struct hp_pending *pending, const
 	}
 	pending->next = engine->pending[head.id % 1024];
 	engine->pending[head.id % 1024] = pending;
-	queue_bytes(queue, &head, sizeof head);
-	queue_bytes(queue, request->string1, head.len1);
-	queue_bytes(queue, request->string2, head.len2);
-	queue_bytes(queue, NULL, head.size - length);
+	hp_queue_put(queue, &head, sizeof head);
+	hp_queue_put(queue, request->string1, head.len1);
+	hp_queue_put(queue, request->string2, head.len2);
+	hp_queue_put(queue, NULL, head.size - length);
 	engine->stats.bytes_out += head.size;
 	if (lane != HP_LANE_WAIT || !hp_wire_rests(engine, request->lazy))
-		pthread_cond_signal(&queue->filled);
+		pthread_cond_signal(&engine->out[lane].filled);
 }
 
 int hp_wire_wait(hp_engine *engine, struct hp_pending *pending)
@@ -355,37 +337,4 @@ int hp_engine_feed(hp_engine *engine, int lane, const uint8_t *bytes, size_t len
 	}
 	pthread_mutex_unlock(&engine->lock);
 	return result;
-}
-
-long hp_engine_next(hp_engine *engine, int lane, uint8_t *buffer, size_t room, int timeout_ms)
-{
-	struct hp_queue *queue = &engine->out[lane];
-	struct timespec until;
-	size_t taken = 0;
-
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += timeout_ms / 1000;
-	until.tv_nsec += (timeout_ms % 1000) * 1000000L;
-	if (until.tv_nsec >= 1000000000L) {
-		until.tv_sec++;
-		until.tv_nsec -= 1000000000L;
-	}
-	pthread_mutex_lock(&engine->lock);
-	while (queue->length == queue->start && !engine->stopping)
-		if (pthread_cond_timedwait(&queue->filled, &engine->lock, &until) == ETIMEDOUT)
-			break;
-	while (queue->start + taken < queue->length) { /* whole records only */
-		uint32_t size = ((const struct hpw_request *)(queue->bytes + queue->start + taken))->size;
-
-		if (taken + size > room || (taken > 0 && taken + size > HP_MESSAGE_LIMIT))
-			break;
-		taken += size;
-	}
-	if (taken)
-		memcpy(buffer, queue->bytes + queue->start, taken);
-	queue->start += taken;
-	if (queue->start == queue->length)
-		queue->start = queue->length = 0;
-	pthread_mutex_unlock(&engine->lock);
-	return taken == 0 && engine->stopping ? -1 : (long)taken;
 }
