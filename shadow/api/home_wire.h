@@ -99,6 +99,7 @@ enum hpw_flags {
 	HPW_NOFOLLOW = 2, /* the last component is not followed if it is a symlink */
 	HPW_CONTENT = 4,  /* send content of a regular file of at most `length` bytes along */
 	HPW_LISTING = 8,  /* if the last component is a directory, behave as LIST afterwards (replies with op LIST) */
+	HPW_EXPECT = 32, /* by path, of attributes: it is to be inode `offset`, else ESTALE */
 	HPW_AT_END = 16, /* WRITE: behind whatever the file holds by then, in one piece; `offset` is not looked at */
 };
 

@@ -66,6 +66,7 @@ class Flag(enum.IntFlag):
     CONTENT = 4
     LISTING = 8
     AT_END = 16
+    EXPECT = 32
 
 
 class EntryFlag(enum.IntFlag):

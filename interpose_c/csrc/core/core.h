@@ -17,6 +17,7 @@
 #include "hpool/call.h"
 #include "hpool/channel.h"
 #include "hpool/sys.h"
+#include "hpool/text.h"
 
 #define HP_PATH_MAX 4096u
 #define HP_AT_EMPTY_PATH 0x1000

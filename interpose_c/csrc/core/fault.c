@@ -105,20 +105,14 @@ int64_t hp_ask(struct hp_ask *ask)
 
 static long path_of_fd(int fd, char *room, long size)
 {
-	char name[32] = "/proc/thread-self/fd/"; /* /proc/self is empty once the main thread has left */
-	unsigned length = sizeof "/proc/thread-self/fd/" - 1, digits = 1;
+	char name[HP_FD_LINK_MAX];
 
 	if (fd == AT_FDCWD) {
 		long got = hp_syscall2(__NR_getcwd, (long)room, size);
 
 		return got > 0 ? got - 1 : got;
 	}
-	for (int n = fd; n >= 10; n /= 10)
-		digits++;
-	for (unsigned i = digits; i > 0; i--, fd /= 10)
-		name[length + i - 1] = (char)('0' + fd % 10);
-	name[length + digits] = 0;
-	return hp_syscall3(__NR_readlink, (long)name, (long)room, size);
+	return hp_syscall3(__NR_readlink, (long)hp_fd_link(name, fd), (long)room, size);
 }
 
 static void point(struct hp_where *where, uint64_t base, const char *path)

@@ -3,6 +3,8 @@
 
 #include "core.h"
 
+#define MOST_TRIES 256 /* others may remove a file each time before it is opened */
+
 struct hp_open_how {
 	uint64_t flags, mode, resolve;
 };
@@ -103,7 +105,7 @@ static long open_asking(int dirfd, const char *path, struct hp_open_how *how, bo
 	struct hp_ask ask = { .op = HP_REQ_OPEN };
 	long fd = native;
 
-	for (int round = 0; round < 8; round++) {
+	for (int round = 0; round < (how->flags & HP_O_CREAT ? MOST_TRIES : 8); round++) {
 		int64_t answer;
 
 		if (native == -ENOENT && !(how->flags & HP_O_CREAT) && hp_surely_absent(dirfd, path))
@@ -154,11 +156,11 @@ static long open_asking(int dirfd, const char *path, struct hp_open_how *how, bo
 				hp_fd_set((int)fd, hp_fd_file_kind((uint32_t)ask.value[1], how->flags));
 			return fd;
 		}
-		if (fd != -ENOENT && fd != -EACCES)
+		if (fd != -ENOENT && fd != -EACCES && !(fd == -EISDIR && ask.value[2]))
 			return fd;
 		native =
-			fd; /* removed or taken back meanwhile: once more, though what was created is not created twice */
-		if (ask.value[2])
+			fd; /* removed or taken back meanwhile: once more, though what is there still is not made twice */
+		if (ask.value[2] && fd == -EACCES)
 			how->flags &= ~(uint64_t)HP_O_EXCL;
 	}
 	return fd;
@@ -281,17 +283,14 @@ long hp_call_openat2(struct hp_call *call)
 static long name_nameless(int dirfd, long path, long buffer, long size)
 {
 	static const char deleted[] = " (deleted)";
-	char text[48] = "/#", digits[24];
-	unsigned length = 2, count = 0;
+	char text[48] = "/#";
+	unsigned length;
 	struct hp_stat stat;
 
 	if (hp_syscall4(__NR_newfstatat, dirfd, path, (long)&stat, 0))
 		return -ENOENT;
 	hp_overlay(&stat);
-	for (uint64_t n = stat.ino; count == 0 || n; n /= 10)
-		digits[count++] = (char)('0' + n % 10);
-	while (count)
-		text[length++] = digits[--count];
+	length = (unsigned)(hp_put_number(text + 2, stat.ino) - text);
 	memcpy(text + length, deleted, sizeof deleted);
 	length += sizeof deleted - 1;
 	if (length > size)

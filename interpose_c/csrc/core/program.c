@@ -2,18 +2,6 @@
  * find itself. */
 #include "core.h"
 
-static unsigned put_number(char *to, unsigned n)
-{
-	unsigned digits = 1;
-
-	for (unsigned rest = n; rest >= 10; rest /= 10)
-		digits++;
-	for (unsigned i = digits; i > 0; i--, n /= 10)
-		to[i - 1] = (char)('0' + n % 10);
-	to[digits] = 0;
-	return digits;
-}
-
 /* The absolute name without symlinks, as the kernel would have it in
  * /proc/PID/exe. A file without a name keeps the one it was asked for by. */
 static long absolute_name(int dirfd, const char *path, int flags, char *resolved, unsigned room)
@@ -21,13 +9,12 @@ static long absolute_name(int dirfd, const char *path, int flags, char *resolved
 	long open_flags = HP_O_PATH | HP_O_CLOEXEC | (flags & HP_AT_NOFOLLOW ? HP_O_NOFOLLOW : 0);
 	bool itself = !*path && flags & HP_AT_EMPTY_PATH;
 	long fd = itself ? dirfd : hp_syscall4(__NR_openat, dirfd, (long)path, open_flags, 0);
-	char name[32] = "/proc/thread-self/fd/";
+	char name[HP_FD_LINK_MAX];
 	long length;
 
 	if (fd < 0)
 		return fd;
-	put_number(name + sizeof "/proc/thread-self/fd/" - 1, (unsigned)fd);
-	length = hp_syscall3(__NR_readlink, (long)name, (long)resolved, room - 1);
+	length = hp_syscall3(__NR_readlink, (long)hp_fd_link(name, (int)fd), (long)resolved, room - 1);
 	if (!itself)
 		hp_syscall1(__NR_close, fd);
 	if (length <= 0)

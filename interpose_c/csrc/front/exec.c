@@ -23,6 +23,16 @@ struct plan {
 	char info[HP_INFO_MAX];
 };
 
+/* A memfd or an unlinked file: the descriptor itself goes along, or one like it that can be read. */
+static long duplicate(int fd)
+{
+	char link[HP_FD_LINK_MAX];
+
+	if (hp_syscall2(__NR_fcntl, fd, F_GETFL) & O_PATH)
+		return hp_syscall4(__NR_openat, AT_FDCWD, (long)hp_fd_link(link, fd), O_RDONLY | O_CLOEXEC, 0);
+	return hp_syscall3(__NR_fcntl, fd, F_DUPFD_CLOEXEC, 0);
+}
+
 static long open_checked(struct plan *plan, const char *path, int dirfd, int flags)
 {
 	bool given = flags & AT_EMPTY_PATH && !path[0];
@@ -36,8 +46,7 @@ static long open_checked(struct plan *plan, const char *path, int dirfd, int fla
 	fd = hp_open_program(plan->path);
 	if (fd >= 0 || !given || fd != -ENOENT)
 		return fd;
-	/* a memfd or an unlinked file: the descriptor itself goes along */
-	fd = hp_syscall3(__NR_fcntl, dirfd, F_DUPFD_CLOEXEC, 0);
+	fd = duplicate(dirfd);
 	plan->fd = (int)fd;
 	return fd;
 }
@@ -159,17 +168,7 @@ static long name_it(struct plan *plan, const char *path, int dirfd)
 		return 0;
 	}
 	plan->closing = hp_syscall3(__NR_fcntl, dirfd, F_GETFD, 0) == FD_CLOEXEC;
-	at = copy_text(plan->name, "/dev/fd/");
-	{
-		char digits[12];
-		unsigned count = 0, value = (unsigned)dirfd;
-
-		do
-			digits[count++] = (char)('0' + value % 10);
-		while (value /= 10);
-		while (count)
-			*at++ = digits[--count];
-	}
+	at = hp_put_number(copy_text(plan->name, "/dev/fd/"), (unsigned)dirfd);
 	*at = 0;
 	if (path[0]) {
 		*at++ = '/';

@@ -4,6 +4,7 @@
 
 #include "hpool/arch.h"
 #include "hpool/channel.h"
+#include "hpool/text.h"
 
 #define HP_PATH_MAX 4096u
 #define HP_INTERPRETER_MAX 4096u

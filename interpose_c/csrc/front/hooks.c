@@ -58,16 +58,9 @@ WEAK long hp_open_program(const char *path)
 
 static long name_of(int fd, char *room, unsigned size)
 {
-	char link[40] = "/proc/thread-self/fd/", digits[12];
-	unsigned at = sizeof "/proc/thread-self/fd/" - 1, count = 0, value = (unsigned)fd;
-	long length;
+	char link[HP_FD_LINK_MAX];
+	long length = hp_syscall4(__NR_readlinkat, AT_FDCWD, (long)hp_fd_link(link, fd), (long)room, size - 1);
 
-	do
-		digits[count++] = (char)('0' + value % 10);
-	while (value /= 10);
-	while (count)
-		link[at++] = digits[--count];
-	length = hp_syscall4(__NR_readlinkat, AT_FDCWD, (long)link, (long)room, size - 1);
 	if (length < 0)
 		return length;
 	room[length] = 0;

@@ -14,17 +14,9 @@ static unsigned number(const char **text)
 
 static char *put_option(char *to, char what, unsigned value)
 {
-	char digits[12];
-	unsigned count = 0;
-
 	*to++ = ',';
 	*to++ = what;
-	do
-		digits[count++] = (char)('0' + value % 10);
-	while (value /= 10);
-	while (count)
-		*to++ = digits[--count];
-	return to;
+	return hp_put_number(to, value);
 }
 
 static char *put_mark(char *to, char mark)

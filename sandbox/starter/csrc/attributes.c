@@ -94,7 +94,8 @@ static int call_for(hp_engine *engine, struct hp_object *object, struct hp_pendi
 		request.head.handle = object->handle;
 	} else if ((path = hp_object_path(object)) != NULL) {
 		request.head.len1 = (uint32_t)strlen(path);
-		request.head.flags |= HPW_NOFOLLOW;
+		request.head.flags |= HPW_NOFOLLOW | (object->attr.ino ? HPW_EXPECT : 0);
+		request.head.offset = object->attr.ino;
 		request.string1 = path;
 	} else if (object->handle) {
 		request.head.handle = object->handle;
@@ -102,8 +103,35 @@ static int call_for(hp_engine *engine, struct hp_object *object, struct hp_pendi
 		return -ESTALE;
 	}
 	error = hp_wire_call(engine, HP_LANE_WAIT, pending, &request);
+	if (path && (error == ENOENT || error == ENOTDIR))
+		error = ESTALE; /* moved or removed on the way there */
 	free(path);
 	return -error;
+}
+
+/* Without a name it is visible to nobody but those who have it open: home need not hear of it. */
+static int set_nameless(hp_engine *engine, struct hp_object *object, uint32_t set, const struct hpw_attr *wanted)
+{
+	struct hpw_attr attr = object->attr;
+
+	if ((set & HPW_SET_UID && wanted->uid != attr.uid && wanted->uid != ~0u) ||
+	    (set & HPW_SET_GID && wanted->gid != attr.gid && wanted->gid != ~0u))
+		return -EPERM;
+	hp_touch(engine, &attr, set & HPW_SET_MTIME_NOW);
+	if (set & HPW_SET_MODE)
+		attr.mode = (attr.mode & S_IFMT) | (wanted->mode & 07777);
+	if (set & (HPW_SET_ATIME | HPW_SET_ATIME_NOW)) {
+		attr.atime_s = set & HPW_SET_ATIME ? wanted->atime_s : attr.ctime_s;
+		attr.atime_ns = set & HPW_SET_ATIME ? wanted->atime_ns : attr.ctime_ns;
+	}
+	if (set & HPW_SET_MTIME) {
+		attr.mtime_s = wanted->mtime_s;
+		attr.mtime_ns = wanted->mtime_ns;
+	}
+	object->attr = attr;
+	object->foretold = false;
+	hp_mirror_publish(engine, object);
+	return 0;
 }
 
 static int set_attributes(hp_engine *engine, struct hp_object *object, struct hp_slot *slot)
@@ -119,12 +147,17 @@ static int set_attributes(hp_engine *engine, struct hp_object *object, struct hp
 		.mtime_s = slot->arg[6],
 		.mtime_ns = (uint32_t)slot->arg[7],
 	};
+	int error;
 
+	if (!object->names && !object->handle)
+		return set_nameless(engine, object, effect.set, &attr);
 	if (hp_set_behind(engine, object, effect.set, &attr))
 		return 0;
-	return call_for(engine, object, &pending,
-			(struct hp_request){ .head = { .op = HPW_SETATTR, .mode = effect.set, .len2 = sizeof attr },
-					     .string2 = &attr });
+	error = call_for(engine, object, &pending,
+			 (struct hp_request){ .head = { .op = HPW_SETATTR, .mode = effect.set, .len2 = sizeof attr },
+					      .string2 = &attr });
+	/* a symlink there has been given name and inode of what we know */
+	return error == -EOPNOTSUPP && object->kind != HP_SYMLINK ? -ESTALE : error;
 }
 
 static int set_size(hp_engine *engine, struct hp_object *object, uint64_t size, bool by_descriptor)
@@ -295,8 +328,8 @@ int64_t hp_do_attributes(hp_engine *engine, struct hp_slot *slot)
 	int64_t result;
 	int tries = 0;
 
-	do { /* the file was replaced at home while it was opened: the name stands for another */
+	do { /* the name was given to another on the way, or lost: what is there now? */
 		result = do_attributes(engine, slot);
-	} while (result == -EAGAIN && slot->op == HP_REQ_TRUNCATE && slot->len1 && ++tries < 64);
+	} while ((result == -ESTALE || (result == -EAGAIN && slot->op == HP_REQ_TRUNCATE)) && ++tries < 64);
 	return result;
 }

@@ -5,22 +5,33 @@
 #define _GNU_SOURCE
 #include "internal.h"
 
-/* The answer for one name of a directory: when it was the last one on its way,
- * the directory's names are all known again. */
+struct question {
+	struct hp_object *parent;
+	size_t length;
+	char text[];
+};
+
+/* The answer for one name of a directory: when it was the last one on its way, the
+ * directory's names are all known again; unless it has moved meanwhile, and the answer
+ * was about another place. */
 static void apply_again(hp_engine *engine, struct hp_pending *pending, const struct hpw_reply *reply,
 			const uint8_t *body, size_t length)
 {
-	struct hp_object *parent = pending->context;
+	struct question *question = pending->context;
+	struct hp_object *parent = question->parent;
+	struct hp_name *name;
 
 	hp_apply_entries(engine, pending, reply, body, length);
-	engine->answered += !(reply->flags & HPW_MORE);
-	if (reply->flags & HPW_MORE || --parent->unsure > 0 || !parent->was_listed)
+	if (reply->flags & HPW_MORE)
+		return;
+	engine->answered++;
+	name = hp_tree_peek(engine, parent, question->text, question->length);
+	if ((name && name->unknown) || (reply->error && reply->error != ENOENT))
+		parent->was_listed = parent->known = false;
+	free(question);
+	if (--parent->unsure > 0 || !parent->was_listed)
 		return;
 	parent->was_listed = false;
-	if (reply->error && reply->error != ENOENT) {
-		parent->known = false;
-		return;
-	}
 	parent->listed = true;
 	hp_mirror_permit(engine, parent);
 	hp_mirror_publish(engine, parent);
@@ -70,16 +81,23 @@ static bool make_unknown(hp_engine *engine, struct hp_object *parent, const char
 static void ask(hp_engine *engine, struct hp_object *parent, const char *path, size_t length)
 {
 	struct hp_pending *pending = calloc(1, sizeof *pending);
+	const char *text = (const char *)memrchr(path, '/', length) + 1;
+	struct question *question = malloc(sizeof *question + length);
 
+	question->parent = parent;
+	question->length = length - (size_t)(text - path);
+	memcpy(question->text, text, question->length);
 	parent->unsure++;
 	engine->asked++;
-	*pending = (struct hp_pending){ .apply = apply_again, .context = parent, .detached = true };
+	*pending = (struct hp_pending){ .apply = apply_again, .context = question, .detached = true };
 	hp_wire_send(
 		engine, HP_LANE_WAIT, pending,
 		&(struct hp_request){ .head = { .op = HPW_RESOLVE, .flags = HPW_NOFOLLOW, .len1 = (uint32_t)length },
 				      .string1 = path });
-	if (pending->done)
+	if (pending->done) { /* the link is gone */
+		free(question);
 		free(pending);
+	}
 }
 
 /* News came while the job was changing it; now nothing of that is on its way. */

@@ -1,173 +1,20 @@
-/* Name changes: home first, then the mirror, in the order of home's replies. */
+/* Name changes: what is asked of home. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <linux/fs.h>
-#include <stdio.h>
 #include <unistd.h>
 
-#include "internal.h"
+#include "changes.h"
 
-struct change {
-	struct hp_object *parent, *parent2;
-	const char *last, *last2;
-	size_t length, length2;
-	unsigned flags;
-	struct hp_object *object; /* what was changed */
-};
-
-static bool last_link(const struct hp_object *object)
+/* Meanwhile nothing is sent by name, and no name is made, behind the job's back. */
+static int change_name(hp_engine *engine, struct hp_pending *pending, const struct hp_request *request)
 {
-	return object->kind == HP_DIR || object->attr.nlink <= 1;
-}
+	int error;
 
-static void apply_parents(hp_engine *engine, const uint8_t *body, size_t length, struct hp_object *changed)
-{
-	const uint8_t *end = body + length;
-	const struct hpw_entry *entry;
-
-	while (body && (entry = hp_wire_entry(&body, end))) {
-		struct hp_object *object = changed;
-
-		if (entry->flags & HPW_E_PARENT) {
-			hp_apply_entry(engine, entry);
-			continue;
-		}
-		if (!object) { /* the name was being asked for again: its other names may be there */
-			object = hp_object_by_home(engine, entry->attr.dev, entry->attr.ino);
-			object = object && object->behind == 0 ? object : NULL;
-		}
-		if (object && !(entry->flags & HPW_E_ABSENT) && hp_kind_of(entry->attr.mode) == object->kind)
-			hp_refresh(engine, object, &entry->attr);
-	}
-}
-
-static void gone(hp_engine *engine, struct hp_object *parent, const char *text, size_t length)
-{
-	struct hp_name *name = hp_tree_add(engine, parent, text, length);
-
-	if (name->object && last_link(name->object))
-		name->object->orphan = true;
-	else if (name->object)
-		name->object->attr.nlink--;
-	if (name->object && name->object->kind == HP_DIR) {
-		name->object->listed = true; /* whoever stands in it may still open "." */
-		hp_mirror_permit(engine, name->object);
-	}
-	if (name->object)
-		hp_mirror_drop(engine, name);
-}
-
-static void apply_removed(hp_engine *engine, struct hp_pending *pending, const struct hpw_reply *reply,
-			  const uint8_t *body, size_t length)
-{
-	struct change *change = pending->context;
-	struct hp_name *name;
-
-	if (reply->error)
-		return;
-	name = hp_tree_find(engine, change->parent, change->last, change->length);
-	change->object = name ? name->object : NULL;
-	gone(engine, change->parent, change->last, change->length);
-	if (change->object) {
-		change->object->attr.nlink = change->object->orphan ? 0 : change->object->attr.nlink;
-		hp_mirror_publish(engine, change->object);
-	}
-	apply_parents(engine, body, length, change->object);
-}
-
-static void apply_renamed(hp_engine *engine, struct hp_pending *pending, const struct hpw_reply *reply,
-			  const uint8_t *body, size_t length)
-{
-	struct change *change = pending->context;
-	struct hp_name *from, *to;
-	int directory, directory2;
-
-	if (reply->error)
-		return;
-	from = hp_tree_add(engine, change->parent, change->last, change->length);
-	to = hp_tree_add(engine, change->parent2, change->last2, change->length2);
-	directory = hp_mirror_dirfd(engine, change->parent);
-	directory2 = hp_mirror_dirfd(engine, change->parent2);
-	if (from->object && from->object == to->object) {
-		apply_parents(engine, body, length, NULL); /* two names of one file: rename(2) does nothing */
-		return;
-	}
-	if (!from->object || directory < 0 || directory2 < 0 ||
-	    renameat2(directory, from->text, directory2, to->text, change->flags & RENAME_EXCHANGE)) {
-		hp_forget_name(engine, from);
-		hp_forget_name(engine, to);
-		apply_parents(engine, body, length, NULL);
-		return;
-	}
-	if (change->flags & RENAME_EXCHANGE) {
-		struct hp_object *first = from->object, *second = to->object;
-		struct hp_name *children1 = first->children, *children2 = second->children;
-
-		first->children = second->children = NULL;
-		hp_tree_unbind(engine, from);
-		hp_tree_unbind(engine, to);
-		first->children = children1;
-		second->children = children2;
-		hp_tree_bind(from, second);
-		hp_tree_bind(to, first);
-		apply_parents(engine, body, length, NULL);
-		return;
-	}
-	if (to->object) {
-		struct hp_object *old = to->object;
-
-		if (last_link(old))
-			old->orphan = true;
-		old->attr.nlink -= old->attr.nlink > 0;
-		if (old->orphan)
-			old->attr.nlink = 0;
-		if (old->kind == HP_DIR)
-			hp_mirror_forget_dirfd(engine, old);
-		hp_mirror_publish(engine, old);
-	}
-	hp_tree_move(engine, from, to);
-	apply_parents(engine, body, length, to->object);
-}
-
-static void apply_made(hp_engine *engine, struct hp_pending *pending, const struct hpw_reply *reply,
-		       const uint8_t *body, size_t length)
-{
-	struct change *change = pending->context;
-	struct hp_name *name;
-
-	hp_apply_entries(engine, pending, reply, body, length);
-	if (reply->error)
-		return;
-	name = hp_tree_find(engine, change->parent, change->last, change->length);
-	change->object = name ? name->object : NULL;
-	if (pending->op == HPW_MKDIR && change->object && change->object->kind == HP_DIR) {
-		change->object->listed = true; /* new, so empty */
-		hp_mirror_permit(engine, change->object);
-		hp_mirror_publish(engine, change->object);
-	}
-}
-
-/* A nameless file got a name: its inode moves there. */
-static void apply_named(hp_engine *engine, struct hp_pending *pending, const struct hpw_reply *reply,
-			const uint8_t *body, size_t length)
-{
-	struct change *change = pending->context;
-	struct hp_object *object = change->object;
-	int directory = hp_mirror_dirfd(engine, change->parent);
-	struct hp_name *name;
-	char private[64];
-
-	if (reply->error || directory < 0)
-		return;
-	name = hp_tree_add(engine, change->parent, change->last, change->length);
-	snprintf(private, sizeof private, HP_NAMELESS_DIR "/%llu", (unsigned long long)object->nameless);
-	if (name->object || renameat(engine->root_fd, private + 1, directory, name->text))
-		return;
-	name->unknown = false;
-	object->nameless = 0;
-	object->orphan = false;
-	hp_tree_bind(name, object);
-	apply_parents(engine, body, length, object);
+	engine->moving++;
+	error = hp_wire_call(engine, HP_LANE_WAIT, pending, request);
+	engine->moving--;
+	return error;
 }
 
 static int where_to(hp_engine *engine, uint64_t base, const char *path, size_t length, int how, struct hp_where *where)
@@ -184,7 +31,7 @@ int64_t hp_make_one(hp_engine *engine, struct hp_slot *slot, uint16_t op)
 	const char *text = (const char *)slot->data + slot->len1;
 	struct hp_where where;
 	struct change change = { 0 };
-	struct hp_pending pending = { .apply = apply_made, .context = &change };
+	struct hp_pending pending = { .apply = hp_apply_made, .context = &change };
 	int error = where_to(engine, slot->base, (const char *)slot->data, slot->len1, HP_NO_FOLLOW | HP_PARENT_ONLY,
 			     &where);
 	char *path;
@@ -195,18 +42,16 @@ int64_t hp_make_one(hp_engine *engine, struct hp_slot *slot, uint16_t op)
 		return -EEXIST;
 	if (where.must_be_directory && op != HPW_MKDIR)
 		return where.object ? -EEXIST : -ENOENT;
-	change.parent = where.parent;
-	change.last = where.last;
-	change.length = where.last_length;
 	path = hp_name_path(where.parent, where.last, where.last_length);
-	error = hp_wire_call(engine, HP_LANE_WAIT, &pending,
-			     &(struct hp_request){ .head = { .op = op,
-							     .mode = (uint32_t)slot->arg[0],
-							     .arg = (uint32_t)slot->arg[1],
-							     .len1 = (uint32_t)strlen(path),
-							     .len2 = op == HPW_SYMLINK ? slot->len2 : 0 },
-						   .string1 = path,
-						   .string2 = text });
+	change.path = path;
+	error = change_name(engine, &pending,
+			    &(struct hp_request){ .head = { .op = op,
+							    .mode = (uint32_t)slot->arg[0],
+							    .arg = (uint32_t)slot->arg[1],
+							    .len1 = (uint32_t)strlen(path),
+							    .len2 = op == HPW_SYMLINK ? slot->len2 : 0 },
+						  .string1 = path,
+						  .string2 = text });
 	free(path);
 	return -error;
 }
@@ -215,7 +60,7 @@ static int64_t remove_one(hp_engine *engine, struct hp_slot *slot, uint16_t op)
 {
 	struct hp_where where;
 	struct change change = { 0 };
-	struct hp_pending pending = { .apply = apply_removed, .context = &change };
+	struct hp_pending pending = { .apply = hp_apply_removed, .context = &change };
 	int error = where_to(engine, slot->base, (const char *)slot->data, slot->len1, HP_NO_FOLLOW | HP_PARENT_ONLY,
 			     &where);
 	const char *end = (const char *)slot->data + slot->len1;
@@ -240,15 +85,11 @@ static int64_t remove_one(hp_engine *engine, struct hp_slot *slot, uint16_t op)
 		return 0;
 	if (where.object && where.object->file && where.object->attr.nlink > 1)
 		hp_flush_object(engine, where.object);
-	change.parent = where.parent;
-	change.last = where.last;
-	change.length = where.last_length;
 	path = hp_name_path(where.parent, where.last, where.last_length);
-	engine->moving++;
-	error = hp_wire_call(
-		engine, HP_LANE_WAIT, &pending,
+	change.path = path;
+	error = change_name(
+		engine, &pending,
 		&(struct hp_request){ .head = { .op = op, .len1 = (uint32_t)strlen(path) }, .string1 = path });
-	engine->moving--;
 	free(path);
 	return -error;
 }
@@ -263,7 +104,7 @@ static int64_t rename_one(hp_engine *engine, struct hp_slot *slot)
 	const char *path1 = (const char *)slot->data, *path2 = path1 + slot->len1;
 	struct hp_where from, to;
 	struct change change = { .flags = (unsigned)slot->arg[0] };
-	struct hp_pending pending = { .apply = apply_renamed, .context = &change };
+	struct hp_pending pending = { .apply = hp_apply_renamed, .context = &change };
 	int error = where_to(engine, slot->base, path1, slot->len1, HP_NO_FOLLOW, &from);
 	/* of a file with several names the target may be another one: then nothing happens */
 	bool alone = error || !from.object || from.object->kind == HP_DIR || from.object->attr.nlink < 2;
@@ -287,23 +128,17 @@ static int64_t rename_one(hp_engine *engine, struct hp_slot *slot)
 		return -ENOTDIR;
 	if (from.object && from.object->file) /* who finds the new name finds its content */
 		hp_ordered_first(engine, from.object);
-	change.parent = from.parent;
-	change.last = from.last;
-	change.length = from.last_length;
-	change.parent2 = to.parent;
-	change.last2 = to.last;
-	change.length2 = to.last_length;
 	name1 = hp_name_path(from.parent, from.last, from.last_length);
 	name2 = hp_name_path(to.parent, to.last, to.last_length);
-	engine->moving++;
-	error = hp_wire_call(engine, HP_LANE_WAIT, &pending,
-			     &(struct hp_request){ .head = { .op = HPW_RENAME,
-							     .arg = change.flags,
-							     .len1 = (uint32_t)strlen(name1),
-							     .len2 = (uint32_t)strlen(name2) },
-						   .string1 = name1,
-						   .string2 = name2 });
-	engine->moving--;
+	change.path = name1;
+	change.path2 = name2;
+	error = change_name(engine, &pending,
+			    &(struct hp_request){ .head = { .op = HPW_RENAME,
+							    .arg = change.flags,
+							    .len1 = (uint32_t)strlen(name1),
+							    .len2 = (uint32_t)strlen(name2) },
+						  .string1 = name1,
+						  .string2 = name2 });
 	free(name1);
 	free(name2);
 	return -error;
@@ -314,7 +149,7 @@ static int64_t link_one(hp_engine *engine, struct hp_slot *slot)
 	const char *path1 = (const char *)slot->data, *path2 = path1 + slot->len1;
 	struct hp_where from, to;
 	struct change change = { 0 };
-	struct hp_pending pending = { .apply = apply_made, .context = &change };
+	struct hp_pending pending = { .apply = hp_apply_made, .context = &change };
 	int error = hp_resolve(engine, slot->base, path1, slot->len1,
 			       slot->arg[0] & AT_SYMLINK_FOLLOW ? 0 : HP_NO_FOLLOW, &from);
 	int error2 = error == 0 || error == HP_IS_LOCAL ?
@@ -336,30 +171,28 @@ static int64_t link_one(hp_engine *engine, struct hp_slot *slot)
 		return -EEXIST;
 	if (to.must_be_directory)
 		return to.object ? -EEXIST : -ENOENT;
-	change.parent = to.parent;
-	change.last = to.last;
-	change.length = to.last_length;
 	name1 = hp_object_path(from.object);
 	name2 = hp_name_path(to.parent, to.last, to.last_length);
+	change.path = name2;
 	if (!name1 && from.object->nameless) {
-		pending.apply = apply_named;
+		pending.apply = hp_apply_named;
 		change.object = from.object;
-		error = hp_wire_call(engine, HP_LANE_WAIT, &pending,
-				     &(struct hp_request){ .head = { .op = HPW_LINKFILE,
-								     .handle = from.object->handle,
-								     .len1 = (uint32_t)strlen(name2) },
-							   .string1 = name2 });
+		error = change_name(engine, &pending,
+				    &(struct hp_request){ .head = { .op = HPW_LINKFILE,
+								    .handle = from.object->handle,
+								    .len1 = (uint32_t)strlen(name2) },
+							  .string1 = name2 });
 		if (!error)
 			hp_flush_all_of(engine, from.object);
 	} else if (!name1)
 		error = ENOENT;
 	else
-		error = hp_wire_call(engine, HP_LANE_WAIT, &pending,
-				     &(struct hp_request){ .head = { .op = HPW_LINK,
-								     .len1 = (uint32_t)strlen(name1),
-								     .len2 = (uint32_t)strlen(name2) },
-							   .string1 = name1,
-							   .string2 = name2 });
+		error = change_name(engine, &pending,
+				    &(struct hp_request){ .head = { .op = HPW_LINK,
+								    .len1 = (uint32_t)strlen(name1),
+								    .len2 = (uint32_t)strlen(name2) },
+							  .string1 = name1,
+							  .string2 = name2 });
 	free(name1);
 	free(name2);
 	return -error;

@@ -135,9 +135,11 @@ static void apply_opened(hp_engine *engine, struct hp_pending *pending, const st
 		hp_object_rehome(engine, opened->object, &entry->attr);
 		return;
 	}
+	opened->replaced =
+		!entry || entry->attr.ino != opened->object->attr.ino || entry->attr.dev != opened->object->attr.dev;
 	if (first)
 		hp_apply_entries(engine, pending, reply, first, (size_t)(end - first));
-	opened->replaced = opened->object->names == 0;
+	opened->replaced |= opened->object->names == 0;
 }
 
 /* A handle at home that can read, and write if asked. `flags`: Linux O_*. */
@@ -166,8 +168,8 @@ int hp_file_open_home(hp_engine *engine, struct hp_object *object, int flags)
 							     .len1 = (uint32_t)strlen(path) },
 						   .string1 = path });
 	free(path);
-	if (error)
-		return -error;
+	if (error) /* of what was a plain file when its name was looked up */
+		return error == ELOOP || error == EISDIR || error == ENXIO ? -EAGAIN : -error;
 	if (opened.replaced) {
 		hp_wire_close_handle(engine, handle);
 		return -EAGAIN;

@@ -100,7 +100,7 @@ struct hp_engine {
 	uint64_t asked, answered; /* questions about what others changed */
 	uint32_t bell_seen; /* the dirty bell when all of it was on its way last */
 	bool lazy; /* something in the other lane has not been announced */
-	unsigned moving; /* names that go or move when home answers: nothing may be sent by name meanwhile */
+	unsigned moving; /* names that come, go or move when home answers: nothing may be sent by name meanwhile */
 	char lost[512]; /* the first change that home refused afterwards */
 	pthread_t flusher;
 	unsigned workers;
@@ -178,6 +178,7 @@ void hp_wire_close_handle(hp_engine *, uint64_t handle);
 const struct hpw_entry *hp_wire_entry(const uint8_t **cursor, const uint8_t *end);
 void hp_apply_entries(hp_engine *, struct hp_pending *, const struct hpw_reply *, const uint8_t *, size_t);
 void hp_apply_data(hp_engine *, struct hp_pending *, const struct hpw_reply *, const uint8_t *, size_t);
+struct hp_name *hp_wire_name(hp_engine *, const char *path, size_t length);
 struct hp_object *hp_apply_entry(hp_engine *, const struct hpw_entry *);
 void hp_apply_child(hp_engine *, struct hp_object *directory, const struct hpw_entry *);
 void hp_refresh(hp_engine *, struct hp_object *, const struct hpw_attr *);

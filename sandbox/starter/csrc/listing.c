@@ -6,6 +6,7 @@
 #include "internal.h"
 
 #define AT_ONCE 256
+#define MOST_TRIES 64
 
 static int show_names(hp_engine *engine, struct hp_object *directory)
 {
@@ -33,12 +34,14 @@ void hp_apply_listing(hp_engine *engine, struct hp_object *directory, const stru
 	while (body && (entry = hp_wire_entry(&body, end))) {
 		if (entry->flags & HPW_E_COMPLETE)
 			complete = true;
-		if (entry->flags & HPW_E_SELF)
+		if (entry->flags & HPW_E_SELF) { /* first of all; another directory may have taken the path meanwhile */
+			directory->misled = entry->attr.ino != directory->attr.ino && directory->attr.ino;
 			hp_apply_entry(engine, entry);
-		else if (entry->path_len)
+		} else if (entry->path_len && !directory->misled) {
 			hp_apply_child(engine, directory, entry);
+		}
 	}
-	if (!complete || (!directory->name && !directory->is_root))
+	if (!complete || directory->misled || (!directory->name && !directory->is_root))
 		return;
 	directory->known = true;
 	if (directory->offers <= AT_ONCE && !directory->unsure && !directory->ahead)
@@ -83,26 +86,14 @@ void hp_list_behind(hp_engine *engine, struct hp_object *directory)
 	}
 }
 
-int hp_list(hp_engine *engine, struct hp_object *directory, bool show)
+/* One question; -EAGAIN: the directory moved on the way there. */
+static int ask_for_names(hp_engine *engine, struct hp_object *directory, bool show)
 {
 	struct hp_pending pending = { .apply = apply_listing, .context = directory };
-	char *path;
+	char *path = hp_object_path(directory), *now;
+	bool moved;
 	int error;
 
-	if (show && directory->ahead) {
-		hp_ahead_of(engine, directory);
-		hp_wire_await_filled(engine, directory);
-	}
-	hp_wire_await_filled(engine, directory);
-	if (show)
-		directory->walked = true;
-	if (directory->listed || directory->local)
-		return 0;
-	if (directory->known && !show)
-		return 0;
-	if (directory->known && !directory->unsure) /* else names changed at home, and the answers are on their way */
-		return show_names(engine, directory);
-	path = hp_object_path(directory);
 	if (!path)
 		return -ENOENT;
 	directory->filling = true;
@@ -115,10 +106,38 @@ int hp_list(hp_engine *engine, struct hp_object *directory, bool show)
 	error = hp_wire_wait(engine, &pending);
 	directory->filling = false;
 	pthread_cond_broadcast(&engine->changed);
+	now = hp_object_path(directory);
+	moved = now && strcmp(now, path) != 0;
+	free(now);
 	free(path);
+	if (moved && (error == ENOENT || error == ENOTDIR))
+		return -EAGAIN;
 	if (error)
 		return -error;
 	if (!directory->known)
-		return -EIO;
+		return directory->misled ? -EAGAIN : -EIO;
 	return show && !directory->unsure ? show_names(engine, directory) : 0;
+}
+
+int hp_list(hp_engine *engine, struct hp_object *directory, bool show)
+{
+	int error, tries = 0;
+
+	if (show && directory->ahead) {
+		hp_ahead_of(engine, directory);
+		hp_wire_await_filled(engine, directory);
+	}
+	hp_wire_await_filled(engine, directory);
+	if (show)
+		directory->walked = true;
+	do {
+		if (directory->listed || directory->local)
+			return 0;
+		if (directory->known && !show)
+			return 0;
+		if (directory->known && !directory->unsure) /* else names changed, and the answers are on their way */
+			return show_names(engine, directory);
+		error = ask_for_names(engine, directory, show);
+	} while (error == -EAGAIN && ++tries < MOST_TRIES);
+	return error;
 }

@@ -6,6 +6,8 @@
 
 #include "internal.h"
 
+#define MOST_TRIES 256 /* others may replace or remove a file each time it is being opened */
+
 static bool wants_write(int flags)
 {
 	return (flags & O_ACCMODE) != O_RDONLY || flags & O_TRUNC;
@@ -108,6 +110,25 @@ static int open_existing(hp_engine *engine, struct hp_object *object, int flags,
 	return !error && flags & O_APPEND ? begin_append(engine, object) : error;
 }
 
+struct created {
+	const char *path;
+	struct hp_object *object;
+};
+
+/* The name may stand for another by the time that who asked looks. */
+static void apply_created(hp_engine *engine, struct hp_pending *pending, const struct hpw_reply *reply,
+			  const uint8_t *body, size_t length)
+{
+	struct created *created = pending->context;
+	struct hp_name *name;
+
+	hp_apply_entries(engine, pending, reply, body, length);
+	name = reply->error ? NULL : hp_wire_name(engine, created->path, strlen(created->path));
+	if (name && name->offer)
+		hp_tree_accept(engine, name);
+	created->object = name ? name->object : NULL;
+}
+
 /* A name that may not exist: home creates it or says what is there. */
 static int create(hp_engine *engine, struct hp_where *where, int flags, uint32_t mode, struct hp_object **object)
 {
@@ -118,10 +139,12 @@ static int create(hp_engine *engine, struct hp_where *where, int flags, uint32_t
 	int error = 0;
 
 	for (int i = 0; i < 2; i++) {
-		struct hp_pending pending = { .apply = hp_apply_entries };
+		struct created created = { .path = path };
+		struct hp_pending pending = { .apply = apply_created, .context = &created };
 		uint64_t handle = ++engine->next_handle;
 		struct hp_name *name;
 
+		engine->moving++;
 		error = hp_wire_call(engine, HP_LANE_WAIT, &pending,
 				     &(struct hp_request){ .head = { .op = HPW_OPEN,
 								     .handle = handle,
@@ -131,15 +154,16 @@ static int create(hp_engine *engine, struct hp_where *where, int flags, uint32_t
 								     .length = HP_INLINE_LIMIT,
 								     .len1 = (uint32_t)strlen(path) },
 							   .string1 = path });
+		engine->moving--;
 		if (error == EACCES && access[1] != O_RDWR && !(flags & O_EXCL))
 			continue;
 		if (error)
 			break;
 		name = hp_tree_find(engine, parent, where->last, where->last_length);
 		*object = name ? name->object : NULL;
-		if (!*object || (*object)->kind != HP_FILE_KIND) {
+		if (!*object || *object != created.object || (*object)->kind != HP_FILE_KIND) {
 			hp_wire_close_handle(engine, handle);
-			error = *object ? ENXIO : EIO;
+			error = EAGAIN; /* another process has removed or replaced it before we looked */
 			break;
 		}
 		if (!(*object)->handle || !(*object)->handle_writable) {
@@ -240,6 +264,28 @@ int64_t hp_do_settle(hp_engine *engine, struct hp_slot *slot)
 	return 0;
 }
 
+/* Removed or replaced while it was being opened: O_CREAT makes another, else the next look says ENOENT. */
+static bool was_lost(int error)
+{
+	return error == -EAGAIN || error == -ESTALE;
+}
+
+/* What there is to do for a file that home has just opened or made, before the native open. */
+static int begin_created(hp_engine *engine, struct hp_object *object, int flags, bool behind)
+{
+	int error = flags & O_TRUNC && !behind ? make_empty(engine, object) : 0;
+
+	if (!error && object->content == HP_CONTENT_NONE && (!wants_write(flags) || object->attr.access & 4))
+		error = hp_have_content(engine, object);
+	if (!error && object->content == HP_CONTENT_NONE)
+		error = hp_mirror_give_size(engine, object);
+	if (!error && object->handle_writable)
+		error = make_writable(engine, object);
+	if (!error && flags & O_APPEND && wants_write(flags))
+		error = begin_append(engine, object);
+	return error == -ENOENT ? -ESTALE : error;
+}
+
 int64_t hp_do_open(hp_engine *engine, struct hp_slot *slot)
 {
 	int flags = (int)slot->arg[0], error;
@@ -278,26 +324,16 @@ again: /* the file was replaced at home while we opened it */
 			if (error == 0 || error == -ENOENT)
 				continue;
 		}
+		if (!error)
+			error = begin_created(engine, object, flags, behind);
+		if (was_lost(error) && ++tries < MOST_TRIES)
+			goto again;
 		if (error)
 			return error;
 		if (exclusive)
 			hp_changes_await(engine);
 		slot->value[2] = exclusive;
 		object->own |= exclusive;
-		if (flags & O_TRUNC && !behind && (error = make_empty(engine, object)))
-			return error;
-		if (object->content == HP_CONTENT_NONE && !wants_write(flags) &&
-		    (error = hp_have_content(engine, object)))
-			return error;
-		if (object->content == HP_CONTENT_NONE && object->attr.access & 4 &&
-		    (error = hp_have_content(engine, object)))
-			return error;
-		if (object->content == HP_CONTENT_NONE && (error = hp_mirror_give_size(engine, object)))
-			return error;
-		if (object->handle_writable && (error = make_writable(engine, object)))
-			return error;
-		if (flags & O_APPEND && wants_write(flags) && (error = begin_append(engine, object)))
-			return error;
 		if (((flags & O_ACCMODE) != O_WRONLY && !(object->attr.access & 4)) ||
 		    ((flags & O_ACCMODE) != O_RDONLY && !(object->attr.access & 2))) {
 			/* who creates a file may use it now, whatever its mode says of later opens */
@@ -315,6 +351,8 @@ again: /* the file was replaced at home while we opened it */
 		if (wants_write(flags) || creating)
 			return -EISDIR;
 		error = object->attr.access & 4 ? hp_list(engine, object, true) : -EACCES;
+		if (error == -ENOTDIR)
+			error = -EAGAIN;
 	} else if (flags & O_DIRECTORY) {
 		error = -ENOTDIR;
 	} else if (object->kind == HP_FIFO) {
@@ -324,7 +362,7 @@ again: /* the file was replaced at home while we opened it */
 	} else {
 		error = open_existing(engine, object, flags, (uint32_t)slot->arg[1]);
 	}
-	if (error == -EAGAIN && ++tries < 256)
+	if ((was_lost(error) || (error == -ENOENT && creating)) && ++tries < MOST_TRIES)
 		goto again;
 	if (error)
 		return error;

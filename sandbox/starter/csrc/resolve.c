@@ -126,8 +126,9 @@ static bool missed(struct walk *walk, struct hp_object *at)
 	return hp_list(walk->engine, at, at->known && at->misses > at->offers) == 0;
 }
 
-/* Asks home for the rest of the path, or lists a directory that missed often. */
-static int ask(struct walk *walk)
+/* Asks home for the rest of the path, or lists a directory that missed often; a listing
+ * that is there already does not help with a name that is `unknown`. */
+static int ask(struct walk *walk, bool unknown)
 {
 	hp_engine *engine = walk->engine;
 	struct hp_object *at = walk->at;
@@ -141,7 +142,7 @@ static int ask(struct walk *walk)
 		return -walk->last_error;
 	if (++walk->asked > MAX_ASKED)
 		return -EIO;
-	if (!at->known && missed(walk, at))
+	if (!unknown && !at->known && missed(walk, at))
 		return 0;
 	/* home knows nothing of another root: then step by step */
 	length = walk->root->is_root ? strlen(walk->rest + walk->position) : strcspn(walk->rest + walk->position, "/");
@@ -236,7 +237,7 @@ static int step(struct walk *walk, struct hp_where *where)
 			missed(walk, at);
 			return -ENOENT;
 		}
-		return ask(walk);
+		return ask(walk, unknown);
 	}
 	if (!name->object) {
 		/* absent, but only a listed directory spares the shim the question */
@@ -288,7 +289,7 @@ static int resolve(hp_engine *engine, uint64_t base, const char *path, size_t le
 			where->object = walk.at;
 			where->name = walk.at->name;
 			if (walk.at->attr.ino == 0 && !walk.at->local && walk.asked == 0) {
-				result = ask(&walk);
+				result = ask(&walk, false);
 				continue;
 			}
 			break;

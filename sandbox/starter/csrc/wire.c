@@ -143,7 +143,7 @@ static const char *entry_path(const struct hpw_entry *entry)
 
 /* The tree's name for a canonical path; its parents are known, since home
  * sends a walk from the root. NULL: a stranger's answer, ignore it. */
-static struct hp_name *name_for(hp_engine *engine, const char *path, size_t length)
+struct hp_name *hp_wire_name(hp_engine *engine, const char *path, size_t length)
 {
 	struct hp_object *directory = engine->root;
 	const char *end = path + length;
@@ -259,7 +259,7 @@ struct hp_object *hp_apply_entry(hp_engine *engine, const struct hpw_entry *entr
 		hp_refresh(engine, engine->root, &entry->attr);
 		return engine->root;
 	}
-	name = name_for(engine, entry_path(entry), entry->path_len);
+	name = hp_wire_name(engine, entry_path(entry), entry->path_len);
 	return name ? apply_name(engine, name, entry, false) : NULL;
 }
 

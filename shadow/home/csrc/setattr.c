@@ -35,6 +35,8 @@ static int object_get(hp_lane *lane, const struct hp_call *call, struct object *
 	object->share = object->found.share;
 	object->directory = S_ISDIR(object->found.attr.mode);
 	object->symlink = S_ISLNK(object->found.attr.mode);
+	if (error == 0 && call->head->flags & HPW_EXPECT && object->found.attr.ino != call->head->offset)
+		error = ESTALE; /* the name has been given to another meanwhile */
 	return error;
 }
 
