@@ -90,12 +90,12 @@ class Contest:
         self.pool = StrictPool(wire=lay_wire, home_bytes=16 << 30)
         self.home = self.pool.home
         self._given: set[Path] = set()
-        worker = _worker()
-        shutil.copy(worker, self.home.outside(f"{self.home.directory}/worker"))
+        program = worker()
+        shutil.copy(program, self.home.outside(f"{self.home.directory}/worker"))
         self.far: rivals.Far | None = None
         if with_rivals:
             network = f"10.232.{self.pool.number}"
-            self.far = rivals.Far(self.pool.room, worker, network, round_trip_ms)
+            self.far = rivals.Far(self.pool.room, program, network, round_trip_ms)
 
     def __enter__(self) -> Self:
         return self
@@ -234,7 +234,7 @@ class Contest:
 
 
 @functools.cache
-def _worker() -> Path:
+def worker() -> Path:
     program = Path(tempfile.mkdtemp(prefix="hpool-worker-")) / "worker"
     subprocess.run(["gcc", "-O2", str(HERE / "worker.c"), "-o", str(program)], check=True)
     return program

@@ -23,7 +23,7 @@ ffibuilder.cdef(
     };
     struct hp_engine_stats {
         uint64_t faults, round_trips, wait_ns, bytes_in, bytes_out, bytes_read, bytes_written,
-                 names, evicted_bytes, cache_hits, calls, asked, waits[10], waited_ns[10];
+                 names, evicted_bytes, cache_hits, calls, asked, operations, waits[10], waited_ns[10];
     };
     hp_engine *hp_engine_create(const struct hp_engine_config *config, char *error, size_t room);
     long hp_engine_next(hp_engine *, int lane, uint8_t *buffer, size_t room, int timeout_ms);

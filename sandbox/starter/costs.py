@@ -115,6 +115,7 @@ def profile(engine: Engine, statistics: Statistics | None = None) -> Profile:
             bytes_out=counted.bytes_out,
             calls=max(counted.calls, counted.asked),
             asked=counted.asked,
+            operations=counted.operations,
         ),
         fold(parse(engine.costs())),
     )

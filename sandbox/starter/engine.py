@@ -35,6 +35,7 @@ class EngineStatistics(NamedTuple):
     bytes_out: int
     calls: int
     asked: int
+    operations: int
     waits: tuple[tuple[int, int], ...]
     """Count and ns of each kind (costs.KINDS)."""
 

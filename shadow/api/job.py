@@ -100,6 +100,7 @@ class Statistics(NamedTuple):
     bytes_out: int = 0
     calls: int = 0
     asked: int = 0
+    operations: int = 0
 
 
 class Profile(NamedTuple):

@@ -107,7 +107,7 @@ class Outcome(_message.Message):
     def __init__(self, ended: _Optional[bool] = ..., exit_code: _Optional[int] = ..., signal: _Optional[int] = ..., problem: _Optional[_Union[Problem, _Mapping[str, object]]] = ..., statistics: _Optional[_Union[Statistics, _Mapping[str, object]]] = ..., machine: _Optional[str] = ..., removed: _Optional[bool] = ...) -> None: ...
 
 class Statistics(_message.Message):
-    __slots__ = ("user_us", "system_us", "peak_memory_bytes", "faults", "round_trips", "bytes_to_job", "bytes_to_home", "waited_ns", "wall_ns", "prepared_ns", "settled_ns", "waits", "bytes_in", "bytes_out", "calls", "asked")
+    __slots__ = ("user_us", "system_us", "peak_memory_bytes", "faults", "round_trips", "bytes_to_job", "bytes_to_home", "waited_ns", "wall_ns", "prepared_ns", "settled_ns", "waits", "bytes_in", "bytes_out", "calls", "asked", "operations")
     USER_US_FIELD_NUMBER: _ClassVar[int]
     SYSTEM_US_FIELD_NUMBER: _ClassVar[int]
     PEAK_MEMORY_BYTES_FIELD_NUMBER: _ClassVar[int]
@@ -124,6 +124,7 @@ class Statistics(_message.Message):
     BYTES_OUT_FIELD_NUMBER: _ClassVar[int]
     CALLS_FIELD_NUMBER: _ClassVar[int]
     ASKED_FIELD_NUMBER: _ClassVar[int]
+    OPERATIONS_FIELD_NUMBER: _ClassVar[int]
     user_us: int
     system_us: int
     peak_memory_bytes: int
@@ -140,7 +141,8 @@ class Statistics(_message.Message):
     bytes_out: int
     calls: int
     asked: int
-    def __init__(self, user_us: _Optional[int] = ..., system_us: _Optional[int] = ..., peak_memory_bytes: _Optional[int] = ..., faults: _Optional[int] = ..., round_trips: _Optional[int] = ..., bytes_to_job: _Optional[int] = ..., bytes_to_home: _Optional[int] = ..., waited_ns: _Optional[int] = ..., wall_ns: _Optional[int] = ..., prepared_ns: _Optional[int] = ..., settled_ns: _Optional[int] = ..., waits: _Optional[_Iterable[_Union[Waits, _Mapping[str, object]]]] = ..., bytes_in: _Optional[int] = ..., bytes_out: _Optional[int] = ..., calls: _Optional[int] = ..., asked: _Optional[int] = ...) -> None: ...
+    operations: int
+    def __init__(self, user_us: _Optional[int] = ..., system_us: _Optional[int] = ..., peak_memory_bytes: _Optional[int] = ..., faults: _Optional[int] = ..., round_trips: _Optional[int] = ..., bytes_to_job: _Optional[int] = ..., bytes_to_home: _Optional[int] = ..., waited_ns: _Optional[int] = ..., wall_ns: _Optional[int] = ..., prepared_ns: _Optional[int] = ..., settled_ns: _Optional[int] = ..., waits: _Optional[_Iterable[_Union[Waits, _Mapping[str, object]]]] = ..., bytes_in: _Optional[int] = ..., bytes_out: _Optional[int] = ..., calls: _Optional[int] = ..., asked: _Optional[int] = ..., operations: _Optional[int] = ...) -> None: ...
 
 class Waits(_message.Message):
     __slots__ = ("kind", "times", "wait_ns")

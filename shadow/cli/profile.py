@@ -110,7 +110,8 @@ def head(counted: Statistics) -> Iterator[str]:
     yield (
         f"{bytes_text(counted.bytes_in)} came from home"
         f" ({bytes_text(counted.bytes_to_job)} of them by blocks),"
-        f" {bytes_text(counted.bytes_out)} went there."
+        f" {bytes_text(counted.bytes_out)} went there,"
+        f" in {counted.operations:,} operations."
     )
 
 
@@ -149,6 +150,7 @@ def as_object(found: Profile, *, is_over: bool) -> dict[str, Any]:
         "round_trips": counted.round_trips,
         "bytes_in": counted.bytes_in,
         "bytes_out": counted.bytes_out,
+        "operations": counted.operations,
         "calls": counted.calls,
         "calls_that_waited": counted.asked,
         "hit_rate": hit_rate(counted),

@@ -36,6 +36,7 @@ struct hp_engine_stats {
 	uint64_t cache_hits;  /* files taken from the digest cache */
 	uint64_t calls;       /* of the job's that could have needed home; of killed threads not the last ones */
 	uint64_t asked;       /* of them, those that waited for it */
+	uint64_t operations;  /* requests sent home */
 	uint64_t waits[10], waited_ns[10]; /* by enum hp_wait_kind */
 };
 

@@ -36,6 +36,7 @@ void hp_wire_send(hp_engine *engine, int lane, struct hp_pending *pending, const
 	hp_queue_put(queue, request->string2, head.len2);
 	hp_queue_put(queue, NULL, head.size - length);
 	engine->stats.bytes_out += head.size;
+	engine->stats.operations++;
 	if (lane != HP_LANE_WAIT || !hp_wire_rests(engine, request->lazy))
 		pthread_cond_signal(&engine->out[lane].filled);
 }
