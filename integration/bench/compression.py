@@ -35,7 +35,8 @@ PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 RECORDER: Final = """
 import socket, struct, sys
 from time import monotonic
-tap = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.ntohs(3))  # all protocols: only then what is sent is seen too
+# all protocols: only then what is sent is seen too
+tap = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.ntohs(3))
 tap.setsockopt(socket.SOL_SOCKET, 33, 256 << 20)  # SO_RCVBUFFORCE
 tap.bind(("eth0", 3))
 tap.settimeout(0.2)
@@ -54,8 +55,9 @@ while not select.select([sys.stdin], [], [], 0)[0]:
         data = head + (packet[head + 12] >> 4) * 4
         end = len(packet)
         if end > data:
-            out.write(struct.pack("<12sII", packet[12:20] + packet[head:head + 4],
-                                  struct.unpack_from("!I", packet, head + 4)[0], end - data) + packet[data:end])
+            sequence = struct.unpack_from("!I", packet, head + 4)[0]
+            key = packet[12:20] + packet[head:head + 4]
+            out.write(struct.pack("<12sII", key, sequence, end - data) + packet[data:end])
 out.close()
 """
 

@@ -74,7 +74,8 @@ def main() -> None:
     parser.add_argument("--only", default=",".join(LOADS))
     options = parser.parse_args()
     print(f"Aim: {AIM} operations a second.\n")
-    print("| load | jobs | operations | waits | s, all of them | operations a second |\n|---|---|---|---|---|---|")
+    print("| load | jobs | operations | waits | s, all of them | operations a second |")
+    print("|---|---|---|---|---|---|")
     with StrictPool(slots=options.jobs) as pool:
         shutil.copy(worker(), pool.home.outside(f"{pool.home.directory}/worker"))
         for load in options.only.split(","):

@@ -37,6 +37,13 @@ log = logging.getLogger("job")
 
 LOCAL_PLACES: Final = (b"/tmp", b"/var/tmp", b"/dev/shm")
 LOCALES: Final = b"/usr/lib/locale"
+MESSAGES: Final = b"/usr/share/locale"
+CONVERSIONS: Final = (  # one of them, by distribution
+    b"/usr/lib/x86_64-linux-gnu/gconv/gconv-modules.cache",
+    b"/usr/lib64/gconv/gconv-modules.cache",
+    b"/etc/locale.alias",  # where Debian has it
+)
+ASKED_BY_LIBRARIES: Final = (b"/selinux", b"/etc/selinux/config")  # libselinux, before main
 RELEASE_WITHIN_S: Final = 20.0
 
 
@@ -307,7 +314,10 @@ def sure_questions(job: JobDescription) -> bytes:
     if locale not in {b"C", b"POSIX"} and b"/" not in locale:
         name, dot, charset = locale.partition(b".")  # glibc looks for both spellings
         lines += [b"R " + LOCALES + b"/locale-archive", b"L " + LOCALES]
-        lines += [b"D " + LOCALES + b"/" + name + dot + charset.lower().replace(b"-", b"")]
+        place = LOCALES + b"/" + name + dot + charset.lower().replace(b"-", b"")
+        lines += [b"D " + place, b"D " + place + b"/LC_MESSAGES", b"D " + MESSAGES]
+        lines += [b"C " + path for path in CONVERSIONS]
+    lines += [b"R " + path for path in ASKED_BY_LIBRARIES]
     return b"".join(line + b"\n" for line in lines)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hpool.sandbox.starter.job import islands
+from hpool.sandbox.starter.job import islands, sure_questions
 from hpool.shadow.api.job import Sharing
 from tests.shadow.test_store import description
 
@@ -19,3 +19,25 @@ def test_directories_of_home_below_local_places_are_islands() -> None:
 def test_the_local_places_themselves_stay_local() -> None:
     assert islands(description()._replace(directory=b"/tmp", program=b"/tmp/p")) == []
     assert islands(description()._replace(directory=b"/tmpfiles", program=b"/bin/p")) == []
+
+
+def test_what_libc_asks_for_a_locale_is_in_the_first_question() -> None:
+    plain = sure_questions(description()._replace(environment=(b"LANG=C",)))
+    assert b"locale" not in plain
+    assert b"R /etc/selinux/config\n" in plain
+    given = sure_questions(
+        description()._replace(environment=(b"LANG=de_DE.UTF-8", b"LC_ALL=C.UTF-8"))
+    ).splitlines()
+    for line in (
+        b"R /usr/lib/locale/locale-archive",
+        b"D /usr/lib/locale/C.utf8",
+        b"D /usr/lib/locale/C.utf8/LC_MESSAGES",
+        b"D /usr/share/locale",
+        b"C /etc/locale.alias",
+        b"C /usr/lib/x86_64-linux-gnu/gconv/gconv-modules.cache",
+    ):
+        assert line in given
+    assert not any(
+        b".." in line
+        for line in sure_questions(description()._replace(environment=(b"LANG=../../etc",))).splitlines()
+    )

@@ -186,7 +186,9 @@ void hp_engine_recall(hp_engine *engine, const char *text, size_t length, const 
 			ask_again(engine, &all, HPW_BUNDLE, 0, &lines[i]);
 		} else if (lines[i].kind != 'L' && lines[i].kind != 'D' &&
 			   !is_below_one(&lines[i], directories, listed)) {
-			ask_again(engine, &all, HPW_RESOLVE, 0, &lines[i]);
+			/* without a pack the content will be asked for anyway: in the same breath, then */
+			ask_again(engine, &all, HPW_RESOLVE, lines[i].kind == 'C' && !packed_length ? HPW_CONTENT : 0,
+				  &lines[i]);
 		}
 	}
 	wait_for_all(engine, &all);
