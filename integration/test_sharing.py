@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import fcntl
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -58,6 +60,49 @@ def test_a_database_loses_no_transaction(pool: StrictPool) -> None:
     at_once(pool, "transactions.py", ("40",), named=True)
     questions = ("PRAGMA integrity_check", "SELECT sum FROM total", "SELECT count(DISTINCT sum) FROM entries")
     assert sql(pool, *questions) == "[[('ok',)], [(120,)], [(120,)]]"
+
+
+def test_home_may_use_a_database_in_the_middle_of_a_jobs_transactions(pool: StrictPool) -> None:
+    """What the job has said to be committed is there, whenever somebody looks; and nobody's change is lost."""
+    pool.home.fresh_work()
+    sql(
+        pool,
+        "CREATE TABLE entries(name, number, sum)",
+        "CREATE TABLE total(sum)",
+        "INSERT INTO total VALUES (0)",
+    )
+    command = pool.home.hpool([PYTHON, program(pool, "committing.py"), "60"])
+    job = pool.home.popen(command, pool.home.work)
+    assert job.stdout is not None
+    changes = 0
+    for number in range(60):
+        assert int(job.stdout.readline()) == number
+        if number % 6 == 5:
+            question = "SELECT count(*) FROM entries WHERE name = 'job'"
+            seen, _, total = ast.literal_eval(
+                sql(pool, question, "UPDATE total SET sum = sum + 1", "SELECT sum FROM total")
+            )
+            changes += 1
+            assert seen[0][0] > number
+            assert total[0][0] >= seen[0][0] + changes
+    assert job.communicate(timeout=60) == (b"", b"")
+    assert sql(pool, "PRAGMA integrity_check", "SELECT sum FROM total") == f"[[('ok',)], [({60 + changes},)]]"
+
+
+def test_transactions_of_a_database_that_nobody_else_uses_hardly_ask_home(pool: StrictPool) -> None:
+    """More than a dozen steps each that home would have to be asked for, and none of them is."""
+    pool.home.fresh_work()
+    sql(
+        pool,
+        "CREATE TABLE entries(name, number, sum)",
+        "CREATE TABLE total(sum)",
+        "INSERT INTO total VALUES (0)",
+    )
+    ended = pool.home.job(PYTHON, program(pool, "transactions.py"), "job", "200", options=("--stats",))
+    assert (ended.code, ended.stdout) == (0, b"done\n")
+    found = re.search(rb"(\d+) round trips", ended.stderr)
+    assert found is not None and int(found[1]) < 150, ended.stderr
+    assert sql(pool, "SELECT sum FROM total") == "[[(200,)]]"
 
 
 @pytest.mark.parametrize(("times", "length"), [(1500, 60), (40, 30_000)])

@@ -133,8 +133,9 @@ enum hpw_op {
 	HPW_FSYNC = 16,
 	HPW_TMPFILE = 17, /* string1 canonical directory path; mode; handle; as O_TMPFILE|O_RDWR. Entry: the file */
 	HPW_LINKFILE = 18, /* handle -> string1 canonical path: gives an O_TMPFILE file a name. Entries: file, parent.
-	                    * string2 (or none): struct hpw_attr, whose atime and mtime it is given first. arg O_TRUNC: if
-	                    * the name is taken after all, that file is emptied and the handle stands for it from then on */
+	                    * string2 (or none): struct hpw_attr, whose atime and mtime it is given first. arg O_TRUNC,
+	                    * O_CREAT: if the name is taken after all, that file is emptied (O_TRUNC) and the handle stands
+	                    * for it from then on */
 
 	/* Attributes: by handle if it is not 0, else by string1 (path, last component followed
 	 * unless NOFOLLOW). Entry: the file with its new attributes. */
@@ -160,9 +161,16 @@ enum hpw_op {
 	HPW_FCNTL_LOCK = 41, /* handle; mode = F_RDLCK|F_WRLCK|F_UNLCK; arg = F_OFD_SETLK|F_OFD_SETLKW|F_OFD_GETLK;
 	                      * offset, length (0: to the end). GETLK: reply data = struct flock */
 
+	HPW_LEASE =
+		42, /* handle (open for both); arg = 1: the kernel's write lease on it; EAGAIN: somebody else has the
+	                 * file open. What others changed is told first. arg = 0: it is given back */
+
 	/* Told by home without being asked, on lane 0; a reply with id 0. */
 	HPW_CHANGED = 50, /* Entries: canonical paths (attributes zero) of names that somebody else made,
 			   * removed or changed. What the starter holds of them is to be asked for again. */
+	HPW_RECALL =
+		51, /* data = a handle (8 bytes): somebody opens its file and waits for the lease to be given back. After
+			  * 15 s all of the file is locked at home instead, until it is given back and locked otherwise */
 };
 
 enum hpw_setattr {

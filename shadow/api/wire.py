@@ -57,7 +57,9 @@ class Op(enum.IntEnum):
     MKNOD = 36
     FLOCK = 40
     FCNTL_LOCK = 41
+    LEASE = 42
     CHANGED = 50
+    RECALL = 51
 
 
 class Flag(enum.IntFlag):

@@ -41,23 +41,34 @@ class Gate:
 
     def __init__(self) -> None:
         self.answers = threading.Event()
-        self.answers.set()
         self.executed: list[int] = []
         self.refused: dict[int, int] = {}
+        self.reset()
+
+    def reset(self) -> None:
+        self.answers.set()
+        self.executed.clear()
+        self.refused.clear()
 
 
 gate = Gate()
 
 
 def pump(engine: Any, served: Any, lane_number: int) -> None:
+    """As test_engine's, with what home tells unasked."""
     lane = home_lib.hp_lane_create(served)
     assert home_lib.hp_home_watch(served) >= 0
+    news = home_ffi.new("uint8_t[]", base.ROOM_BYTES)
     buffer = engine_ffi.new("uint8_t[]", base.ROOM_BYTES)
     result = home_ffi.new("struct hp_lane_result *")
-    while (count := engine_lib.hp_engine_next(engine, lane_number, buffer, base.ROOM_BYTES, 200)) >= 0:
+    while (count := engine_lib.hp_engine_next(engine, lane_number, buffer, base.ROOM_BYTES, 20)) >= 0:
         batch = bytes(engine_ffi.buffer(buffer, count))
         result.at, result.more = 0, int(count > 0)
         gate.answers.wait()
+        told = home_lib.hp_home_changes(served, news, base.ROOM_BYTES) if lane_number == 0 else 0
+        if told:
+            record = bytes(home_ffi.buffer(news, told))
+            assert engine_lib.hp_engine_feed(engine, 0, record, told) == 0
         at = 0
         while at < len(batch):
             size, op, _, _ = REQUEST.unpack_from(batch, at)
@@ -84,7 +95,7 @@ def refuse(reply: bytearray) -> None:
 @pytest.fixture
 def away(home: Path, client_library: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Away]:
     monkeypatch.setattr(base, "pump", pump)
-    gate.__init__()  # type: ignore[misc]
+    gate.reset()
     with base.away_from(home, client_library) as found:
         yield found
         gate.answers.set()

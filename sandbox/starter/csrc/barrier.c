@@ -55,6 +55,7 @@ int hp_engine_barrier(hp_engine *engine)
 	hp_costs_stage(HP_COST_END);
 	error = -hp_flush_everything(engine);
 	hp_locks_settle(engine);
+	hp_leases_end(engine);
 	hp_ordered_wait(engine);
 	hp_costs_stage(0);
 	pthread_mutex_unlock(&engine->lock);

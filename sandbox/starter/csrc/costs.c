@@ -46,6 +46,7 @@ int hp_wait_kind_of(const struct hp_pending *pending)
 		return HP_WAIT_CONTENT;
 	case HPW_FLOCK:
 	case HPW_FCNTL_LOCK:
+	case HPW_LEASE:
 		return HP_WAIT_LOCKS;
 	case HPW_FSYNC:
 	case HPW_WRITE:

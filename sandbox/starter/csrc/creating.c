@@ -151,7 +151,8 @@ static bool is_known_absent(hp_engine *engine, const struct hp_where *where)
 	return hp_is_foreseeable(engine, where->parent) && is_absent(engine, where);
 }
 
-bool hp_create_behind(hp_engine *engine, const struct hp_where *where, uint32_t mode, struct hp_object **object)
+bool hp_create_behind(hp_engine *engine, const struct hp_where *where, int flags, uint32_t mode,
+		      struct hp_object **object)
 {
 	struct hp_object *parent = where->parent;
 	struct ready ready;
@@ -196,7 +197,7 @@ bool hp_create_behind(hp_engine *engine, const struct hp_where *where, uint32_t 
 					     .makes = true },
 			&(struct hp_request){ .head = { .op = HPW_LINKFILE,
 							.handle = ready.handle,
-							.arg = O_TRUNC,
+							.arg = (uint32_t)(flags & O_TRUNC ? O_TRUNC : O_CREAT),
 							.len1 = (uint32_t)strlen(path),
 							.len2 = sizeof ready.attr },
 					      .string1 = path,

@@ -36,7 +36,7 @@ void hp_file_release(hp_engine *engine, struct hp_object *object)
 	object->file = 0;
 	close(object->fd);
 	object->fd = -1;
-	if (object->handle)
+	if (object->handle && !hp_lock_uses(object)) /* else it is left to the end, as locks' own are */
 		hp_wire_close_handle(engine, object->handle);
 	object->handle = 0;
 	object->handle_writable = object->opened_writable = object->appends = false;

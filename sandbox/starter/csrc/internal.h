@@ -108,6 +108,7 @@ struct hp_engine {
 	bool flusher_running;
 	int first_error; /* of any write at home */
 	struct hp_locks *locked; /* files that have (had) locks */
+	unsigned leases, recalls; /* of those files; wanted back */
 	pthread_t lock_watcher;
 	bool lock_watcher_running;
 	pthread_cond_t lock_taken;
@@ -278,6 +279,13 @@ int64_t hp_do_lock(hp_engine *, struct hp_slot *);
 void hp_locks_settle(hp_engine *); /* releases what nobody holds any more */
 void hp_locks_stop(hp_engine *);
 void hp_locks_fail(hp_engine *);
+bool hp_lock_uses(const struct hp_object *); /* its handle */
+
+/* leases.c */
+void hp_leases_recalled(hp_engine *); /* those that home wants back, after what was done under them */
+void hp_leases_end(hp_engine *);
+void hp_apply_recall(hp_engine *, const uint8_t *body, size_t length);
+bool hp_lock_is_private(const hp_engine *); /* the job holds a lock that nobody else could ask for */
 
 /* memory.c */
 void hp_remember(hp_engine *, char kind, const char *path, size_t length);
@@ -321,7 +329,7 @@ bool hp_is_foreseeable(const hp_engine *, const struct hp_object *directory); /*
 void hp_touch(const hp_engine *, struct hpw_attr *, bool modified); /* it changes now, by home's clock */
 
 /* creating.c: files made behind the job's back, of inodes that home made before */
-bool hp_create_behind(hp_engine *, const struct hp_where *, uint32_t mode, struct hp_object **);
+bool hp_create_behind(hp_engine *, const struct hp_where *, int flags, uint32_t mode, struct hp_object **);
 void hp_pool_drop(hp_engine *, struct hp_object *directory);
 
 /* ordered.c: the lane that questions take is that of changes, too */

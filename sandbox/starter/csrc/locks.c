@@ -31,14 +31,14 @@ static void end_promises(struct hp_locks *locks, int32_t tid)
 	locks->promises = kept;
 }
 
-static void wait_until_free(hp_engine *engine, struct hp_locks *locks)
+void hp_lock_seize(hp_engine *engine, struct hp_locks *locks)
 {
 	while (locks->busy)
 		pthread_cond_wait(&engine->changed, &engine->lock);
 	locks->busy = true;
 }
 
-static void set_free(hp_engine *engine, struct hp_locks *locks)
+void hp_lock_let_go(hp_engine *engine, struct hp_locks *locks)
 {
 	locks->busy = false;
 	pthread_cond_broadcast(&engine->changed);
@@ -59,31 +59,15 @@ static struct hp_locks *locks_of(hp_engine *engine, struct hp_object *object)
 	return locks;
 }
 
+bool hp_lock_uses(const struct hp_object *object)
+{
+	const struct hp_locks *locks = object->locks;
+
+	return locks &&
+	       (locks->handle[HP_LOCK_WHOLE] == object->handle || locks->handle[HP_LOCK_RANGE] == object->handle);
+}
+
 /* ---- giving back ------------------------------------------------------------ */
-
-static void apply_released(hp_engine *engine, struct hp_pending *pending, const struct hpw_reply *reply,
-			   const uint8_t *body, size_t length)
-{
-	(void)pending;
-	(void)reply;
-	(void)body;
-	(void)length;
-	engine->ordered_done++;
-}
-
-/* Nobody waits: what the job asks for next is executed afterwards. */
-static void release_behind(hp_engine *engine, const struct hp_request *request)
-{
-	struct hp_pending *pending = calloc(1, sizeof *pending);
-
-	*pending = (struct hp_pending){ .apply = apply_released, .detached = true };
-	engine->ordered_sent++;
-	hp_wire_send(engine, HP_LANE_WAIT, pending, request);
-	if (pending->done) {
-		engine->ordered_done++;
-		free(pending);
-	}
-}
 
 /* Behind the data: in its lane, and if it is in both, what is in the other is waited for. */
 static void release(hp_engine *engine, struct hp_locks *locks, const struct hp_span *span, int type)
@@ -92,12 +76,16 @@ static void release(hp_engine *engine, struct hp_locks *locks, const struct hp_s
 	struct hp_pending pending = { 0 };
 	bool bulk = engine->bulk_done < engine->bulk_sent;
 
+	if (locks->leased) { /* nobody can want it, or he waits for the lease and what is sent before that goes */
+		hp_lock_record(engine, locks, span, type);
+		return;
+	}
 	if (bulk)
 		hp_ordered_wait(engine);
 	if (bulk || (span->space == HP_LOCK_WHOLE && type != F_UNLCK)) /* flock(2) converts in two steps */
 		hp_wire_call(engine, bulk ? HP_LANE_BULK : HP_LANE_WAIT, &pending, &request);
 	else
-		release_behind(engine, &request);
+		hp_lock_send(engine, &request);
 	hp_lock_record(engine, locks, span, type);
 }
 
@@ -180,9 +168,9 @@ void hp_locks_settle(hp_engine *engine)
 	for (struct hp_locks *locks = engine->locked; locks; locks = locks->next) {
 		if (!hp_lock_held_any(locks))
 			continue;
-		wait_until_free(engine, locks);
+		hp_lock_seize(engine, locks);
 		settle(engine, locks);
-		set_free(engine, locks);
+		hp_lock_let_go(engine, locks);
 	}
 }
 
@@ -192,7 +180,9 @@ static void *watcher_main(void *argument)
 
 	pthread_mutex_lock(&engine->lock);
 	while (!engine->stopping) {
-		if (__atomic_load_n(&engine->channel->locks, __ATOMIC_SEQ_CST) == 0 || engine->failed) {
+		hp_leases_recalled(engine);
+		if (engine->recalls == 0 &&
+		    (__atomic_load_n(&engine->channel->locks, __ATOMIC_SEQ_CST) == 0 || engine->failed)) {
 			pthread_cond_wait(&engine->lock_taken, &engine->lock);
 			continue;
 		}
@@ -210,7 +200,7 @@ static int64_t take(hp_engine *engine, struct hp_object *object, const struct hp
 	struct hp_locks *locks = locks_of(engine, object);
 	int error = 0;
 
-	wait_until_free(engine, locks);
+	hp_lock_seize(engine, locks);
 	end_promises(locks, slot->tid);
 	if (span->space == HP_LOCK_RANGE)
 		hp_lock_promise(locks, span, slot->tid, PROMISE_NS);
@@ -231,7 +221,7 @@ static int64_t take(hp_engine *engine, struct hp_object *object, const struct hp
 	else if (span->space == HP_LOCK_WHOLE && span->type == F_RDLCK && locks->whole == F_WRLCK)
 		settle(engine, locks); /* natively it is shared by now */
 	slot->value[1] = object->file;
-	set_free(engine, locks);
+	hp_lock_let_go(engine, locks);
 	return error;
 }
 
@@ -245,8 +235,12 @@ static int64_t ask_who(hp_engine *engine, struct hp_object *object, const struct
 	struct flock *found;
 	int error;
 
-	wait_until_free(engine, locks);
+	hp_lock_seize(engine, locks);
 	slot->value[0] = F_UNLCK;
+	if (locks->leased) {
+		hp_lock_let_go(engine, locks);
+		return 0;
+	}
 	error = hp_lock_make_ready(engine, locks, &(struct hp_span){ .space = HP_LOCK_RANGE, .type = F_RDLCK });
 	if (!error) {
 		struct hp_request request = hp_lock_request(locks, span, span->type, false);
@@ -262,7 +256,7 @@ static int64_t ask_who(hp_engine *engine, struct hp_object *object, const struct
 		slot->value[3] = (uint64_t)found->l_pid;
 	}
 	free(pending.data);
-	set_free(engine, locks);
+	hp_lock_let_go(engine, locks);
 	return error == -ESTALE ? 0 : error;
 }
 
@@ -291,7 +285,7 @@ int64_t hp_do_lock(hp_engine *engine, struct hp_slot *slot)
 	}
 	if (!object->locks)
 		return 0;
-	wait_until_free(engine, object->locks);
+	hp_lock_seize(engine, object->locks);
 	end_promises(object->locks, slot->tid);
 	if (slot->op == HP_REQ_UNLOCKED)
 		settle(engine, object->locks);
@@ -299,7 +293,7 @@ int64_t hp_do_lock(hp_engine *engine, struct hp_slot *slot)
 		result = -EAGAIN;
 	else if (span.type == F_RDLCK)
 		settle(engine, object->locks); /* it may have been a lock for writing */
-	set_free(engine, object->locks);
+	hp_lock_let_go(engine, object->locks);
 	return result;
 }
 

@@ -22,6 +22,9 @@ struct hp_locks {
 	bool writable; /* the one for ranges */
 	bool busy; /* a change is on its way to home */
 	bool unverified; /* home gave it while nobody looked at the content */
+	bool leased; /* nobody else has the file open: leases.c */
+	bool recalled; /* somebody wants to */
+	unsigned gets, lease_at, lease_pause; /* locks that home gave; with which a lease is asked for next */
 	int whole; /* flock at home */
 	struct hp_ranges ranges; /* fcntl at home */
 	struct {
@@ -41,7 +44,19 @@ void hp_lock_promise(struct hp_locks *, const struct hp_span *, int32_t tid, int
 int64_t hp_lock_now_ns(void);
 void hp_lock_ring(hp_engine *);
 
+/* leases.c */
+bool hp_lease_worth(struct hp_locks *,
+		    const struct hp_span *); /* to be asked for with the lock that is asked for now */
+void hp_lease_ask(hp_engine *, struct hp_locks *, struct hp_pending *);
+void hp_lease_began(hp_engine *, struct hp_locks *,
+		    int error); /* the lock is got, and what there was to know is known */
+
+/* locks.c */
+void hp_lock_seize(hp_engine *, struct hp_locks *); /* one thread at a time changes what is held */
+void hp_lock_let_go(hp_engine *, struct hp_locks *);
+
 /* locks_home.c */
+void hp_lock_send(hp_engine *, const struct hp_request *); /* nobody waits for the answer */
 int hp_lock_make_ready(hp_engine *, struct hp_locks *, const struct hp_span *);
 struct hp_request hp_lock_request(const struct hp_locks *, const struct hp_span *, int type, bool waits);
 int hp_lock_get(hp_engine *, struct hp_locks *, const struct hp_span *);

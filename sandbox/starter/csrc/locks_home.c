@@ -117,6 +117,30 @@ struct hp_request hp_lock_request(const struct hp_locks *locks, const struct hp_
 	return (struct hp_request){ .head = head };
 }
 
+static void apply_released(hp_engine *engine, struct hp_pending *pending, const struct hpw_reply *reply,
+			   const uint8_t *body, size_t length)
+{
+	(void)pending;
+	(void)reply;
+	(void)body;
+	(void)length;
+	engine->ordered_done++;
+}
+
+/* Nobody waits: what the job asks for next is executed afterwards. */
+void hp_lock_send(hp_engine *engine, const struct hp_request *request)
+{
+	struct hp_pending *pending = calloc(1, sizeof *pending);
+
+	*pending = (struct hp_pending){ .apply = apply_released, .detached = true };
+	engine->ordered_sent++;
+	hp_wire_send(engine, HP_LANE_WAIT, pending, request);
+	if (pending->done) {
+		engine->ordered_done++;
+		free(pending);
+	}
+}
+
 /* A description that may only read cannot lock for writing: another takes over
  * what it holds, which is shared and so not in the way. */
 static int reopen_writable(hp_engine *engine, struct hp_locks *locks)
@@ -139,6 +163,21 @@ static int reopen_writable(hp_engine *engine, struct hp_locks *locks)
 	return error;
 }
 
+/* By the description that carries the file's data: another one would be in the way of a lease. */
+static bool by_own(struct hp_locks *locks)
+{
+	struct hp_object *object = locks->object;
+
+	if (object->kind != HP_FILE_KIND || !object->handle || !object->handle_writable ||
+	    (object->attr.access & 6) != 6 || object->orphan || object->nameless)
+		return false;
+	for (int space = 0; space < 2; space++)
+		if (!locks->handle[space])
+			locks->handle[space] = object->handle;
+	locks->writable = locks->handle[HP_LOCK_RANGE] == object->handle;
+	return true;
+}
+
 int hp_lock_make_ready(hp_engine *engine, struct hp_locks *locks, const struct hp_span *span)
 {
 	struct hp_object *object = locks->object;
@@ -147,7 +186,9 @@ int hp_lock_make_ready(hp_engine *engine, struct hp_locks *locks, const struct h
 	if (locks->handle[span->space] && (span->space == HP_LOCK_WHOLE || span->type != F_WRLCK || locks->writable))
 		return 0;
 	if (span->space == HP_LOCK_WHOLE)
-		return open_home(engine, object, false, &locks->handle[HP_LOCK_WHOLE]);
+		return by_own(locks) ? 0 : open_home(engine, object, false, &locks->handle[HP_LOCK_WHOLE]);
+	if (write && !locks->handle[HP_LOCK_RANGE] && by_own(locks))
+		return 0;
 	if (write)
 		return reopen_writable(engine, locks);
 	return open_home(engine, object, false, &locks->handle[HP_LOCK_RANGE]);
@@ -168,10 +209,17 @@ int hp_lock_get(hp_engine *engine, struct hp_locks *locks, const struct hp_span 
 {
 	struct hp_object *object = locks->object;
 	struct hpw_attr attr = { 0 };
-	struct hp_pending lock = { 0 }, look = { .apply = apply_opened, .context = &attr };
+	struct hp_pending lock = { 0 }, lease = { 0 }, look = { .apply = apply_opened, .context = &attr };
 	struct hp_request request = hp_lock_request(locks, span, span->type, false);
+	bool leases;
 	int error = 0;
 
+	if (locks->leased) { /* nobody else has had it, nor changed anything under it, since it was got last */
+		if (!hp_lock_held(locks, span))
+			hp_lock_record(engine, locks, span, span->type);
+		locks->unverified = false;
+		return 0;
+	}
 	if (object->file && hp_file_has_dirty(engine, object))
 		error = written_first(engine, object);
 	if (error)
@@ -180,6 +228,9 @@ int hp_lock_get(hp_engine *engine, struct hp_locks *locks, const struct hp_span 
 		hp_wire_send(engine, HP_LANE_WAIT, &lock, &request);
 	else
 		lock.done = true;
+	leases = hp_lease_worth(locks, span);
+	if (leases)
+		hp_lease_ask(engine, locks, &lease);
 	hp_wire_send(engine, HP_LANE_WAIT, &look,
 		     &(struct hp_request){ .head = { .op = HPW_GETATTR, .handle = locks->handle[span->space] } });
 	error = hp_wire_wait(engine, &lock);
@@ -193,6 +244,8 @@ int hp_lock_get(hp_engine *engine, struct hp_locks *locks, const struct hp_span 
 		locks->unverified = false;
 		hp_changes_await(engine);
 	}
+	if (leases && hp_wire_wait(engine, &lease) == 0)
+		hp_lease_began(engine, locks, error);
 	return -error;
 }
 

@@ -314,8 +314,9 @@ again: /* the file was replaced at home while we opened it */
 			return -EEXIST;
 		if (!where.parent)
 			return -EEXIST;
-		behind = !exclusive && flags & O_TRUNC && !(flags & O_APPEND) && wants_write(flags) &&
-			 hp_create_behind(engine, &where, (uint32_t)slot->arg[1], &object);
+		behind = !exclusive && !(flags & O_APPEND) && wants_write(flags) &&
+			 (flags & O_TRUNC || hp_lock_is_private(engine)) &&
+			 hp_create_behind(engine, &where, flags, (uint32_t)slot->arg[1], &object);
 		error = behind ? 0 : create(engine, &where, flags, (uint32_t)slot->arg[1], &object);
 		if (error == -ELOOP && !no_follow && round == 0) {
 			how &= ~HP_PARENT_ONLY; /* a symlink we had not heard of */

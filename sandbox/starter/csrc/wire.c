@@ -324,6 +324,8 @@ int hp_engine_feed(hp_engine *engine, int lane, const uint8_t *bytes, size_t len
 		}
 		if (reply->id == 0 && reply->op == HPW_CHANGED && lane == HP_LANE_WAIT)
 			hp_apply_changes(engine, (const uint8_t *)(reply + 1), reply->size - sizeof *reply);
+		if (reply->id == 0 && reply->op == HPW_RECALL && lane == HP_LANE_WAIT)
+			hp_apply_recall(engine, (const uint8_t *)(reply + 1), reply->size - sizeof *reply);
 		pending = find_pending(engine, reply->id);
 		if (pending && pending->lane == lane) {
 			pending->came += reply->size;

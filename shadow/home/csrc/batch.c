@@ -30,13 +30,14 @@ static const struct op_rule {
 	[HPW_RENAME] = { PATH, PATH, true },          [HPW_LINK] = { PATH, PATH, true },
 	[HPW_SYMLINK] = { PATH, NAME, true },         [HPW_MKNOD] = { PATH, NO_TEXT, true },
 	[HPW_FLOCK] = { NO_TEXT, NO_TEXT, false },    [HPW_FCNTL_LOCK] = { OWNER, NO_TEXT, false },
+	[HPW_LEASE] = { NO_TEXT, NO_TEXT, false },
 };
 
 static bool is_known(uint16_t op)
 {
 	return op < sizeof(RULES) / sizeof(RULES[0]) &&
 	       (op == HPW_CLOSE || op == HPW_READ || op == HPW_TRUNCATE || op == HPW_ALLOCATE || op == HPW_FSYNC ||
-		op == HPW_FLOCK || RULES[op].first != NO_TEXT);
+		op == HPW_FLOCK || op == HPW_LEASE || RULES[op].first != NO_TEXT);
 }
 
 static bool text_fits(enum text_rule rule, struct hp_text text)
@@ -96,6 +97,7 @@ static enum outcome execute(hp_lane *lane, const struct hp_call *call)
 		hp_op_statfs(lane, call);
 		break;
 	case HPW_CHANGED:
+	case HPW_RECALL:
 		break; /* home's own word: not known as a request */
 	case HPW_BUNDLE:
 		return DEFERRED;
@@ -148,6 +150,9 @@ static enum outcome execute(hp_lane *lane, const struct hp_call *call)
 		break;
 	case HPW_LINK:
 		hp_op_link(lane, call);
+		break;
+	case HPW_LEASE:
+		hp_op_lease(lane, call);
 		break;
 	case HPW_FLOCK:
 	case HPW_FCNTL_LOCK:

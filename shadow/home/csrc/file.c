@@ -176,6 +176,8 @@ static int append(hp_lane *lane, struct hp_handle *handle, const struct hp_text 
 {
 	size_t done = 0;
 
+	if ((handle->open_flags & O_ACCMODE) == O_RDONLY)
+		return EBADF; /* policy was asked for reading only */
 	if (handle->append_fd < 0)
 		handle->append_fd = hp_reopen(lane->home, handle->fd, O_WRONLY | O_APPEND);
 	if (handle->append_fd < 0)

@@ -87,10 +87,12 @@ static void account_gone(struct hp_handles *handles, const struct hp_handle *han
 }
 
 /* The last one out closes; without the lock, because a close may take long (NFS). */
-static int dispose(struct hp_handle *handle)
+static int dispose(hp_home *home, struct hp_handle *handle)
 {
 	int error = 0;
 
+	if (hp_leases_any(home))
+		hp_lease_forget(&home->leases, handle->number);
 	hp_locks_released(handle);
 	if (handle->append_fd >= 0)
 		close(handle->append_fd);
@@ -109,7 +111,7 @@ void hp_handles_free(hp_home *home)
 		struct hp_handle *handle = handles->newest;
 
 		list_remove(handles, handle);
-		dispose(handle);
+		dispose(home, handle);
 	}
 	free(handles->buckets);
 }
@@ -317,7 +319,7 @@ void hp_handle_put(hp_home *home, struct hp_handle *handle)
 		account_gone(&home->handles, handle);
 	pthread_mutex_unlock(&home->lock);
 	if (last)
-		dispose(handle);
+		dispose(home, handle);
 }
 
 int hp_handle_forget(hp_home *home, uint64_t number, bool *had_locks)
@@ -339,7 +341,7 @@ int hp_handle_forget(hp_home *home, uint64_t number, bool *had_locks)
 			account_gone(&home->handles, handle);
 	}
 	pthread_mutex_unlock(&home->lock);
-	return last ? dispose(handle) : 0;
+	return last ? dispose(home, handle) : 0;
 }
 
 void hp_handles_renamed(hp_home *home, const char *from, size_t from_len, const char *to, size_t to_len)

@@ -33,6 +33,10 @@ static int open_session(hp_home *home, const struct hp_home_policy *policy, cons
 	home->proc_fd = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (home->proc_fd < 0)
 		return -errno;
+	*stage = "an event descriptor";
+	error = hp_leases_init(&home->leases);
+	if (error != 0)
+		return error;
 	*stage = "openat2 and faccessat2 (Linux 5.8)";
 	error = check_kernel(home);
 	if (error != 0)
@@ -61,6 +65,7 @@ hp_home *hp_home_create(const struct hp_home_policy *policy, char *error, size_t
 		pthread_mutex_init(&home->lock, NULL);
 		pthread_mutex_init(&home->lock_owners, NULL);
 		hp_watch_init(&home->watch);
+		home->leases.bell = -1;
 		home->generation = 1;
 		failed = open_session(home, policy, &stage);
 	}
@@ -79,6 +84,8 @@ void hp_home_destroy(hp_home *home)
 {
 	if (home->handles.buckets != NULL)
 		hp_handles_free(home);
+	if (home->leases.bell >= 0)
+		hp_leases_free(&home->leases);
 	if (home->replay.buckets != NULL)
 		hp_replay_free(&home->replay);
 	hp_watch_free(&home->watch);
@@ -125,15 +132,31 @@ void hp_lane_destroy(hp_lane *lane)
 /* Reading for a job is not reading by the user: access times stay, where they are his. */
 int hp_reopen(hp_home *home, int fd, int flags)
 {
-	int quiet = O_NOATIME;
+	int quiet = O_NOATIME, patient = O_NONBLOCK;
 	char number[16];
+	struct stat st;
 
+	if (hp_leases_any(home) && fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
+		int again = hp_lease_again(home, st.st_dev, st.st_ino, flags);
+
+		if (again >= 0)
+			return again;
+	}
 	snprintf(number, sizeof(number), "%d", fd);
 	for (;;) {
-		int opened = openat(home->proc_fd, number, flags | quiet | O_CLOEXEC | O_NOCTTY);
+		int opened;
 
+		if (patient == 0)
+			hp_lease_blocked(home, true);
+		opened = openat(home->proc_fd, number, flags | quiet | patient | O_CLOEXEC | O_NOCTTY);
+		if (patient == 0)
+			hp_lease_blocked(home, false);
 		if (opened >= 0)
 			return opened;
+		if (errno == EWOULDBLOCK && patient != 0) {
+			patient = 0; /* somebody else has a lease: as any program we wait for its end */
+			continue;
+		}
 		if (errno == EPERM && quiet != 0) {
 			quiet = 0;
 			continue;

@@ -106,9 +106,9 @@ void hp_home_stats(hp_home *, struct hp_home_stats *);
  * Landlock, -errno. Paths that do not exist are left out. */
 int hp_home_confine(const char *const *writable, size_t count);
 
-/* From now on directories handed out are watched: a descriptor to poll, or -errno. */
+/* From now on directories handed out are watched: a descriptor to poll, for leases that are recalled too, or -errno. */
 int hp_home_watch(hp_home *);
-/* What others changed since last asked, as one HPW_CHANGED record: its bytes, 0 none. */
+/* What others changed since last asked, as one HPW_CHANGED record, and HPW_RECALL records: their bytes, 0 none. */
 long hp_home_changes(hp_home *, uint8_t *buffer, size_t room);
 
 #endif

@@ -152,6 +152,7 @@ struct hp_watch {
 	pthread_mutex_t lock;      /* taken before the session's */
 	pthread_mutex_t told_lock; /* taken last */
 	int fd; /* inotify, -1: nobody asked for it */
+	int poll; /* of it and of leases */
 	struct hp_watch_seen *seen; /* directories watched or refused, by device and inode */
 	unsigned count;
 	struct hp_watch_directory *directories; /* by watch descriptor */
@@ -161,6 +162,40 @@ struct hp_watch {
 
 void hp_watch_init(struct hp_watch *);
 void hp_watch_free(struct hp_watch *);
+
+/* ---- lease.c ---- */
+#define HP_LEASES 64u
+
+struct hp_lease {
+	uint64_t number; /* of the handle, whose description holds it */
+	int fd;
+	uint64_t dev, ino;
+	int64_t broken_ms; /* since when somebody waits for its end, 0 nobody */
+	bool told, fenced; /* fenced: it is over, and all of the file locked instead */
+};
+
+struct hp_leases {
+	pthread_mutex_t lock; /* taken last */
+	pthread_cond_t started;
+	struct hp_lease held[HP_LEASES];
+	unsigned count;
+	int64_t answer_ms; /* so long the starter has for giving one back */
+	pthread_t thread;
+	int tid; /* 0: not started */
+	int bell; /* eventfd: one is to be told of */
+	int blocked; /* threads that wait for somebody else's lease */
+	bool stopping, untold;
+};
+
+int hp_leases_init(struct hp_leases *);
+void hp_leases_free(struct hp_leases *);
+void hp_lease_forget(struct hp_leases *, uint64_t number); /* the handle goes */
+bool hp_leases_any(hp_home *);
+/* Of a file that we hold a lease on: another descriptor. -1: we do not. */
+int hp_lease_again(hp_home *, uint64_t dev, uint64_t ino, int flags);
+void hp_lease_blocked(hp_home *, bool); /* a lane waits: it cannot carry the answer to a recall */
+long hp_leases_tell(hp_home *, uint8_t *buffer, size_t room);
+int hp_leases_poll(hp_home *); /* a descriptor for news of both kinds */
 
 /* ---- home.c: the session ---- */
 #define HP_DEVICES 64u
@@ -175,6 +210,7 @@ struct hp_home {
 	struct hp_refusals refusals;
 	struct hp_replay replay;
 	struct hp_watch watch;
+	struct hp_leases leases;
 	_Atomic uint64_t generation; /* grows with every change of names or attributes */
 	_Atomic uint64_t requests, replayed, refused;
 	_Atomic uint64_t devices[HP_DEVICES]; /* what is known of them: hp_home_device */
@@ -331,6 +367,7 @@ void hp_op_remove(hp_lane *, const struct hp_call *); /* RMDIR, UNLINK */
 void hp_op_rename(hp_lane *, const struct hp_call *);
 void hp_op_link(hp_lane *, const struct hp_call *);
 bool hp_op_lock(hp_lane *, const struct hp_call *); /* false: it would wait, nothing appended */
+void hp_op_lease(hp_lane *, const struct hp_call *);
 void hp_locks_released(struct hp_handle *);
 
 /* ---- change.c, for others ---- */

@@ -43,8 +43,8 @@ static int replace_file(hp_home *home, struct hp_handle *handle, int fd, const s
 	return old == fd ? EEXIST : 0;
 }
 
-/* Somebody else was quicker with the name: O_TRUNC means his file too. */
-static int take_over(hp_lane *lane, struct hp_handle *handle, struct hp_found *found)
+/* Somebody else was quicker with the name: O_CREAT and O_TRUNC mean his file too. */
+static int take_over(hp_lane *lane, struct hp_handle *handle, struct hp_found *found, int flags)
 {
 	int error = hp_walk_look(lane, found), fd;
 
@@ -54,7 +54,7 @@ static int take_over(hp_lane *lane, struct hp_handle *handle, struct hp_found *f
 		error = hp_may_write(lane, found->fd, found->path, found->share);
 	if (error != 0)
 		return error;
-	fd = hp_reopen(lane->home, found->fd, O_RDWR | O_TRUNC);
+	fd = hp_reopen(lane->home, found->fd, O_RDWR | (flags & O_TRUNC));
 	return fd < 0 ? -fd : replace_file(lane->home, handle, fd, found);
 }
 
@@ -75,7 +75,7 @@ void hp_op_linkfile(hp_lane *lane, const struct hp_call *call)
 {
 	struct hp_found found = { .fd = -1 };
 	struct hp_handle *handle;
-	bool takes = call->head->arg & O_TRUNC;
+	bool takes = call->head->arg & (O_TRUNC | O_CREAT);
 	int error = hp_handle_get(lane, call->head->handle, &handle);
 
 	if (error == 0)
@@ -94,7 +94,7 @@ void hp_op_linkfile(hp_lane *lane, const struct hp_call *call)
 		if (error == 0)
 			name_handle(lane->home, handle, &found);
 		else if (error == EEXIST && takes)
-			error = take_over(lane, handle, &found);
+			error = take_over(lane, handle, &found, (int)call->head->arg);
 	}
 	hp_reply_open(lane, call->head, HPW_LINKFILE);
 	if (error == 0) {

@@ -11,15 +11,16 @@ _Static_assert(sizeof(struct statfs) == 120, "the kernel's x86-64 shape");
 
 /* By name, but only what it then proves to be: the inode that policy has seen, still a
  * regular file. O_NONBLOCK, should it have become a FIFO a moment ago. */
-static int open_same(int dir_fd, const char *name, const struct hpw_attr *seen, const hp_home *home,
-		     struct hpw_attr *now)
+static int open_same(int dir_fd, const char *name, const struct hpw_attr *seen, hp_home *home, struct hpw_attr *now)
 {
 	struct open_how how = {
 		.flags = O_RDONLY | O_NOATIME | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC,
 		.resolve = RESOLVE_NO_MAGICLINKS,
 	};
-	int fd = (int)syscall(SYS_openat2, dir_fd, name, &how, sizeof(how));
+	int fd = hp_leases_any(home) ? hp_lease_again(home, seen->dev, seen->ino, O_RDONLY) : -1;
 
+	if (fd < 0)
+		fd = (int)syscall(SYS_openat2, dir_fd, name, &how, sizeof(how));
 	if (fd < 0 && errno == EPERM) {
 		how.flags &= ~(uint64_t)O_NOATIME; /* somebody else's */
 		fd = (int)syscall(SYS_openat2, dir_fd, name, &how, sizeof(how));

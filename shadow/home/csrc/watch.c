@@ -45,7 +45,7 @@ void hp_watch_init(struct hp_watch *watch)
 {
 	pthread_mutex_init(&watch->lock, NULL);
 	pthread_mutex_init(&watch->told_lock, NULL);
-	watch->fd = -1;
+	watch->fd = watch->poll = -1;
 }
 
 void hp_watch_free(struct hp_watch *watch)
@@ -55,6 +55,8 @@ void hp_watch_free(struct hp_watch *watch)
 	free(watch->directories);
 	free(watch->seen);
 	free(watch->told);
+	if (watch->poll >= 0)
+		close(watch->poll);
 	if (watch->fd >= 0)
 		close(watch->fd);
 	pthread_mutex_destroy(&watch->lock);
@@ -65,14 +67,18 @@ int hp_home_watch(hp_home *home)
 {
 	struct hp_watch *watch = &home->watch;
 
-	if (watch->fd >= 0)
-		return watch->fd;
+	if (watch->poll >= 0)
+		return watch->poll;
 	watch->seen = calloc(SEEN_ROOM, sizeof(*watch->seen));
 	watch->told = calloc(TOLD_ROOM, sizeof(*watch->told));
 	if (watch->seen == NULL || watch->told == NULL)
 		return -ENOMEM;
-	watch->fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-	return watch->fd < 0 ? -errno : watch->fd;
+	if (watch->fd < 0)
+		watch->fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	if (watch->fd < 0)
+		return -errno;
+	watch->poll = hp_leases_poll(home);
+	return watch->poll;
 }
 
 /* Where the directory stands, or would stand: key 0. */
@@ -331,7 +337,9 @@ static long read_changes(hp_home *home, uint8_t *buffer, size_t room, const stru
 
 long hp_home_changes(hp_home *home, uint8_t *buffer, size_t room)
 {
-	return read_changes(home, buffer, room, NULL, NULL);
+	long length = read_changes(home, buffer, room, NULL, NULL);
+
+	return length + hp_leases_tell(home, buffer + length, room - (size_t)length);
 }
 
 void hp_tell_changes_first(hp_lane *lane, const struct hp_text *own, const struct hp_text *own2)
