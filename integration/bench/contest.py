@@ -173,7 +173,7 @@ class Contest:
     def _hpool(self, work: Work, native: Left) -> Run:
         self._restore()
         # PYTHONHOME is for the job, not for the command
-        command = [sys.executable, "-I", *self.home.hpool(work.argv(self.size), "--stats")]
+        command = [sys.executable, "-I", *self.home.hpool(work.argv(self.size), "--stats", *work.options)]
         ended = self.home.run(command, self.home.work, env=self._env(work), timeout_s=self.patience_s + 60)
         self._settle()
         found = STATS.search(ended.stderr)

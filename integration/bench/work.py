@@ -59,6 +59,8 @@ class Work:
     """A second run over what the first has left is the same work."""
     env: tuple[tuple[str, str], ...] = ()
     """{here} in a value is the working directory."""
+    options: tuple[str, ...] = ()
+    """Of `hpool run`."""
 
 
 def nothing(_place: Path, _size: Size) -> None:
@@ -162,6 +164,13 @@ WORK: Final = {
             lambda _: ["/usr/bin/sqlite3", "db", ".read inserts.sql"],
             inserts,
             {10: 0.15, 1: 0.10, 0: 0.10},
+        ),
+        Work(
+            "sqlite strict",
+            lambda _: ["/usr/bin/sqlite3", "db", ".read inserts.sql"],
+            inserts,
+            {10: 8.3, 1: 1.1, 0: 0.12},
+            options=("--sync", "strict"),
         ),
         Work(
             "small",

@@ -57,7 +57,7 @@ static const uint16_t OPS[] = {
 	HPW_OPEN,        HPW_CLOSE,    HPW_READ,    HPW_WRITE,      HPW_TRUNCATE, HPW_ALLOCATE, HPW_FSYNC,
 	HPW_TMPFILE,     HPW_LINKFILE, HPW_GETATTR, HPW_SETATTR,    HPW_GETXATTR, HPW_SETXATTR, HPW_LISTXATTR,
 	HPW_REMOVEXATTR, HPW_MKDIR,    HPW_MKDIR,   HPW_RMDIR,      HPW_UNLINK,   HPW_RENAME,   HPW_LINK,
-	HPW_SYMLINK,     HPW_MKNOD,    HPW_FLOCK,   HPW_FCNTL_LOCK,
+	HPW_SYMLINK,     HPW_MKNOD,    HPW_FLOCK,   HPW_FCNTL_LOCK, HPW_LEASE,
 };
 
 static const uint32_t OPEN_FLAGS[] = { O_RDONLY,
@@ -120,7 +120,7 @@ static size_t draw_request(uint8_t *at)
 		break;
 	}
 	if (head.op == HPW_CLOSE || head.op == HPW_READ || head.op == HPW_TRUNCATE || head.op == HPW_ALLOCATE ||
-	    head.op == HPW_FSYNC || head.op == HPW_FLOCK)
+	    head.op == HPW_FSYNC || head.op == HPW_FLOCK || head.op == HPW_LEASE)
 		head.len1 = 0;
 	else if (head.op == HPW_FCNTL_LOCK)
 		head.len1 = draw(2) ? 8 : 0;

@@ -126,6 +126,32 @@ def test_an_open_repeated_after_a_reconnect_truncates_nothing(client: Client) ->
     assert (client.root / "f").read_bytes() == b"new"
 
 
+def test_a_lease_is_for_one_who_has_the_file_open_alone(client: Client) -> None:
+    (client.root / "f").write_bytes(b"abc")
+    reading = client.open("f")
+    assert client.error(Op.LEASE, handle=reading, arg=1) == errno.EINVAL
+    handle = client.open("f", os.O_RDWR)
+    assert client.error(Op.LEASE, handle=handle, arg=1) == errno.EAGAIN
+    client.ask(Op.CLOSE, handle=reading)
+    assert client.error(Op.LEASE, handle=handle, arg=1) == 0
+    with pytest.raises(BlockingIOError):
+        os.open(client.root / "f", os.O_RDONLY | os.O_NONBLOCK)
+    assert client.error(Op.LEASE, handle=handle, arg=0) == 0
+    os.close(os.open(client.root / "f", os.O_RDONLY | os.O_NONBLOCK))
+
+
+def test_what_is_leased_opens_again_for_the_session_itself(client: Client) -> None:
+    (client.root / "f").write_bytes(b"abc")
+    handle = client.open("f", os.O_RDWR)
+    assert client.error(Op.LEASE, handle=handle, arg=1) == 0
+    reading = client.open("f")
+    assert client.ask(Op.READ, handle=reading, length=9).data == b"abc"
+    listed = client.ask(Op.RESOLVE, "f", flags=Flag.CONTENT, length=100)
+    assert listed.entries[-1].content == b"abc"
+    client.ask(Op.CLOSE, handle=handle)
+    os.close(os.open(client.root / "f", os.O_RDWR | os.O_NONBLOCK))
+
+
 def test_sizes_change_by_handle(client: Client) -> None:
     handle = client.open("f", CREATE)
     assert client.ask(Op.TRUNCATE, handle=handle, length=5000).entries[0].attr.size == 5000
@@ -145,6 +171,7 @@ def test_handles_keep_their_mode(client: Client) -> None:
     (client.root / "f").write_bytes(b"abc")
     reading, writing = client.open("f"), client.open("f", os.O_WRONLY)
     assert client.error(Op.WRITE, b"x", handle=reading) == errno.EBADF
+    assert client.error(Op.WRITE, b"x", handle=reading, flags=Flag.AT_END) == errno.EBADF
     assert client.error(Op.READ, handle=writing, length=1) == errno.EBADF
     assert client.error(Op.TRUNCATE, handle=reading, length=1) == errno.EINVAL
     directory = client.open("", os.O_RDONLY | os.O_DIRECTORY)
