@@ -63,7 +63,7 @@ def test_a_database_loses_no_transaction(pool: StrictPool) -> None:
 
 
 def test_home_may_use_a_database_in_the_middle_of_a_jobs_transactions(pool: StrictPool) -> None:
-    """What the job has said to be committed is there, whenever somebody looks; and nobody's change is lost."""
+    """What the job has said to be committed is there, whenever somebody looks; no change is lost."""
     pool.home.fresh_work()
     sql(
         pool,

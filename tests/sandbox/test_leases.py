@@ -38,7 +38,7 @@ def away(home: Path, client_library: Any, monkeypatch: pytest.MonkeyPatch) -> It
 
 
 def native(fd: int, kind: int) -> None:
-    """Of a description: a process's own locks would end whenever the engine, which is in it, closes the file."""
+    """Of a description: a process's own locks would end when the engine, which is in it, closes the file."""
     fcntl.fcntl(fd, fcntl.F_OFD_SETLK, struct.pack("hhqqi4x", kind, os.SEEK_SET, 0, 0, 0))
 
 
@@ -187,7 +187,7 @@ def test_a_file_that_others_have_open_is_asked_for_each_time(away: Away) -> None
 
 
 def test_under_such_a_lock_files_are_made_without_waiting(away: Away) -> None:
-    """Also without O_TRUNC: who was quicker keeps what he wrote, as if the job had come before his first byte."""
+    """Without O_TRUNC too: who was quicker keeps what he wrote, as if the job had come before that."""
     assert away.ask(MKDIR, away.home / "d", 0o755) == 0
     for number in range(6):
         make(away, away.home / f"d/warm{number}")

@@ -258,7 +258,7 @@ static void collect_now(hp_engine *engine, struct hp_object *object, enum how ho
 	unsigned count = 0;
 	struct stat status;
 	uint8_t *buffer;
-	uint64_t tail = 0;
+	uint64_t tail = 0, end;
 	bool mapped = false;
 	int lane;
 
@@ -268,6 +268,9 @@ static void collect_now(hp_engine *engine, struct hp_object *object, enum how ho
 	for (unsigned i = 0; i < HP_EXTENTS; i++)
 		if (take_extent(&file->dirty[i], &ranges[count]))
 			count++;
+	for (unsigned i = 0; i < count; i++)
+		if (ranges[i].high > object->append_noted)
+			object->append_noted = ranges[i].high;
 	if (how == LAST && count == 0 && !same_time(status.st_mtim, object->sent_mtime) &&
 	    !same_time(status.st_mtim, object->local_mtime))
 		ranges[count++] = (struct hp_range){ 0, (uint64_t)status.st_size };
@@ -276,8 +279,11 @@ static void collect_now(hp_engine *engine, struct hp_object *object, enum how ho
 			ranges[count++] = object->deferred;
 		object->deferred = (struct hp_range){ 0 };
 	}
-	if (object->appends && (uint64_t)status.st_size > object->append_from)
-		tail = (uint64_t)status.st_size - object->append_from;
+	end = (uint64_t)status.st_size;
+	if (how != LAST && end > object->append_noted)
+		end = object->append_noted;
+	if (object->appends && end > object->append_from)
+		tail = end - object->append_from;
 	if ((count == 0 && object->nshared == 0 && !tail) || object->orphan)
 		return;
 	object->written = true;
@@ -295,7 +301,7 @@ static void collect_now(hp_engine *engine, struct hp_object *object, enum how ho
 		}
 	}
 	if (tail)
-		send_tail(engine, object, lane, (uint64_t)status.st_size, buffer);
+		send_tail(engine, object, lane, end, buffer);
 	free(buffer);
 	if (mapped && count == 0 && !tail && /* the mirror's file system does not follow mappings */
 	    futimens(object->fd, (struct timespec[]){ { .tv_nsec = UTIME_OMIT }, { .tv_nsec = UTIME_NOW } }) == 0 &&

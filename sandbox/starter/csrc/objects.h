@@ -90,6 +90,7 @@ struct hp_object {
 	struct timespec sent_mtime; /* mtime seen just before data was last read to be sent */
 	int error; /* first error at home: the job has not succeeded */
 	bool appends; /* some descriptor of the job has O_APPEND */
+	uint64_t append_noted; /* up to here writes were over: what lies behind may be half a line */
 	uint64_t append_from; /* the mirror's bytes from here on are to go to home's end */
 	uint64_t append_sure; /* those before this one lie at home where they lie here */
 	struct hp_range deferred; /* written between the two: sent when it is known where that lies */
