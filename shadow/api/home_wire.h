@@ -161,16 +161,16 @@ enum hpw_op {
 	HPW_FCNTL_LOCK = 41, /* handle; mode = F_RDLCK|F_WRLCK|F_UNLCK; arg = F_OFD_SETLK|F_OFD_SETLKW|F_OFD_GETLK;
 	                      * offset, length (0: to the end). GETLK: reply data = struct flock */
 
-	HPW_LEASE =
-		42, /* handle (open for both); arg = 1: the kernel's write lease on it; EAGAIN: somebody else has the
-	                 * file open. What others changed is told first. arg = 0: it is given back */
+	/* The kernel's write lease on a handle that is open for both (arg 1), or its end (arg 0). EAGAIN: somebody
+	 * else has the file open. What others changed is told first. */
+	HPW_LEASE = 42,
 
 	/* Told by home without being asked, on lane 0; a reply with id 0. */
 	HPW_CHANGED = 50, /* Entries: canonical paths (attributes zero) of names that somebody else made,
 			   * removed or changed. What the starter holds of them is to be asked for again. */
-	HPW_RECALL =
-		51, /* data = a handle (8 bytes): somebody opens its file and waits for the lease to be given back. After
-			  * 15 s all of the file is locked at home instead, until it is given back and locked otherwise */
+	/* Data: a handle (8 bytes). Somebody opens its file and waits for the end of the lease. After 15 s all of the
+	 * file is locked at home instead, until the lease is given back and the file locked otherwise. */
+	HPW_RECALL = 51,
 };
 
 enum hpw_setattr {
