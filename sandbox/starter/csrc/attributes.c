@@ -149,7 +149,7 @@ static int set_attributes(hp_engine *engine, struct hp_object *object, struct hp
 	};
 	int error;
 
-	if (!object->names && !object->handle)
+	if (!object->names && !object->handle && !object->is_root)
 		return set_nameless(engine, object, effect.set, &attr);
 	if (hp_set_behind(engine, object, effect.set, &attr))
 		return 0;
