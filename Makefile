@@ -52,7 +52,8 @@ check-imports:
 	PYTHONPATH=build/types $(BIN)/lint-imports | sed '1,/^Contracts/d'; exit $${PIPESTATUS[0]}
 
 check-unit:
-	$(BIN)/pytest tests integration -q -m "not slow" -n 2 --dist loadfile
+	$(BIN)/pytest tests integration -q -m "not slow" -n 2 --dist loadfile || { [ $$? = 1 ] && echo "once more, what failed:" && \
+		$(BIN)/pytest tests integration -m "not slow" --last-failed --last-failed-no-failures none; }
 
 # Whole pools keep two processors busy by themselves: one test at a time, and a second try for what the
 # machine was too busy for. What fails twice has failed.
