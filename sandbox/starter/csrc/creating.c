@@ -12,6 +12,7 @@
 #include "internal.h"
 
 #define FIRST_READY 4u
+#define GROWTH 8u
 #define MOST_READY 512u
 #define MOST_POOLED 1024u /* in all directories */
 #define LIST_AFTER_CREATES 2
@@ -118,14 +119,14 @@ static struct hp_pool *pool_of(hp_engine *engine, struct hp_object *directory, u
 	return pool;
 }
 
-/* Four times as many each time: soon more than are used in a round trip. */
+/* Many times as many each time: soon more than are used in a round trip. */
 static void refill(hp_engine *engine, struct hp_pool *pool)
 {
 	unsigned have = pool->count + pool->asked;
 
 	if (pool->refused || have > pool->want / 2)
 		return;
-	pool->want = pool->want ? pool->want * 4 : FIRST_READY;
+	pool->want = pool->want ? pool->want * GROWTH : FIRST_READY;
 	if (pool->want > MOST_READY)
 		pool->want = MOST_READY;
 	for (struct hp_pool *other = engine->pools; other && engine->pooled + pool->want > MOST_POOLED;

@@ -276,6 +276,13 @@ static bool add_change(struct change_record *record, const char *path, size_t le
 	return true;
 }
 
+/* A file made with O_TMPFILE is told of under a name that nobody has given it: '#' and its inode. */
+static bool is_nameless(const struct inotify_event *event)
+{
+	return !(event->mask & (IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO)) && event->name[0] == '#' &&
+	       event->name[1] != 0 && event->name[1 + strspn(event->name + 1, "0123456789")] == 0;
+}
+
 static void one_event(hp_home *home, const struct inotify_event *event, struct change_record *record)
 {
 	struct hp_watch *watch = &home->watch;
@@ -298,6 +305,8 @@ static void one_event(hp_home *home, const struct inotify_event *event, struct c
 		if (record->own[i] != NULL && record->own[i]->length == (size_t)length &&
 		    memcmp(record->own[i]->bytes, path, (size_t)length) == 0)
 			return;
+	if (is_nameless(event) && faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW) != 0)
+		return;
 	if (!is_known(home, path, (size_t)length))
 		add_change(record, path, (size_t)length);
 }
