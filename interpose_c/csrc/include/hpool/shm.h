@@ -254,7 +254,7 @@ struct hp_channel {
 	_Alignas(4096) uint8_t maps[HP_MAP_BYTES];
 };
 
-/* What of a process's address space is hpool's, about: channel, attributes, the shim with a few stacks. */
-#define HP_MAPPED_BYTES (sizeof(struct hp_channel) + HP_ATTR_COUNT * sizeof(struct hp_attr_entry) + (4ul << 20))
+/* What of a process's address space is hpool's, about: channel, attributes, the shim with its first stacks. */
+#define HP_MAPPED_BYTES (sizeof(struct hp_channel) + HP_ATTR_COUNT * sizeof(struct hp_attr_entry) + (1ul << 20))
 
 #endif
