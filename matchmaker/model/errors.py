@@ -341,7 +341,7 @@ class SandboxFailed(HpoolError):
 
     code = "BOX-001"
     says = "the machine {machine} could not start the job: {why}"
-    remedy = "`hpool doctor` on that machine says what it lacks."
+    remedy = "`hpool doctor` on that machine says what it lacks, its sandbox.log what went wrong."
     machine: str
     why: str
 
