@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from integration.manifest import built
 from integration.pool import PersonalPool, StrictPool
+
+
+# Under nohup(1) it is ignored, and what is started here would inherit that.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def needs_root() -> None:
