@@ -15,7 +15,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from integration.manifest import built
 from integration.pool import PersonalPool, StrictPool
 
-
 # Under nohup(1) it is ignored, and what is started here would inherit that.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
