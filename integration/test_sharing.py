@@ -17,6 +17,11 @@ from integration.rooms import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.root]
 SOURCES = Path(__file__).parent / "sharing"
+TABLES = (
+    "CREATE TABLE entries(name, number, sum)",
+    "CREATE TABLE total(sum)",
+    "INSERT INTO total VALUES (0)",
+)
 
 
 def program(pool: StrictPool, name: str) -> str:
@@ -55,8 +60,7 @@ def sql(pool: StrictPool, *statements: str) -> str:
 
 def test_a_database_loses_no_transaction(pool: StrictPool) -> None:
     pool.home.fresh_work()
-    tables = ("CREATE TABLE entries(name, number, sum)", "CREATE TABLE total(sum)")
-    sql(pool, *tables, "INSERT INTO total VALUES (0)")
+    sql(pool, *TABLES)
     at_once(pool, "transactions.py", ("40",), named=True)
     questions = ("PRAGMA integrity_check", "SELECT sum FROM total", "SELECT count(DISTINCT sum) FROM entries")
     assert sql(pool, *questions) == "[[('ok',)], [(120,)], [(120,)]]"
@@ -65,12 +69,7 @@ def test_a_database_loses_no_transaction(pool: StrictPool) -> None:
 def test_home_may_use_a_database_in_the_middle_of_a_jobs_transactions(pool: StrictPool) -> None:
     """What the job has said to be committed is there, whenever somebody looks; no change is lost."""
     pool.home.fresh_work()
-    sql(
-        pool,
-        "CREATE TABLE entries(name, number, sum)",
-        "CREATE TABLE total(sum)",
-        "INSERT INTO total VALUES (0)",
-    )
+    sql(pool, *TABLES)
     command = pool.home.hpool([PYTHON, program(pool, "committing.py"), "60"])
     job = pool.home.popen(command, pool.home.work)
     assert job.stdout is not None
@@ -92,12 +91,7 @@ def test_home_may_use_a_database_in_the_middle_of_a_jobs_transactions(pool: Stri
 def test_transactions_of_a_database_that_nobody_else_uses_hardly_ask_home(pool: StrictPool) -> None:
     """More than a dozen steps each that home would have to be asked for, and none of them is."""
     pool.home.fresh_work()
-    sql(
-        pool,
-        "CREATE TABLE entries(name, number, sum)",
-        "CREATE TABLE total(sum)",
-        "INSERT INTO total VALUES (0)",
-    )
+    sql(pool, *TABLES)
     ended = pool.home.job(PYTHON, program(pool, "transactions.py"), "job", "200", options=("--stats",))
     assert (ended.code, ended.stdout) == (0, b"done\n")
     found = re.search(rb"(\d+) round trips", ended.stderr)

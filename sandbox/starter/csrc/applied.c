@@ -33,16 +33,6 @@ static void apply_parents(hp_engine *engine, const uint8_t *body, size_t length,
 	}
 }
 
-/* NULL: the mirror has nothing of it. */
-static struct hp_name *name_of(hp_engine *engine, const char *path)
-{
-	struct hp_name *name = hp_wire_name(engine, path, strlen(path));
-
-	if (name && name->offer)
-		hp_tree_accept(engine, name);
-	return name;
-}
-
 static void gone(hp_engine *engine, struct hp_name *name)
 {
 	if (name->object && last_link(name->object))
@@ -65,7 +55,7 @@ void hp_apply_removed(hp_engine *engine, struct hp_pending *pending, const struc
 
 	if (reply->error)
 		return;
-	name = name_of(engine, change->path);
+	name = hp_name_by_path(engine, change->path);
 	change->object = name ? name->object : NULL;
 	if (name)
 		gone(engine, name);
@@ -85,8 +75,8 @@ void hp_apply_renamed(hp_engine *engine, struct hp_pending *pending, const struc
 
 	if (reply->error)
 		return;
-	from = name_of(engine, change->path);
-	to = name_of(engine, change->path2);
+	from = hp_name_by_path(engine, change->path);
+	to = hp_name_by_path(engine, change->path2);
 	directory = from ? hp_mirror_dirfd(engine, from->parent) : -1;
 	directory2 = to ? hp_mirror_dirfd(engine, to->parent) : -1;
 	if (!from || !to) {
@@ -147,7 +137,7 @@ void hp_apply_made(hp_engine *engine, struct hp_pending *pending, const struct h
 	hp_apply_entries(engine, pending, reply, body, length);
 	if (reply->error)
 		return;
-	name = name_of(engine, change->path);
+	name = hp_name_by_path(engine, change->path);
 	change->object = name ? name->object : NULL;
 	if (pending->op == HPW_MKDIR && change->object && change->object->kind == HP_DIR) {
 		change->object->listed = true; /* new, so empty */
@@ -162,7 +152,7 @@ void hp_apply_named(hp_engine *engine, struct hp_pending *pending, const struct 
 {
 	struct change *change = pending->context;
 	struct hp_object *object = change->object;
-	struct hp_name *name = reply->error ? NULL : name_of(engine, change->path);
+	struct hp_name *name = reply->error ? NULL : hp_name_by_path(engine, change->path);
 	int directory = name ? hp_mirror_dirfd(engine, name->parent) : -1;
 	char private[64];
 

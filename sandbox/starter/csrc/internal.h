@@ -179,7 +179,7 @@ void hp_wire_close_handle(hp_engine *, uint64_t handle);
 const struct hpw_entry *hp_wire_entry(const uint8_t **cursor, const uint8_t *end);
 void hp_apply_entries(hp_engine *, struct hp_pending *, const struct hpw_reply *, const uint8_t *, size_t);
 void hp_apply_data(hp_engine *, struct hp_pending *, const struct hpw_reply *, const uint8_t *, size_t);
-struct hp_name *hp_wire_name(hp_engine *, const char *path, size_t length);
+struct hp_name *hp_name_by_path(hp_engine *, const char *path);
 struct hp_object *hp_apply_entry(hp_engine *, const struct hpw_entry *);
 void hp_apply_child(hp_engine *, struct hp_object *directory, const struct hpw_entry *);
 void hp_refresh(hp_engine *, struct hp_object *, const struct hpw_attr *);

@@ -123,9 +123,7 @@ static void apply_created(hp_engine *engine, struct hp_pending *pending, const s
 	struct hp_name *name;
 
 	hp_apply_entries(engine, pending, reply, body, length);
-	name = reply->error ? NULL : hp_wire_name(engine, created->path, strlen(created->path));
-	if (name && name->offer)
-		hp_tree_accept(engine, name);
+	name = reply->error ? NULL : hp_name_by_path(engine, created->path);
 	created->object = name ? name->object : NULL;
 }
 

@@ -144,7 +144,7 @@ static const char *entry_path(const struct hpw_entry *entry)
 
 /* The tree's name for a canonical path; its parents are known, since home
  * sends a walk from the root. NULL: a stranger's answer, ignore it. */
-struct hp_name *hp_wire_name(hp_engine *engine, const char *path, size_t length)
+static struct hp_name *name_for(hp_engine *engine, const char *path, size_t length)
 {
 	struct hp_object *directory = engine->root;
 	const char *end = path + length;
@@ -167,6 +167,16 @@ struct hp_name *hp_wire_name(hp_engine *engine, const char *path, size_t length)
 		directory = name->object;
 		path = slash + 1;
 	}
+}
+
+/* Made in the mirror, if it was only offered. NULL: the mirror has nothing of its directory. */
+struct hp_name *hp_name_by_path(hp_engine *engine, const char *path)
+{
+	struct hp_name *name = name_for(engine, path, strlen(path));
+
+	if (name && name->offer)
+		hp_tree_accept(engine, name);
+	return name;
 }
 
 static bool same_thing(const struct hp_object *object, const struct hpw_entry *entry)
@@ -260,7 +270,7 @@ struct hp_object *hp_apply_entry(hp_engine *engine, const struct hpw_entry *entr
 		hp_refresh(engine, engine->root, &entry->attr);
 		return engine->root;
 	}
-	name = hp_wire_name(engine, entry_path(entry), entry->path_len);
+	name = name_for(engine, entry_path(entry), entry->path_len);
 	return name ? apply_name(engine, name, entry, false) : NULL;
 }
 
