@@ -126,12 +126,11 @@ void hp_overlay(struct hp_stat *stat)
 	stat->ctime_ns = attr->ctime_ns;
 }
 
-/* newfstatat, with faults but without the overlay: the mirror's own numbers. */
-long hp_stat_path(int dirfd, const char *path, struct hp_stat *stat, int flags)
+/* newfstatat once more, as often as a fault helps: `result` is what it said. */
+static __attribute__((noinline)) long stat_faulted(int dirfd, const char *path, struct hp_stat *stat, int flags,
+						   long result)
 {
-	long result = hp_syscall4(__NR_newfstatat, dirfd, (long)path, (long)stat, flags);
-
-	for (int round = 0; hp_channel && (result == -ENOENT || result == -EACCES) && round < 4; round++) {
+	for (int round = 0; (result == -ENOENT || result == -EACCES) && round < 4; round++) {
 		if (!hp_fault(dirfd, path, result, HP_WANT_STAT, flags & HP_AT_NOFOLLOW, &result))
 			break;
 		result = hp_syscall4(__NR_newfstatat, dirfd, (long)path, (long)stat, flags);
@@ -139,18 +138,41 @@ long hp_stat_path(int dirfd, const char *path, struct hp_stat *stat, int flags)
 	return result;
 }
 
-static long stat_to(int dirfd, long path, long user, int flags)
+/* newfstatat, with faults but without the overlay: the mirror's own numbers. */
+long hp_stat_path(int dirfd, const char *path, struct hp_stat *stat, int flags)
+{
+	long result = hp_syscall4(__NR_newfstatat, dirfd, (long)path, (long)stat, flags);
+
+	return result && hp_channel ? stat_faulted(dirfd, path, stat, flags, result) : result;
+}
+
+static __attribute__((noinline)) long stat_of_program(const char *path, struct hp_stat *stat)
 {
 	char alias[HP_EXE_MAX + 4];
-	const char *exe;
-	long result = hp_stat_path(dirfd, (const char *)path, (struct hp_stat *)user, flags);
+	const char *exe = hp_exe_alias(path, alias, sizeof alias);
 
-	if (result || !hp_channel)
+	return exe ? hp_stat_path(AT_FDCWD, exe, stat, 0) : 0;
+}
+
+/* Inlined, as each function that a system call returns through costs a mispredicted return. */
+static inline __attribute__((always_inline)) long stat_to(int dirfd, long path, long user, int flags)
+{
+	struct hp_stat *stat = (struct hp_stat *)user; /* the kernel has just written there */
+	struct hp_moment before;
+	long result;
+
+	if (!hp_channel)
+		return HP_PASS;
+	before = hp_moment_now();
+	result = hp_syscall4(__NR_newfstatat, dirfd, path, user, flags);
+	if (result == -ENOENT && hp_known_absent(dirfd, (const char *)path, &before))
 		return result;
-	if (path && !(flags & HP_AT_NOFOLLOW) && (exe = hp_exe_alias((const char *)path, alias, sizeof alias)) != NULL)
-		result = hp_stat_path(AT_FDCWD, exe, (struct hp_stat *)user, 0);
+	if (result)
+		result = stat_faulted(dirfd, (const char *)path, stat, flags, result);
+	if (result == 0 && path && !(flags & HP_AT_NOFOLLOW) && hp_starts((const char *)path, "/proc/"))
+		result = stat_of_program((const char *)path, stat);
 	if (result == 0)
-		hp_overlay((struct hp_stat *)user); /* the kernel has just written there */
+		hp_overlay(stat);
 	return result;
 }
 
@@ -229,10 +251,14 @@ long hp_call_statx(struct hp_call *call)
 	const char *path = (const char *)call->arg[1];
 	char alias[HP_EXE_MAX + 4];
 	const char *exe;
-	long mask = hp_channel ? (call->arg[3] | 0x7ff) : call->arg[3];
-	long result = hp_syscall5(__NR_statx, dirfd, (long)path, flags, mask, call->arg[4]);
+	long mask = call->arg[3] | 0x7ff, result;
+	struct hp_moment before;
 
 	if (!hp_channel)
+		return HP_PASS;
+	before = hp_moment_now();
+	result = hp_syscall5(__NR_statx, dirfd, (long)path, flags, mask, call->arg[4]);
+	if (result == -ENOENT && hp_known_absent(dirfd, path, &before))
 		return result;
 	for (int round = 0; (result == -ENOENT || result == -EACCES) && round < 4; round++) {
 		if (!hp_fault(dirfd, path, result, HP_WANT_STAT, flags & HP_AT_NOFOLLOW, &result))
@@ -251,6 +277,7 @@ long hp_call_statx(struct hp_call *call)
  * what home would allow. */
 static long access_to(int dirfd, long path, int mode, int flags)
 {
+	struct hp_moment before;
 	struct hp_attr_entry entry;
 	struct hp_stat stat;
 	char alias[HP_EXE_MAX + 4];
@@ -261,11 +288,14 @@ static long access_to(int dirfd, long path, int mode, int flags)
 		return HP_PASS;
 	if (mode & ~7 || flags & ~(0x200 | HP_AT_NOFOLLOW | HP_AT_EMPTY_PATH))
 		return -EINVAL;
+	before = hp_moment_now();
 	/* the mirror never allows what home does not: a yes needs no second question */
 	result = flags ? hp_syscall4(__NR_faccessat2, dirfd, path, mode, flags) :
 			 hp_syscall3(__NR_faccessat, dirfd, path, mode);
 	if (result == 0 && !hp_starts((const char *)path, "/proc/"))
 		return 0;
+	if (result == -ENOENT && hp_known_absent(dirfd, (const char *)path, &before))
+		return result;
 	result = hp_stat_path(dirfd, (const char *)path, &stat, flags & (HP_AT_NOFOLLOW | HP_AT_EMPTY_PATH));
 	if (result)
 		return result;

@@ -74,6 +74,20 @@ bool hp_fault(int dirfd, const char *path, long error, enum hp_want want, bool n
 /* ENOENT that needs no question: the directory's names are all known. */
 bool hp_surely_absent(int dirfd, const char *path);
 
+/* ---- absence.c ---- */
+struct hp_moment {
+	uint64_t listings, moves;
+};
+/* To be taken before the native call. */
+static inline struct hp_moment hp_moment_now(void)
+{
+	return (struct hp_moment){ __atomic_load_n(&hp_channel->listings, __ATOMIC_ACQUIRE),
+				   __atomic_load_n(&hp_channel->moves, __ATOMIC_ACQUIRE) };
+}
+/* After the native call gave ENOENT: final, and found out cheaply. */
+bool hp_known_absent(int dirfd, const char *path, const struct hp_moment *before);
+void hp_place_changed(void);
+
 /* ---- attributes.c ---- */
 /* What home says of a mirror inode; false: the object is local. */
 bool hp_home_attr(uint64_t inode, struct hp_attr_entry *entry);
@@ -97,6 +111,8 @@ static inline uint32_t hp_fd_file_kind(uint32_t file, uint64_t flags)
 void hp_fd_numbered(int fd, uint32_t number);
 /* The file's entry if the descriptor is one that needs care, else NULL. */
 struct hp_file *hp_fd_file(int fd);
+/* The file's entry if some of its blocks may be missing, else NULL. */
+struct hp_file *hp_fd_blocks(int fd);
 /* Do writes through it go to the end of the file, whatever their offset? */
 bool hp_fd_appends(int fd);
 long hp_fd_append(int fd);
@@ -106,8 +122,6 @@ bool hp_owns(int fd);
 
 /* ---- reading.c ---- */
 #define HP_PIECE (4l << 20) /* fetched at once: a file larger than the mirror streams through */
-/* The file's entry if some of its blocks may be missing, else NULL. */
-struct hp_file *hp_fd_blocks(int fd);
 /* Until hp_release the blocks of [offset, offset + length) stay present. 0 or -errno. */
 long hp_hold(struct hp_file *file, uint64_t offset, uint64_t length);
 void hp_release(struct hp_file *file);

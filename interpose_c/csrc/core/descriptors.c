@@ -41,26 +41,40 @@ static uint32_t classify(int fd)
 	return hp_fd_file_kind(entry.file, (uint64_t)hp_syscall3(__NR_fcntl, fd, F_GETFL, 0));
 }
 
-uint32_t hp_fd_kind(int fd)
+static __attribute__((noinline)) uint32_t kind_unknown(int fd)
+{
+	uint32_t kind = classify(fd);
+
+	if (kind)
+		hp_fd_set(fd, kind);
+	return kind;
+}
+
+static inline uint32_t kind_of(int fd)
 {
 	uint32_t kind;
 
 	if (!hp_channel || fd < 0)
 		return HP_FD_PLAIN;
 	kind = fd < HP_FDS ? __atomic_load_n(&kinds[fd], __ATOMIC_RELAXED) : 0;
-	if (kind)
-		return kind;
-	kind = classify(fd);
-	if (kind)
-		hp_fd_set(fd, kind);
-	return kind;
+	return kind ? kind : kind_unknown(fd);
 }
 
-struct hp_file *hp_fd_file(int fd)
+uint32_t hp_fd_kind(int fd)
 {
-	uint32_t kind = hp_fd_kind(fd);
+	return kind_of(fd);
+}
 
-	return file_of(kind);
+__attribute__((noinline)) struct hp_file *hp_fd_file(int fd)
+{
+	return file_of(kind_of(fd));
+}
+
+struct hp_file *hp_fd_blocks(int fd)
+{
+	struct hp_file *file = file_of(kind_of(fd));
+
+	return file && __atomic_load_n(&file->flags, __ATOMIC_ACQUIRE) & HP_FILE_BLOCKS ? file : NULL;
 }
 
 /* fcntl may change it for every process that shares the description, so once

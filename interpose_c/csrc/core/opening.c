@@ -201,6 +201,7 @@ static long open_nameless(int dirfd, const char *path, const struct hp_open_how 
 static long open_at(int dirfd, const char *path, struct hp_open_how *how, bool extended)
 {
 	struct hp_open_how first = *how;
+	struct hp_moment before;
 	char alias[HP_EXE_MAX + 4];
 	const char *exe;
 	long fd;
@@ -221,7 +222,10 @@ static long open_at(int dirfd, const char *path, struct hp_open_how *how, bool e
 	if (how->flags & HP_O_DSYNC)
 		__atomic_store_n(&hp_channel->sync_set, 1, __ATOMIC_RELAXED);
 	first.flags &= ~(uint64_t)HP_O_TRUNC;
+	before = hp_moment_now();
 	fd = native_open(dirfd, path, &first, extended);
+	if (fd == -ENOENT && !(how->flags & HP_O_CREAT) && !how->resolve && hp_known_absent(dirfd, path, &before))
+		return fd;
 	if (fd >= 0) {
 		int verdict = examine(fd, how);
 
@@ -301,12 +305,16 @@ static long name_nameless(int dirfd, long path, long buffer, long size)
 static long read_link(int dirfd, long path, long buffer, long size)
 {
 	char alias[HP_EXE_MAX + 4];
+	struct hp_moment before;
 	const char *exe;
 	long result;
 
 	if (!hp_channel)
 		return HP_PASS;
+	before = hp_moment_now();
 	result = hp_syscall4(__NR_readlinkat, dirfd, path, buffer, size);
+	if (result == -ENOENT && hp_known_absent(dirfd, (const char *)path, &before))
+		return result;
 	for (int round = 0; (result == -ENOENT || result == -EACCES) && round < 4; round++) {
 		if (!hp_fault(dirfd, (const char *)path, result, HP_WANT_STAT, true, &result))
 			return result;
@@ -357,7 +365,18 @@ static long simple_path_call(struct hp_call *call, enum hp_want want, bool nofol
 
 long hp_call_chdir(struct hp_call *call)
 {
-	return simple_path_call(call, HP_WANT_DIR, false, 0);
+	long result = simple_path_call(call, HP_WANT_DIR, false, 0);
+
+	hp_place_changed();
+	return result;
+}
+
+long hp_call_fchdir(struct hp_call *call)
+{
+	long result = hp_syscall1(__NR_fchdir, call->arg[0]);
+
+	hp_place_changed();
+	return result;
 }
 
 #define HP_IN_DONT_FOLLOW 0x02000000

@@ -4,13 +4,22 @@
 
 #include "core.h"
 
-static bool in_map(const struct hp_file *file, uint64_t first, uint64_t last)
+/* Does the map say something, and nobody is about to change it? The caller is one of the readers. */
+static inline bool can_look(const struct hp_file *file, uint64_t *offset, uint64_t *blocks)
 {
 	uint32_t sequence = __atomic_load_n(&file->sequence, __ATOMIC_ACQUIRE);
-	uint64_t offset = file->map_offset, blocks = file->map_blocks;
 
-	if (sequence & 1 || __atomic_load_n(&file->sequence, __ATOMIC_ACQUIRE) != sequence ||
-	    __atomic_load_n(&file->evicting, __ATOMIC_SEQ_CST))
+	*offset = file->map_offset;
+	*blocks = file->map_blocks;
+	return !(sequence & 1) && __atomic_load_n(&file->sequence, __ATOMIC_ACQUIRE) == sequence &&
+	       !__atomic_load_n(&file->evicting, __ATOMIC_SEQ_CST);
+}
+
+static inline bool in_map(const struct hp_file *file, uint64_t first, uint64_t last)
+{
+	uint64_t offset, blocks;
+
+	if (!can_look(file, &offset, &blocks))
 		return false;
 	if (offset == 0)
 		return blocks == 0;
@@ -22,6 +31,16 @@ static bool in_map(const struct hp_file *file, uint64_t first, uint64_t last)
 			return false;
 	}
 	return true;
+}
+
+/* As hp_hold of a file with HP_FILE_BLOCKS, if nothing has to be fetched for it. */
+static inline __attribute__((always_inline)) bool hold_present(struct hp_file *file, uint64_t offset, uint64_t length)
+{
+	__atomic_add_fetch(&file->readers, 1, __ATOMIC_SEQ_CST);
+	if (in_map(file, offset >> HP_BLOCK_SHIFT, (offset + length - 1) >> HP_BLOCK_SHIFT))
+		return true;
+	__atomic_sub_fetch(&file->readers, 1, __ATOMIC_SEQ_CST);
+	return false;
 }
 
 /* Until hp_release the blocks of [offset, offset + length) stay present. */
@@ -39,10 +58,8 @@ long hp_hold(struct hp_file *file, uint64_t offset, uint64_t length)
 				      .arg = { (int64_t)offset, (int64_t)length } };
 		int64_t answer;
 
-		__atomic_add_fetch(&file->readers, 1, __ATOMIC_SEQ_CST);
-		if (in_map(file, offset >> HP_BLOCK_SHIFT, (offset + length - 1) >> HP_BLOCK_SHIFT))
+		if (hold_present(file, offset, length))
 			return 0;
-		__atomic_sub_fetch(&file->readers, 1, __ATOMIC_SEQ_CST);
 		answer = hp_ask(&ask);
 		if (answer < 0)
 			return (long)answer;
@@ -53,6 +70,18 @@ long hp_hold(struct hp_file *file, uint64_t offset, uint64_t length)
 	return 0;
 }
 
+/* As hp_hold of the whole file, if nothing of it is missing. */
+static inline __attribute__((always_inline)) bool hold_whole(struct hp_file *file)
+{
+	uint64_t offset, blocks;
+
+	__atomic_add_fetch(&file->readers, 1, __ATOMIC_SEQ_CST);
+	if (can_look(file, &offset, &blocks) && offset && !__atomic_load_n(&file->missing, __ATOMIC_ACQUIRE))
+		return true;
+	__atomic_sub_fetch(&file->readers, 1, __ATOMIC_SEQ_CST);
+	return false;
+}
+
 void hp_release(struct hp_file *file)
 {
 	__atomic_sub_fetch(&file->readers, 1, __ATOMIC_SEQ_CST);
@@ -60,15 +89,8 @@ void hp_release(struct hp_file *file)
 
 /* ---- reading ----------------------------------------------------------------- */
 
-struct hp_file *hp_fd_blocks(int fd)
-{
-	struct hp_file *file = hp_fd_file(fd);
-
-	return file && __atomic_load_n(&file->flags, __ATOMIC_ACQUIRE) & HP_FILE_BLOCKS ? file : NULL;
-}
-
 /* `at` < 0: at the descriptor's own position. */
-static long read_pieces(struct hp_file *file, int fd, long buffer, long length, int64_t at)
+static __attribute__((noinline)) long read_pieces(struct hp_file *file, int fd, long buffer, long length, int64_t at)
 {
 	long total = 0;
 
@@ -93,21 +115,35 @@ static long read_pieces(struct hp_file *file, int fd, long buffer, long length, 
 	return total;
 }
 
+/* What needs no fetching is read in here: each function that a system call returns
+ * through costs a mispredicted return. */
 long hp_call_read(struct hp_call *call)
 {
 	struct hp_file *file = hp_fd_blocks((int)call->arg[0]);
+	long result;
 
 	if (!file || call->arg[2] <= 0)
 		return HP_PASS;
+	if (hold_whole(file)) {
+		result = hp_syscall3(__NR_read, call->arg[0], call->arg[1], call->arg[2]);
+		hp_release(file);
+		return result;
+	}
 	return read_pieces(file, (int)call->arg[0], call->arg[1], call->arg[2], -1);
 }
 
 long hp_call_pread64(struct hp_call *call)
 {
 	struct hp_file *file = hp_fd_blocks((int)call->arg[0]);
+	long length = call->arg[2], offset = call->arg[3], result;
 
-	if (!file || call->arg[2] <= 0 || call->arg[3] < 0)
+	if (!file || length <= 0 || offset < 0)
 		return HP_PASS;
+	if (length <= HP_PIECE && hold_present(file, (uint64_t)offset, (uint64_t)length)) {
+		result = hp_syscall4(__NR_pread64, call->arg[0], call->arg[1], length, offset);
+		hp_release(file);
+		return result;
+	}
 	return read_pieces(file, (int)call->arg[0], call->arg[1], call->arg[2], call->arg[3]);
 }
 

@@ -66,6 +66,25 @@ void hp_apply_removed(hp_engine *engine, struct hp_pending *pending, const struc
 	apply_parents(engine, body, length, change->object);
 }
 
+static int rename_in_mirror(hp_engine *engine, int directory, const struct hp_name *from, int directory2,
+			    const struct hp_name *to, unsigned exchange)
+{
+	struct hp_object *moved = from->object, *other = to->object;
+	int failed;
+
+	hp_mirror_links(engine, to->parent, moved);
+	if (other && exchange)
+		hp_mirror_links(engine, from->parent, other);
+	hp_mirror_moving(engine, moved, 1);
+	if (other)
+		hp_mirror_moving(engine, other, 1);
+	failed = renameat2(directory, from->text, directory2, to->text, exchange);
+	if (other)
+		hp_mirror_moving(engine, other, -1);
+	hp_mirror_moving(engine, moved, -1);
+	return failed;
+}
+
 void hp_apply_renamed(hp_engine *engine, struct hp_pending *pending, const struct hpw_reply *reply, const uint8_t *body,
 		      size_t length)
 {
@@ -92,7 +111,7 @@ void hp_apply_renamed(hp_engine *engine, struct hp_pending *pending, const struc
 		return;
 	}
 	if (!from->object || directory < 0 || directory2 < 0 ||
-	    renameat2(directory, from->text, directory2, to->text, change->flags & RENAME_EXCHANGE)) {
+	    rename_in_mirror(engine, directory, from, directory2, to, change->flags & RENAME_EXCHANGE)) {
 		hp_forget_name(engine, from);
 		hp_forget_name(engine, to);
 		apply_parents(engine, body, length, NULL);

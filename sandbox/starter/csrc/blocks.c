@@ -21,6 +21,15 @@ bool hp_file_missing(const struct hp_object *object, uint64_t block)
 	return object->content == HP_CONTENT_BLOCKS && block < object->blocks && !hp_bit(object->present, block);
 }
 
+static uint64_t count_missing(const struct hp_object *object)
+{
+	uint64_t missing = 0;
+
+	for (uint64_t block = 0; block < object->blocks; block++)
+		missing += !hp_bit(object->present, block);
+	return missing;
+}
+
 void hp_file_publish_map(hp_engine *engine, struct hp_object *object)
 {
 	struct hp_file *file = &engine->channel->files[object->file];
@@ -37,6 +46,7 @@ void hp_file_publish_map(hp_engine *engine, struct hp_object *object)
 		}
 		memcpy(engine->channel->maps + file->map_offset, object->present, (object->blocks + 7) / 8);
 		file->map_blocks = object->blocks;
+		file->missing = count_missing(object);
 		__atomic_add_fetch(&file->sequence, 1, __ATOMIC_SEQ_CST);
 	}
 	__atomic_or_fetch(&file->flags, HP_FILE_BLOCKS, __ATOMIC_SEQ_CST);
@@ -46,6 +56,7 @@ void hp_set_present(hp_engine *engine, struct hp_object *object, uint64_t block,
 {
 	struct hp_file *file = &engine->channel->files[object->file];
 	uint8_t mask = (uint8_t)(1u << (block % 8)), *shared;
+	bool was = hp_bit(object->present, block);
 
 	if (present)
 		object->present[block / 8] |= mask;
@@ -54,10 +65,14 @@ void hp_set_present(hp_engine *engine, struct hp_object *object, uint64_t block,
 	if (file->map_offset == 0 || file->map_offset + block / 8 >= HP_MAP_BYTES)
 		return;
 	shared = &engine->channel->maps[file->map_offset + block / 8];
-	if (present)
+	/* `missing` is never less than what the bits say */
+	if (present) {
 		__atomic_or_fetch(shared, mask, __ATOMIC_SEQ_CST);
-	else
+		__atomic_sub_fetch(&file->missing, !was, __ATOMIC_SEQ_CST);
+	} else {
+		__atomic_add_fetch(&file->missing, was, __ATOMIC_SEQ_CST);
 		__atomic_and_fetch(shared, (uint8_t)~mask, __ATOMIC_SEQ_CST);
+	}
 }
 
 /* From a placeholder, or (whole) from a file the mirror has all of. */

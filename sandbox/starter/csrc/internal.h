@@ -100,6 +100,8 @@ struct hp_engine {
 	uint64_t asked, answered; /* questions about what others changed */
 	uint32_t bell_seen; /* the dirty bell when all of it was on its way last */
 	bool lazy; /* something in the other lane has not been announced */
+	uint64_t listings, moves; /* as in the channel */
+	unsigned paths_moving;
 	unsigned moving; /* names that come, go or move when home answers: nothing may be sent by name meanwhile */
 	char lost[512]; /* the first change that home refused afterwards */
 	pthread_t flusher;
@@ -154,6 +156,10 @@ int hp_mirror_open(hp_engine *, struct hp_object *, int flags);
 void hp_mirror_permit(hp_engine *, struct hp_object *); /* mode bits from access and content */
 void hp_mirror_set_times(struct hp_object *, int fd);
 void hp_mirror_publish(hp_engine *, struct hp_object *);
+/* To be called before a symlink gets a name in the directory: who looks for absent names there must know. */
+void hp_mirror_links(hp_engine *, struct hp_object *directory, const struct hp_object *);
+/* 1 before, -1 after a directory or symlink loses its name or gets another. */
+void hp_mirror_moving(hp_engine *, const struct hp_object *, int begin_or_end);
 void hp_mirror_drop(hp_engine *, struct hp_name *);
 int hp_mirror_chmod(int fd, mode_t mode); /* also of an O_PATH descriptor */
 int hp_mirror_prepare(hp_engine *); /* channel, loader, local directories */

@@ -137,6 +137,7 @@ void hp_mirror_publish(hp_engine *engine, struct hp_object *object)
 {
 	struct hp_attr_entry *entry = &engine->attrs[object->inode % HP_ATTR_COUNT];
 	uint32_t flags = 0;
+	uint64_t listed_at;
 
 	if (object->local)
 		flags |= HP_ATTR_LOCAL;
@@ -150,6 +151,13 @@ void hp_mirror_publish(hp_engine *engine, struct hp_object *object)
 		flags |= HP_ATTR_TAKES_GS;
 	if (object->kind == HP_DIR && (object->naming || object->behind))
 		flags |= HP_ATTR_AWAITED;
+	if (object->has_links)
+		flags |= HP_ATTR_LINKS;
+	listed_at = entry->inode == object->inode && entry->flags & HP_ATTR_LISTED ? entry->listed_at : 0;
+	if (flags & HP_ATTR_LISTED && !listed_at) {
+		listed_at = ++engine->listings;
+		__atomic_store_n(&engine->channel->listings, listed_at, __ATOMIC_SEQ_CST);
+	}
 	__atomic_store_n(&entry->sequence, entry->sequence | 1u, __ATOMIC_SEQ_CST);
 	entry->inode = object->inode;
 	entry->flags = flags;
@@ -157,7 +165,24 @@ void hp_mirror_publish(hp_engine *engine, struct hp_object *object)
 	entry->local_mtime_ns = (uint32_t)object->local_mtime.tv_nsec;
 	entry->file = object->file;
 	entry->attr = object->attr;
+	entry->listed_at = listed_at;
 	__atomic_store_n(&entry->sequence, (entry->sequence | 1u) + 1u, __ATOMIC_SEQ_CST);
+}
+
+void hp_mirror_links(hp_engine *engine, struct hp_object *directory, const struct hp_object *object)
+{
+	if (object->kind != HP_SYMLINK || directory->has_links)
+		return;
+	directory->has_links = true;
+	hp_mirror_publish(engine, directory);
+}
+
+void hp_mirror_moving(hp_engine *engine, const struct hp_object *object, int begin_or_end)
+{
+	if (object->kind != HP_DIR && object->kind != HP_SYMLINK)
+		return;
+	if ((begin_or_end > 0 ? engine->paths_moving++ : --engine->paths_moving) == 0)
+		__atomic_store_n(&engine->channel->moves, ++engine->moves, __ATOMIC_SEQ_CST);
 }
 
 #define MAKING "making"
@@ -201,6 +226,8 @@ int hp_mirror_make(hp_engine *engine, struct hp_name *name, const struct hpw_att
 
 	if (parent < 0)
 		return parent;
+	if (kind == HP_SYMLINK)
+		hp_mirror_links(engine, name->parent, &(struct hp_object){ .kind = kind });
 	twin = kind == HP_DIR || attr->nlink < 2 ? NULL : hp_object_by_home(engine, attr->dev, attr->ino);
 	if (twin && twin->name && twin->kind == kind) {
 		int other = hp_mirror_dirfd(engine, twin->name->parent);
@@ -281,10 +308,12 @@ void hp_mirror_drop(hp_engine *engine, struct hp_name *name)
 
 	if (!object)
 		return;
+	hp_mirror_moving(engine, object, 1);
 	for (struct hp_name *child = object->children; child; child = child->next_in_parent)
 		hp_mirror_drop(engine, child);
 	if (parent >= 0)
 		unlinkat(parent, name->text, object->kind == HP_DIR ? AT_REMOVEDIR : 0);
+	hp_mirror_moving(engine, object, -1);
 	if (object->kind == HP_DIR)
 		hp_mirror_forget_dirfd(engine, object);
 	hp_tree_unbind(engine, name);

@@ -32,6 +32,7 @@ struct hp_object {
 	bool known;  /* all its names are in the tree, though some are only offers */
 	bool listed; /* and all of them in the mirror */
 	unsigned offers; /* names below that are offers */
+	bool has_links; /* symlinks are, or were, among its names in the mirror */
 	bool misled; /* the last listing was of another directory */
 	bool was_listed; /* before a change at home; again when `unsure` is 0 */
 	unsigned unsure; /* names whose answer is on its way */

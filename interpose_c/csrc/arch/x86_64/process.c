@@ -53,6 +53,8 @@ static long spawn(struct hp_call *call, const struct request *what)
 	if (hp_signals_block(&mask))
 		return HP_AGAIN;
 	hp_count_calls();
+	if (!shares && what->flags & CLONE_FS)
+		hp_place_shared = true;
 	if (shares) {
 		child = prepare(parent, what);
 		if (!child) {

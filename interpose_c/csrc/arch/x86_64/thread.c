@@ -63,6 +63,8 @@ static struct {
 } added[ADDED_RANGES];
 static unsigned added_count;
 
+bool hp_place_shared;
+
 static struct hp_thread *claim(void)
 {
 	if ((int32_t)__atomic_load_n(&released, __ATOMIC_RELAXED) <= 0)

@@ -117,6 +117,7 @@ struct hp_thread *hp_thread_create(void); /* NULL: no memory */
 void hp_thread_release(struct hp_thread *thread);
 void hp_thread_leaves(void); /* the caller's block will have no owner in a moment */
 bool hp_alone(void);                              /* no other task runs in this memory */
+extern bool hp_place_shared;                      /* another process's chdir(2) may move this one */
 bool hp_shares_memory(void); /* with a process that is not waited for */
 long hp_thread_install(struct hp_thread *thread); /* %gs and signal stack of the running task */
 long hp_dispatch_arm(void);

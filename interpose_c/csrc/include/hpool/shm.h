@@ -143,7 +143,8 @@ struct hp_file {
 	uint32_t queued; /* 1: dirty extents wait for the starter */
 	uint32_t evicting; /* 1: readers ask instead of looking */
 	struct hp_extent dirty[HP_EXTENTS];
-	uint64_t pad[14];
+	uint64_t missing; /* blocks of the map that are not present */
+	uint64_t pad[13];
 };
 _Static_assert(sizeof(struct hp_file) == 256, "file");
 
@@ -155,6 +156,7 @@ enum hp_attr_flags {
 	HP_ATTR_LOCAL = 8, /* the object is the sandbox's own: show native attributes */
 	HP_ATTR_TAKES_GS = 32, /* a program whose code, or a library's, writes %gs: for the tracer */
 	HP_ATTR_UNKNOWN = 16, /* a directory made on the way to a local one: ask for its attributes */
+	HP_ATTR_LINKS = 128, /* directory: symlinks are, or were, among its names */
 	HP_ATTR_AWAITED = 64, /* only home knows the outcome of what is on its way: who shows attributes asks first */
 };
 
@@ -166,7 +168,8 @@ struct hp_attr_entry {
 	uint32_t local_mtime_ns;
 	uint32_t file; /* number in files[], 0 none */
 	struct hpw_attr attr;
-	uint64_t pad[4];
+	uint64_t listed_at; /* what `listings` became when HP_ATTR_LISTED was set */
+	uint64_t pad[3];
 };
 _Static_assert(sizeof(struct hp_attr_entry) == 192, "attr entry");
 
@@ -243,6 +246,8 @@ struct hp_channel {
 	_Alignas(64) uint32_t observed; /* somebody watches: calls are written to `seen` */
 	uint32_t crashes_left; /* so many more processes may tell how they died */
 	uint32_t no_network;
+	_Alignas(64) uint64_t listings; /* grows each time that a directory gets HP_ATTR_LISTED */
+	uint64_t moves; /* grows twice, and is odd between, when a directory or symlink is moved or removed */
 	_Alignas(64) uint64_t calls; /* that had a handler; of a thread as often as it asks, and at its end */
 	_Alignas(64) uint64_t seen_next; /* number of the next entry */
 	_Alignas(64) uint32_t ngroups;
