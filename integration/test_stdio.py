@@ -329,3 +329,26 @@ def test_signals_are_forwarded(pool: StrictPool) -> None:
     process.send_signal(signal.SIGUSR2)
     assert process.stdout.readline() == b"two\n"
     assert process.wait(10) == 4
+
+
+INHERITED = """
+import os, signal, sys
+signal.signal(signal.SIGHUP, signal.SIG_IGN)
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+signal.pthread_sigmask(signal.SIG_SETMASK, {signal.SIGUSR1, 40})
+signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
+@pytest.mark.parametrize("front", ["shim", "trace"])
+def test_signals_ignored_and_blocked_at_home_are_so_away(pool: StrictPool, front: str) -> None:
+    """As nohup leaves them; also to a pool that is started by such a command."""
+    show = "print([line for line in open('/proc/self/status') if line[:6] in {'SigBlk', 'SigIgn'}])"
+    program = ["/usr/bin/python3", "-c", show]
+    inherit = ["/usr/bin/python3", "-c", INHERITED]
+    native = pool.home.run([*inherit, *program])
+    away = pool.home.run([*inherit, *pool.home.hpool(program, "--intercept", front)])
+    assert (native.code, native.stderr) == (0, b"")
+    assert (away.code, away.stdout) == (0, native.stdout)

@@ -53,6 +53,8 @@ class KeeperSpec:
     umask: int = 0o022
     hostname: bytes | None = None
     limits: Sequence[Limit] = ()
+    ignored_signals: Sequence[int] = ()
+    blocked_signals: Sequence[int] = ()
     network: Literal["none", "host"] = "none"
     terminal: WindowSize | None = None
     islands: Sequence[bytes] = ()
@@ -68,6 +70,8 @@ class KeeperSpec:
         pairs += [(b"arg", word) for word in self.argv]
         pairs += [(b"env", word) for word in self.environment]
         pairs += [(b"rlimit", limit.encode()) for limit in self.limits]
+        pairs += [(b"ignore", b"%d" % number) for number in self.ignored_signals]
+        pairs += [(b"block", b"%d" % number) for number in self.blocked_signals]
         pairs += [(b"island", path) for path in self.islands]
         if not self.has_dispatch:
             pairs.append((b"dispatch", b"none"))

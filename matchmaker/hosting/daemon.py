@@ -29,6 +29,10 @@ def run_until_told(main: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -
     """Runs `main(stop)` in a new loop; SIGTERM and SIGINT set `stop`."""
     import uvloop
 
+    # as somebody's child it may have inherited what would hide the ends of its own
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
     async def framed() -> None:
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()

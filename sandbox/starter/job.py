@@ -6,11 +6,13 @@ report. Leaves to others: each of them. Runs in a starter that is in its user na
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import logging
 import os
 import threading
 import time
+from collections.abc import Iterator
 from typing import Final, Literal
 
 from hpool.interpose_c import keeper as jail
@@ -133,6 +135,8 @@ class JobRun:
             umask=job.umask,
             hostname=job.hostname.encode(),
             limits=[jail.Limit(limit.resource, limit.soft, limit.hard) for limit in job.limits],
+            ignored_signals=job.ignored_signals,
+            blocked_signals=job.blocked_signals,
             network=network,
             terminal=None if size is None else jail.WindowSize(size.rows, size.columns),
             islands=island_roots(job),
@@ -146,11 +150,7 @@ class JobRun:
 
     def _execute(self, prepared_ns: int) -> home.Finished:
         self._notes.start()
-        with self._launch() as keeper:
-            with self._lock:
-                self._keeper = keeper
-                if self._is_killed:
-                    keeper.kill()
+        with self._launch() as keeper, self._reachable(keeper):
             started_ns = 0
             exited: jail.Exited | None = None
             while exited is None and (message := keeper.receive()) is not None:
@@ -175,6 +175,19 @@ class JobRun:
             raise MachineLost(self._order.machine, "its keeper there was killed")
         wall_ns = time.monotonic_ns() - started_ns
         return self._conclude(exited, wall_ns, prepared_ns)
+
+    @contextlib.contextmanager
+    def _reachable(self, keeper: jail.Keeper) -> Iterator[None]:
+        """Meanwhile other threads may send it signals."""
+        with self._lock:
+            self._keeper = keeper
+            if self._is_killed:
+                keeper.kill()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._keeper = None
 
     def _launch(self) -> jail.Keeper:
         if self._job.terminal is not None:

@@ -49,6 +49,8 @@ class JobDescription(NamedTuple):
     intercept: str = "auto"  # the front end: "auto", "shim", "trace"
     sync: str = "external"  # fsync: "external", "strict"
     bandwidth: int = 0  # bytes a second in each direction; 0: no cap
+    ignored_signals: tuple[int, ...] = ()
+    blocked_signals: tuple[int, ...] = ()
 
 
 class Problem(NamedTuple):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import resource
+import signal
 import socket
 from collections.abc import Sequence
 from typing import Final
@@ -55,6 +56,8 @@ def describe(
         intercept=intercept,
         sync=sync,
         bandwidth=bandwidth,
+        ignored_signals=_ignored(),
+        blocked_signals=tuple(sorted(signal.pthread_sigmask(signal.SIG_BLOCK, ()))),
     )
 
 
@@ -106,6 +109,19 @@ def _umask() -> int:
     mask = os.umask(0o077)
     os.umask(mask)
     return mask
+
+
+def _ignored() -> tuple[int, ...]:
+    """What nohup and a shell's "&" leave behind. Python itself ignores SIGPIPE and SIGXFSZ, and nothing says
+    what they were before: the job finds them as a login does."""
+    pythons = {signal.SIGPIPE, signal.SIGXFSZ}
+    return tuple(
+        sorted(
+            number
+            for number in signal.valid_signals() - pythons
+            if signal.getsignal(number) is signal.SIG_IGN
+        )
+    )
 
 
 def _limits() -> tuple[ResourceLimit, ...]:

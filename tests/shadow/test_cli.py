@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import resource
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -81,6 +83,27 @@ def test_a_job_is_described_as_a_process_inherits(monkeypatch: pytest.MonkeyPatc
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     assert {limit.resource: limit.soft for limit in job.limits}[resource.RLIMIT_NOFILE] == soft
     assert job.terminal is None
+    assert signal.SIGPIPE not in job.ignored_signals
+
+
+def test_a_job_inherits_what_nohup_leaves_behind(restored_signals: None) -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signal.signal(signal.SIGUSR1, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, {signal.SIGUSR2, 40})
+    job = describe(["sh"])
+    assert signal.SIGHUP in job.ignored_signals
+    assert signal.SIGUSR1 not in job.ignored_signals
+    assert job.blocked_signals == (signal.SIGUSR2, 40)
+
+
+@pytest.fixture
+def restored_signals() -> Iterator[None]:
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGHUP, signal.SIGUSR1)}
+    yield
+    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
 
 
 def test_shares_and_hides_are_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,14 +29,15 @@ static _Noreturn void give_up(int status, const char *stage)
 	_exit(127);
 }
 
-/* An ignored signal stays ignored over an exec: the job gets what a login gives. */
-static void reset_signals(void)
+/* As the submitter's own child would find them: nothing of ours. */
+static void set_signals(const struct hp_spec *spec)
 {
-	sigset_t none;
-	for (int number = 1; number < NSIG; number++)
-		signal(number, SIG_DFL);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
+	/* not by libc, which keeps two numbers to itself; the kernel's struct begins with the handler */
+	for (int number = 1; number < NSIG; number++) {
+		unsigned long action[4] = { (unsigned long)(spec->ignored >> (number - 1) & 1 ? SIG_IGN : SIG_DFL) };
+		syscall(SYS_rt_sigaction, number, action, NULL, sizeof spec->ignored);
+	}
+	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &spec->blocked, NULL, sizeof spec->blocked);
 }
 
 static void take_terminal(int status, int slave)
@@ -80,7 +81,7 @@ static _Noreturn void become_the_job(const struct hp_spec *spec, const struct hp
 	if (chdir(spec->cwd))
 		give_up(STATUS, "chdir");
 	umask(spec->umask < 0 ? 022 : (mode_t)spec->umask);
-	reset_signals();
+	set_signals(spec);
 	set_limits(STATUS, spec);
 	(void)hp_signal_only_each_other(); /* an older kernel's job may end itself with kill(-1) */
 	execve(LOADER, spec->argv, spec->envp);

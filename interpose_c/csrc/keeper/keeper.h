@@ -39,6 +39,7 @@ struct hp_spec {
 	struct hp_limit limits[RLIM_NLIMITS];
 	unsigned limit_count;
 	int umask; /* -1: leave */
+	uint64_t ignored, blocked; /* signals, as in /proc/PID/status: bit 0 is number 1 */
 	bool network_host;
 	bool tty;
 	unsigned short rows, columns;

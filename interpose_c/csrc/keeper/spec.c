@@ -6,6 +6,7 @@
 #include "keeper.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,6 +65,16 @@ static bool read_umask(struct hp_spec *spec, const char *text)
 	return *text && !*end && spec->umask >= 0 && spec->umask <= 0777;
 }
 
+/* SIGSYS is the shim's. */
+static bool read_signal(uint64_t *set, const char *text)
+{
+	uint64_t number;
+	if (!read_number(&text, &number) || *text || number < 1 || number > 64)
+		return false;
+	*set |= number == SIGSYS ? 0 : 1ull << (number - 1);
+	return true;
+}
+
 static bool read_front(struct hp_spec *spec, const char *text)
 {
 	static const char *const names[] = {
@@ -91,6 +102,10 @@ static bool read_single(struct hp_spec *spec, const char *key, char *value)
 		spec->hostname = value;
 	else if (!strcmp(key, "umask"))
 		return read_umask(spec, value);
+	else if (!strcmp(key, "ignore"))
+		return read_signal(&spec->ignored, value);
+	else if (!strcmp(key, "block"))
+		return read_signal(&spec->blocked, value);
 	else if (!strcmp(key, "rlimit"))
 		return read_limit(spec, value);
 	else if (!strcmp(key, "tty"))
