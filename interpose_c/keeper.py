@@ -62,6 +62,7 @@ class KeeperSpec:
     max_processes: int | None = None
     intercept: Front = "auto"
     has_dispatch: bool = True  # False: as on a kernel without Syscall User Dispatch
+    restore: tuple[int, int] | None = None  # descriptors of a raw image's meta and pages: the job goes on from there
 
     def encode(self) -> bytes:
         """The bytes of SPEC_FD; raises ValueError for a string that holds a NUL."""
@@ -75,6 +76,8 @@ class KeeperSpec:
         pairs += [(b"island", path) for path in self.islands]
         if not self.has_dispatch:
             pairs.append((b"dispatch", b"none"))
+        if self.restore is not None:
+            pairs.append((b"restore", b"%d %d" % self.restore))
         if self.hostname is not None:
             pairs.append((b"hostname", self.hostname))
         if self.terminal is not None:
@@ -153,6 +156,18 @@ class Exited:
 Message = Protections | TerminalReady | Started | Failed | Exceeded | Exited
 
 
+@dataclass(frozen=True, slots=True)
+class Dumped:
+    """A raw image is complete. How long the job stood still, and the size of its sparse file of pages."""
+
+    frozen_us: int
+    pages_bytes: int
+
+
+class DumpRefused(Exception):
+    """The job cannot be dumped now, for the reason given; it goes on."""
+
+
 class BadKeeperMessage(ValueError):
     """The keeper said something this version does not know."""
 
@@ -216,6 +231,7 @@ class Keeper:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         spec_fd = os.memfd_create("hpool-spec", os.MFD_CLOEXEC)
         passed = [spec_fd, theirs.fileno(), root_fd]
+        restored = list(spec.restore or ())
         program = os.fspath(executable) if isinstance(executable, Path) else f"/proc/self/fd/{executable}"
         try:
             with theirs, open(spec_fd, "wb", closefd=False) as file:
@@ -229,7 +245,7 @@ class Keeper:
                     stdout=stdout,
                     stderr=stderr,
                     env={},
-                    pass_fds=passed if isinstance(executable, Path) else [*passed, executable],
+                    pass_fds=[*passed, *restored] + ([] if isinstance(executable, Path) else [executable]),
                 )
         except BaseException:
             ours.close()
@@ -256,6 +272,35 @@ class Keeper:
         except ConnectionResetError:
             return None
         return parse(datagram, descriptors) if datagram else None
+
+    def dump(self, meta_fd: int, pages_fd: int, *, kill: bool, executable: Path | int = KEEPER) -> Dumped:
+        """Writes the job down as it is, into two empty files. Raises DumpRefused; then the job has not noticed.
+
+        With `kill` it ends there: Exited with SIGKILL follows.
+        """
+        (init_pid,) = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split() or ("0",)
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        passed = [meta_fd, pages_fd, theirs.fileno()]
+        is_path = isinstance(executable, Path)
+        program = os.fspath(executable) if isinstance(executable, Path) else f"/proc/self/fd/{executable}"
+        with ours, theirs:
+            dumper = subprocess.Popen(
+                ["hpool-keeper", "dump", init_pid, *map(str, passed), *(["kill"] if kill else [])],
+                executable=program,
+                stdin=subprocess.DEVNULL,
+                env={},
+                pass_fds=passed if is_path else [*passed, int(executable)],  # type: ignore[arg-type]
+            )
+            theirs.close()
+            said = ours.recv(_DATAGRAM_BYTES)
+            dumper.wait()
+        match said.decode("utf-8", "replace").split(" ", 1):
+            case ["dumped", numbers]:
+                frozen_us, pages_bytes = map(int, numbers.split())
+                return Dumped(frozen_us, pages_bytes)
+            case ["refused", reason]:
+                raise DumpRefused(reason)
+        raise DumpRefused("the dumper was killed")
 
     def signal(self, number: int) -> None:
         """To the job's foreground process group."""

@@ -6,7 +6,8 @@ OBJECTS_DIR := $(abspath $(CSRC)../../build/keeper)
 CC ?= gcc
 KEEPER_CFLAGS := -std=gnu11 -O2 -g -I$(CSRC)include -I$(CSRC)../../shadow/api -Wall -Wextra -Werror -fstack-protector-strong -D_FORTIFY_SOURCE=2
 KEEPER_SOURCES := main spec control cgroup mounts proc confine filter watch job world init summon tracer tasks calls rules
-KEEPER_OBJECTS := $(KEEPER_SOURCES:%=$(OBJECTS_DIR)/%.o)
+CHECKPOINT_SOURCES := $(notdir $(basename $(wildcard $(CSRC)checkpoint/*.c)))
+KEEPER_OBJECTS := $(KEEPER_SOURCES:%=$(OBJECTS_DIR)/%.o) $(CHECKPOINT_SOURCES:%=$(OBJECTS_DIR)/checkpoint/%.o)
 
 .PHONY: keeper
 keeper: $(BIN)/hpool-keeper
@@ -15,8 +16,11 @@ $(BIN)/hpool-keeper: $(KEEPER_OBJECTS) | $(BIN)
 	$(CC) -static -Wl,-z,noexecstack -Wl,--gc-sections -o $@.new $^
 	mv $@.new $@
 
-$(OBJECTS_DIR)/%.o: $(CSRC)keeper/%.c $(CSRC)keeper/keeper.h $(CSRC)keeper/tracer.h $(CSRC)include/hpool/tracer.h $(CSRC)include/hpool/shm.h $(CSRC)syscalls.def $(CSRC)keeper.mk | $(OBJECTS_DIR)
+$(OBJECTS_DIR)/%.o: $(CSRC)keeper/%.c $(CSRC)keeper/keeper.h $(wildcard $(CSRC)checkpoint/*.h) $(CSRC)keeper/tracer.h $(CSRC)include/hpool/tracer.h $(CSRC)include/hpool/shm.h $(CSRC)syscalls.def $(CSRC)keeper.mk | $(OBJECTS_DIR)
 	$(CC) $(KEEPER_CFLAGS) -ffunction-sections -c -o $@ $<
 
-$(BIN) $(OBJECTS_DIR):
+$(BIN) $(OBJECTS_DIR) $(OBJECTS_DIR)/checkpoint:
 	mkdir -p $@
+
+$(OBJECTS_DIR)/checkpoint/%.o: $(CSRC)checkpoint/%.c $(wildcard $(CSRC)checkpoint/*.h) $(CSRC)keeper/keeper.h $(CSRC)keeper.mk | $(OBJECTS_DIR)/checkpoint
+	$(CC) $(KEEPER_CFLAGS) -ffunction-sections -c -o $@ $<

@@ -6,14 +6,17 @@
  * when the starter hangs up or dies, when the supervisor dies: everything ends.
  */
 #include "keeper.h"
+#include "../checkpoint/restore.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/syscall.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 
@@ -26,6 +29,18 @@ struct run {
 	struct hp_watch watch;
 	int summons; /* -1: nobody is traced here */
 };
+
+/* What the job's streams are: the dumper looks here. O_PATH keeps no pipe open. */
+static void keep_streams(void)
+{
+	for (int fd = 0; fd <= 2; fd++) {
+		char path[24];
+		snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+		int kept = open(path, O_PATH | O_CLOEXEC);
+		if (kept >= 0 && kept != HP_KEPT_STDIO + fd)
+			dup3(kept, HP_KEPT_STDIO + fd, O_CLOEXEC), close(kept);
+	}
+}
 
 /* The job alone holds its stdin and stdout: their other ends must see it close them. */
 static void leave_stdio(void)
@@ -69,9 +84,12 @@ static void read_exec_status(struct run *run)
 	close(run->exec_status);
 	run->exec_status = -1;
 	if (length == sizeof failure) {
-		run->failed = true;
+		run->failed = run->ended = true;
 		hp_control_send("failed %d %s", failure.error, failure.stage);
 	} else {
+		int first = (int)syscall(SYS_pidfd_open, run->job, 0); /* for the dumper, too */
+		if (first >= 0)
+			dup3(first, HP_KEPT_FIRST, O_CLOEXEC), close(first);
 		hp_control_send("started");
 	}
 }
@@ -161,14 +179,21 @@ _Noreturn void hp_init_run(const struct hp_init *init)
 	sigset_t births;
 	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	prctl(PR_SET_NAME, "hpool-init", 0, 0, 0);
-	hp_world_build(init, &run.tty, &run.watch, &run.summons);
+	hp_world_build(init, &run.tty, &run.watch, &run.summons, &run.exec_status);
 	sigemptyset(&births);
 	sigaddset(&births, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &births, NULL);
 	int children = signalfd(-1, &births, SFD_CLOEXEC | SFD_NONBLOCK);
-	run.job = hp_job_spawn(init->spec, &run.tty, &run.exec_status);
+	if (run.tty.slave >= 0)
+		for (int fd = 0; fd <= 2; fd++)
+			dup2(run.tty.slave, fd);
+	if (run.exec_status >= 0)
+		run.job = hp_restore_run();
+	else
+		run.job = hp_job_spawn(init->spec, &run.tty, &run.exec_status);
 	if (run.job < 0)
 		hp_die(-run.job, "starting the job");
+	keep_streams();
 	leave_stdio();
 	if (run.tty.slave >= 0)
 		close(run.tty.slave);

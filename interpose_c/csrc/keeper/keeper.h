@@ -46,6 +46,7 @@ struct hp_spec {
 	uint64_t memory_bytes, max_processes; /* 0: unbounded */
 	enum hp_front front;
 	bool without_dispatch; /* as on a kernel that has none */
+	int restore[2]; /* an image's two files, or -1: the job begins */
 };
 
 /* 0 or -errno; EBADMSG for a key nobody knows. Never freed: it lives as long
@@ -140,12 +141,17 @@ int hp_job_spawn(const struct hp_spec *, const struct hp_tty *, int *status) HP_
 
 struct hp_exec_failure {
 	int error;
-	char stage[28];
+	char stage[240];
 };
+
+/* ---- checkpoint/dump.c: the keeper's other use ------------------------------------ */
+int hp_dump_main(int argc, char **argv);
 
 /* ---- init.c, world.c: PID 1 --------------------------------------------------- */
 _Noreturn void hp_init_run(const struct hp_init *);
-/* Dies on failure; says by what the job is protected. */
-void hp_world_build(const struct hp_init *, struct hp_tty *, struct hp_watch *, int *summons);
+/* Dies on failure; says by what the job is protected. *restored: as hp_job_spawn's status, when
+ * the job is made from an image (checkpoint/), else -1. */
+void hp_world_build(const struct hp_init *, struct hp_tty *, struct hp_watch *, int *summons,
+		    int *restored);
 
 #endif

@@ -6,6 +6,7 @@
 #include "keeper.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,6 +57,17 @@ static bool read_tty(struct hp_spec *spec, const char *text)
 	spec->rows = (unsigned short)rows;
 	spec->columns = (unsigned short)columns;
 	return rows <= UINT16_MAX && columns <= UINT16_MAX;
+}
+
+/* Two descriptors that the keeper was started with. */
+static bool read_restore(struct hp_spec *spec, const char *text)
+{
+	uint64_t meta, pages;
+	if (!read_number(&text, &meta) || !read_number(&text, &pages) || *text || meta < 3 || pages < 3)
+		return false;
+	spec->restore[0] = (int)meta;
+	spec->restore[1] = (int)pages;
+	return !fcntl(spec->restore[0], F_SETFD, FD_CLOEXEC) && !fcntl(spec->restore[1], F_SETFD, FD_CLOEXEC);
 }
 
 static bool read_umask(struct hp_spec *spec, const char *text)
@@ -116,6 +128,8 @@ static bool read_single(struct hp_spec *spec, const char *key, char *value)
 		return read_front(spec, value);
 	else if (!strcmp(key, "dispatch"))
 		return spec->without_dispatch = !strcmp(value, "none"), spec->without_dispatch;
+	else if (!strcmp(key, "restore"))
+		return read_restore(spec, value);
 	else if (!strcmp(key, "memory_bytes"))
 		return read_number(&text, &spec->memory_bytes) && !*text;
 	else if (!strcmp(key, "max_processes"))
@@ -143,7 +157,7 @@ int hp_spec_read(struct hp_spec *spec, int fd)
 	struct stat file;
 	if (fstat(fd, &file))
 		return -errno;
-	*spec = (struct hp_spec){ .umask = -1 };
+	*spec = (struct hp_spec){ .umask = -1, .restore = { -1, -1 } };
 	size_t size = (size_t)file.st_size;
 	char *text = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
 	if (text == MAP_FAILED)

@@ -5,6 +5,7 @@
  * job is still confined without it, or ends the attempt.
  */
 #include "keeper.h"
+#include "../checkpoint/restore.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -92,7 +93,7 @@ static void bound_memory(struct hp_watch *watch, const struct hp_init *init)
 		hp_protection("memory", false, most ? "no-cgroup-and-no-proc" : "not-asked");
 }
 
-void hp_world_build(const struct hp_init *init, struct hp_tty *tty, struct hp_watch *watch, int *summons)
+void hp_world_build(const struct hp_init *init, struct hp_tty *tty, struct hp_watch *watch, int *summons, int *restored)
 {
 	if (hp_cgroup_join(init->cgroup))
 		hp_die(errno, "joining the control group");
@@ -112,6 +113,8 @@ void hp_world_build(const struct hp_init *init, struct hp_tty *tty, struct hp_wa
 	forbid_real_time();
 	bound_processes(init);
 	bound_memory(watch, init);
+	if (init->spec->restore[0] >= 0)
+		hp_restore_prepare(init->spec->restore[0], init->spec->restore[1]);
 	hp_mounts_build(init);
 	*summons = -1;
 	if (init->spec->front != HP_FRONT_SHIM)
@@ -119,6 +122,9 @@ void hp_world_build(const struct hp_init *init, struct hp_tty *tty, struct hp_wa
 	if (*summons < 0 && init->spec->front == HP_FRONT_TRACE)
 		hp_die(-*summons, "opening the way to the tracer");
 	open_terminal(tty, init->spec);
+	*restored = -1;
+	if (init->spec->restore[0] >= 0)
+		hp_restore_start(restored);
 	hp_confine(closed);
 	hp_control_send_protections();
 }

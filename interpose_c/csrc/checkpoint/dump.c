@@ -1,0 +1,352 @@
+/* hpool-keeper dump INIT_PID META_FD PAGES_FD REPORT_FD [kill]: writes down a job as it is.
+ *
+ * Started by the starter, beside the keeper: it has all capabilities of the user namespace the
+ * job lives in, and no other. INIT_PID is PID 1 of the job, as the starter sees it. The process enters the
+ * job's namespaces and works in a child there. One datagram to REPORT_FD: `dumped MICROSECONDS
+ * BYTES`, or `refused SENTENCE`; after a refusal the job goes on as if nothing had been. `kill`: what
+ * was dumped ends, without having run on.
+ *
+ * Owns: the order. Everything is looked at before anything is changed that matters to the job.
+ */
+#include "dump.h"
+#include "kernel.h"
+#include "socket_diag.h"
+
+#include <cpuid.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#define NAMESPACES (CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS)
+#define CLONE_NEWTIME_ 0x80
+
+static int64_t now_ns(clockid_t clock)
+{
+	struct timespec now;
+	clock_gettime(clock, &now);
+	return now.tv_sec * 1000000000ll + now.tv_nsec;
+}
+
+struct hp_process *hp_dump_process(struct hp_dump *dump, pid_t pid)
+{
+	for (unsigned n = 0; n < dump->count; n++)
+		if (dump->processes[n].pid == pid)
+			return &dump->processes[n];
+	return NULL;
+}
+
+/* Zombies have no tasks that could be stopped, but somebody may wait for them. */
+static bool list_processes(struct hp_dump *dump)
+{
+	pid_t *pids;
+	int count = hp_proc_list(".", &pids);
+	if (count < 0)
+		return hp_refuse("the job's processes cannot be listed");
+	dump->processes = calloc((size_t)count + 1, sizeof *dump->processes);
+	for (int n = 0; n < count && dump->processes; n++) {
+		struct hp_process process = { .pid = pids[n], .pidfd = -1 };
+		for (unsigned t = 0; t < dump->frozen.count; t++)
+			if (dump->frozen.tasks[t].pid == pids[n] && process.count++ == 0)
+				process.tasks = &dump->frozen.tasks[t];
+		if (hp_proc_stat(pids[n], 0, &process.stat) || pids[n] == 1 || pids[n] == getpid())
+			continue;
+		if (process.count == 0 && process.stat.state != 'Z')
+			continue; /* the keeper's own */
+		if (process.count == 0 && process.stat.ppid == 1)
+			continue; /* nobody of the job will ask for it */
+		dump->processes[dump->count++] = process;
+	}
+	free(pids);
+	if (dump->processes == NULL || dump->count == 0)
+		return hp_refuse("the job has no processes");
+	/* parents first */
+	for (unsigned n = 0; n < dump->count; n++)
+		for (unsigned later = n + 1; later < dump->count; later++)
+			if (dump->processes[later].pid == dump->processes[n].stat.ppid) {
+				struct hp_process moved = dump->processes[n];
+				dump->processes[n] = dump->processes[later];
+				dump->processes[later] = moved;
+				n--;
+				break;
+			}
+	return true;
+}
+
+/* Two processes with one memory, one table of descriptors: a vfork child is waited for by
+ * freeze.c; who lives so cannot be made again. */
+static bool check_sharing(struct hp_dump *dump)
+{
+	static const int kinds[] = { HP_KCMP_VM, HP_KCMP_FILES, HP_KCMP_FS, HP_KCMP_SIGHAND };
+	for (unsigned n = 0; n < dump->count; n++)
+		for (unsigned other = 0; other < n; other++)
+			for (unsigned k = 0; k < 4 && dump->processes[n].count && dump->processes[other].count; k++)
+				if (syscall(SYS_kcmp, dump->processes[n].tasks[0].tid,
+					    dump->processes[other].tasks[0].tid, kinds[k], 0, 0) == 0)
+					return hp_refuse("processes %d and %d share memory, descriptors or handlers",
+							 (int)dump->processes[n].pid, (int)dump->processes[other].pid);
+	return true;
+}
+
+/* A filter of the program's own cannot be read without privilege: nothing to put back. */
+static bool check_filters(struct hp_process *process)
+{
+	uint64_t mine = 0, theirs = 0, mode_mine = 0, mode_theirs = 0;
+	char *ours = hp_proc_text(1, "status", NULL);
+	bool fine = ours != NULL;
+	if (fine)
+		hp_proc_number(ours, "Seccomp_filters", 10, &mine), hp_proc_number(ours, "Seccomp", 10, &mode_mine);
+	free(ours);
+	for (unsigned n = 0; n < process->count && fine; n++) {
+		char name[32];
+		snprintf(name, sizeof name, "task/%d/status", (int)process->tasks[n].tid);
+		char *status = hp_proc_text(process->pid, name, NULL);
+		fine = status != NULL;
+		if (fine) {
+			hp_proc_number(status, "Seccomp_filters", 10, &theirs);
+			hp_proc_number(status, "Seccomp", 10, &mode_theirs);
+		}
+		free(status);
+		if (fine && (mine != theirs || mode_mine != mode_theirs))
+			return hp_refuse("process %d has installed a seccomp filter of its own", (int)process->pid);
+	}
+	return fine || hp_refuse("process %d: its status cannot be read", (int)process->pid);
+}
+
+static bool read_process(struct hp_process *process)
+{
+	char path[32];
+	if (process->count == 0)
+		return true;
+	snprintf(path, sizeof path, "%d/fd", (int)process->pid);
+	process->fd_count = hp_proc_list(path, &process->fds);
+	process->pidfd = (int)syscall(SYS_pidfd_open, process->pid, 0);
+	if (process->fd_count < 0 || process->pidfd < 0)
+		return hp_refuse("process %d: its descriptors cannot be listed", (int)process->pid);
+	for (int n = 0; n < process->fd_count; n++) {
+		struct stat found;
+		snprintf(path, sizeof path, "%d/fd/%d", (int)process->pid, process->fds[n]);
+		if (fstatat(hp_proc, path, &found, 0) == 0 && S_ISSOCK(found.st_mode))
+			hp_unix_socket_hold(found.st_ino);
+	}
+	return check_filters(process) && hp_dump_read_maps(process);
+}
+
+static uint64_t sum_file(const char *path, uint32_t *bytes)
+{
+	static uint8_t piece[1 << 16];
+	uint64_t sum = 0;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	*bytes = 0;
+	for (ssize_t got = read(fd, piece, sizeof piece); got > 0; got = read(fd, piece, sizeof piece)) {
+		sum = hp_image_sum(sum, piece, (size_t)got);
+		*bytes += (uint32_t)got;
+	}
+	if (fd >= 0)
+		close(fd);
+	return sum;
+}
+
+uint64_t hp_loader_sum(uint32_t *bytes)
+{
+	return sum_file(HP_LOADER, bytes);
+}
+
+uint64_t hp_xfeatures(void)
+{
+	uint32_t low, high, a, b, c, d;
+	if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & bit_OSXSAVE))
+		return 3;
+	__asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+	return (uint64_t)high << 32 | low;
+}
+
+static void begin(struct hp_dump *dump)
+{
+	struct hp_image_job job = { .magic = HP_IMAGE_MAGIC,
+				    .version = HP_IMAGE_VERSION,
+				    .realtime_ns = now_ns(CLOCK_REALTIME),
+				    .monotonic_ns = now_ns(CLOCK_MONOTONIC),
+				    .boottime_ns = now_ns(CLOCK_BOOTTIME),
+				    .xfeatures = hp_xfeatures(),
+				    .vdso_bytes = (uint32_t)dump->vdso_bytes };
+	struct utsname name;
+	uname(&name);
+	strncpy(job.hostname, name.nodename, sizeof job.hostname - 1);
+	strncpy(job.kernel, name.release, sizeof job.kernel - 1);
+	job.loader_sum = hp_loader_sum(&job.loader_bytes);
+	job.vdso_sum = hp_image_sum(0, dump->vdso, dump->vdso_bytes);
+	job.first = (uint32_t)dump->first;
+	hp_write_record(&dump->writer, HP_R_JOB, &job, sizeof job, NULL, 0);
+}
+
+static bool find_vdso(struct hp_dump *dump)
+{
+	dump->vdso = (const uint8_t *)getauxval(AT_SYSINFO_EHDR);
+	for (unsigned p = 0; p < dump->count; p++)
+		for (unsigned n = 0; n < dump->processes[p].mapping_count; n++) {
+			const struct hp_mapping *mapping = &dump->processes[p].mappings[n];
+			if (!strcmp(mapping->name, "[vdso]") && dump->vdso)
+				dump->vdso_bytes = mapping->end - mapping->start;
+		}
+	return true;
+}
+
+static bool map_objects(struct hp_dump *dump, struct hp_process *process)
+{
+	for (unsigned n = 0; n < process->mapping_count; n++)
+		if (process->mappings[n].kind == HP_V_FILE &&
+		    !hp_dump_object_mapped(dump, process, &process->mappings[n]))
+			return false;
+	return true;
+}
+
+static bool write_all(struct hp_dump *dump)
+{
+	begin(dump);
+	for (unsigned n = 0; n < dump->count; n++) {
+		struct hp_process *process = &dump->processes[n];
+		if ((process->count && !hp_dump_prepare(dump, process)) || !hp_dump_tasks(dump, process))
+			return false;
+	}
+	for (unsigned n = 0; n < dump->count; n++)
+		if (!hp_dump_files(dump, &dump->processes[n]))
+			return false;
+	for (unsigned n = 0; n < dump->count; n++)
+		if (!map_objects(dump, &dump->processes[n]))
+			return false;
+	if (!hp_dump_names(dump))
+		return false;
+	for (unsigned n = 0; n < dump->count; n++)
+		if (dump->processes[n].count && !hp_dump_memory(dump, &dump->processes[n]))
+			return false;
+	int failed = hp_write_close(&dump->writer);
+	return failed == 0 || hp_refuse("the image cannot be written: %s", strerror(-failed));
+}
+
+static bool look_and_write(struct hp_dump *dump)
+{
+	for (unsigned n = 0; n < dump->count; n++) {
+		struct hp_process *process = &dump->processes[n];
+		if (!read_process(process))
+			return false;
+	}
+	const struct hp_process *first = hp_dump_process(dump, dump->first);
+	if (first == NULL || first->count == 0)
+		return hp_refuse("the job's first process has ended");
+	return check_sharing(dump) && find_vdso(dump) && write_all(dump);
+}
+
+/* What PID 1 keeps for us. It is non-dumpable: its /proc entry is closed even to us. */
+static void read_kept(struct hp_dump *dump, int init)
+{
+	uint64_t swap = 1, first = 0;
+	for (unsigned n = 0; n < 3; n++) {
+		struct stat found;
+		int kept = (int)syscall(SYS_pidfd_getfd, init, HP_KEPT_STDIO + n, 0);
+		if (kept >= 0 && fstat(kept, &found) == 0)
+			dump->stdio[n][0] = found.st_dev, dump->stdio[n][1] = found.st_ino;
+		if (kept >= 0)
+			close(kept);
+	}
+	int process = (int)syscall(SYS_pidfd_getfd, init, HP_KEPT_FIRST, 0);
+	char name[24];
+	snprintf(name, sizeof name, "fdinfo/%d", process);
+	char *kept = hp_proc_text(getpid(), name, NULL);
+	if (kept && hp_proc_number(kept, "Pid", 10, &first))
+		dump->first = (pid_t)first;
+	free(kept);
+	if (process >= 0)
+		close(process);
+	int fd = openat(hp_proc, "meminfo", O_RDONLY | O_CLOEXEC);
+	char text[4096] = "";
+	if (fd >= 0 && read(fd, text, sizeof text - 1) > 0)
+		hp_proc_number(text, "SwapTotal", 10, &swap);
+	if (fd >= 0)
+		close(fd);
+	dump->has_swap = swap != 0;
+}
+
+static void tell(int report, const char *format, ...)
+{
+	char text[700];
+	va_list arguments;
+	va_start(arguments, format);
+	int length = vsnprintf(text, sizeof text, format, arguments);
+	va_end(arguments);
+	(void)!send(report, text, (size_t)length < sizeof text ? (size_t)length : sizeof text - 1, MSG_NOSIGNAL);
+}
+
+static _Noreturn void work(int init, int meta, int pages, int report, bool kills)
+{
+	static struct hp_dump dump;
+	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	int failed = hp_proc_mount_own();
+	(void)setns(init, CLONE_NEWNET); /* the machine's own, which we are in already, is not ours to enter */
+	if (failed || setns(init, NAMESPACES)) {
+		tell(report, "refused the job's namespaces cannot be entered: %s", strerror(failed ? -failed : errno));
+		_exit(1);
+	}
+	/* PID 1 sees the machine's clocks, the job perhaps others: those of its processes. */
+	failed = hp_write_open(&dump.writer, meta, pages);
+	int64_t start_ns = now_ns(CLOCK_MONOTONIC);
+	bool fine = (failed == 0 || hp_refuse("no memory")) && hp_freeze(&dump.frozen);
+	read_kept(&dump, init);
+	if (fine) {
+		int leader = (int)syscall(SYS_pidfd_open, dump.frozen.count ? dump.frozen.tasks[0].pid : 1, 0);
+		int64_t here_ns = now_ns(CLOCK_MONOTONIC);
+		(void)setns(leader, CLONE_NEWTIME_);
+		start_ns += now_ns(CLOCK_MONOTONIC) - here_ns;
+		close(leader);
+		fine = (hp_unix_sockets_read() == 0 || hp_refuse("the sockets cannot be listed")) &&
+		       list_processes(&dump) && look_and_write(&dump);
+	}
+	if (fine && kills) {
+		for (unsigned n = 0; n < dump.count; n++)
+			kill(dump.processes[n].pid, SIGKILL);
+	} else {
+		for (unsigned n = 0; n < dump.count; n++)
+			hp_dump_release(&dump.processes[n]);
+		hp_thaw(&dump.frozen);
+	}
+	if (fine)
+		tell(report, "dumped %lld %llu", (long long)(now_ns(CLOCK_MONOTONIC) - start_ns) / 1000,
+		     (unsigned long long)dump.writer.pages_end);
+	else
+		tell(report, "refused %s", hp_refusal());
+	_exit(fine ? 0 : 1);
+}
+
+int hp_dump_main(int argc, char **argv)
+{
+	if (argc < 6) {
+		fputs("usage: hpool-keeper dump INIT_PID META_FD PAGES_FD REPORT_FD [kill]\n", stderr);
+		return 125;
+	}
+	int meta = atoi(argv[3]), pages = atoi(argv[4]), report = atoi(argv[5]);
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	int init = (int)syscall(SYS_pidfd_open, atoi(argv[2]), 0);
+	if (init < 0 || setns(init, CLONE_NEWPID)) {
+		tell(report, "refused the job's PID namespace cannot be entered: %s", strerror(errno));
+		return 1;
+	}
+	long child = syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
+	if (child == 0)
+		work(init, meta, pages, report, argc > 6 && !strcmp(argv[6], "kill"));
+	int status = 0;
+	while (waitpid((pid_t)child, &status, 0) < 0 && errno == EINTR)
+		;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+}

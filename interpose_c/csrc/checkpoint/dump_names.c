@@ -1,0 +1,97 @@
+/* The job's scratch: names and content below /tmp, /var/tmp and /dev/shm.
+ *
+ * They are the sandbox's own and travel whole. Times of directories are written down after what is
+ * in them. Nobody changes anything meanwhile: the job is frozen.
+ */
+#include "dump.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define DEEPEST 200
+
+static bool cannot(const char *path)
+{
+	return hp_refuse("%s: %s", path, strerror(errno));
+}
+
+static bool dump_content(struct hp_dump *dump, const char *path, int at, const char *name, uint32_t *object)
+{
+	int fd = openat(at, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	bool fine = fd >= 0 ? hp_dump_object_content(dump, fd, path, object) : cannot(path);
+	if (fd >= 0)
+		close(fd);
+	return fine;
+}
+
+static bool dump_directory(struct hp_dump *dump, const char *path, int at, unsigned depth);
+
+static bool dump_name(struct hp_dump *dump, const char *path, int at, const char *name, unsigned depth)
+{
+	struct stat found;
+	char target[4200] = "";
+	struct hp_image_name record = { .path_bytes = (uint32_t)strlen(path) + 1 };
+	if (fstatat(at, name, &found, AT_SYMLINK_NOFOLLOW))
+		return cannot(path);
+	record.mode = found.st_mode;
+	record.device = found.st_dev;
+	record.inode = found.st_ino;
+	record.mtime_s = found.st_mtim.tv_sec;
+	record.mtime_ns = found.st_mtim.tv_nsec;
+	if (S_ISLNK(found.st_mode)) {
+		ssize_t length = readlinkat(at, name, target, sizeof target - 1);
+		if (length < 0)
+			return cannot(path);
+		record.target_bytes = (uint32_t)length + 1;
+	}
+	if (S_ISREG(found.st_mode) && found.st_size && !dump_content(dump, path, at, name, &record.object))
+		return false;
+	const struct hp_part parts[] = { { path, record.path_bytes }, { target, record.target_bytes } };
+	hp_write_record(&dump->writer, HP_R_NAME, &record, sizeof record, parts, 2);
+	if (!S_ISDIR(found.st_mode))
+		return true;
+	int directory = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return directory >= 0 ? dump_directory(dump, path, directory, depth + 1) : cannot(path);
+}
+
+/* Takes `at` over. */
+static bool dump_directory(struct hp_dump *dump, const char *path, int at, unsigned depth)
+{
+	DIR *names = fdopendir(at);
+	bool fine = names != NULL || cannot(path);
+	if (names == NULL)
+		close(at);
+	if (fine && depth > DEEPEST)
+		fine = hp_refuse("%s: directories within directories without end", path);
+	for (struct dirent *entry = fine ? readdir(names) : NULL; entry && fine; entry = readdir(names)) {
+		char *below;
+		if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
+			continue;
+		size_t length = strlen(path) + strlen(entry->d_name) + 2;
+		below = malloc(length);
+		if (below == NULL)
+			fine = hp_refuse("no memory");
+		else
+			strcat(strcat(strcpy(below, path), "/"), entry->d_name);
+		fine = fine && dump_name(dump, below, at, entry->d_name, depth);
+		free(below);
+	}
+	if (names)
+		closedir(names);
+	return fine;
+}
+
+bool hp_dump_names(struct hp_dump *dump)
+{
+	static const char *const places[] = { "/tmp", "/var/tmp", "/dev/shm" };
+	for (unsigned n = 0; n < sizeof places / sizeof *places; n++) {
+		int at = open(places[n], O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (at >= 0 && !dump_directory(dump, places[n], at, 0))
+			return false;
+	}
+	return true;
+}

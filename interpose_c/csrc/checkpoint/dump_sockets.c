@@ -1,0 +1,190 @@
+/* Unix sockets whose both ends are the job's, sockets without a partner, and terminals.
+ *
+ * sock_diag (socket_diag.c) says who is connected with whom. What waits to be received is
+ * peeked at. A socket connected with somebody outside cannot travel.
+ */
+#include "dump.h"
+#include "kernel.h"
+#include "socket_diag.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#define MESSAGES_MOST (4u << 20)
+#define TCGETS2_ 0x802C542A
+#define TERMIOS2_BYTES 44
+
+struct messages {
+	uint8_t *bytes;
+	size_t used;
+};
+
+static bool cannot(pid_t pid, int number, const char *why)
+{
+	return hp_refuse("process %d: descriptor %d is a socket %s", (int)pid, number, why);
+}
+
+static int option(int fd, int name)
+{
+	int value = 0;
+	socklen_t length = sizeof value;
+	return getsockopt(fd, SOL_SOCKET, name, &value, &length) ? -1 : value;
+}
+
+static void drop_rights(struct msghdr *message, bool *rights)
+{
+	for (struct cmsghdr *part = CMSG_FIRSTHDR(message); part != NULL; part = CMSG_NXTHDR(message, part)) {
+		if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS)
+			continue;
+		*rights = true;
+		for (size_t n = 0; n < (part->cmsg_len - CMSG_LEN(0)) / sizeof(int); n++) {
+			int fd;
+			memcpy(&fd, CMSG_DATA(part) + n * sizeof fd, sizeof fd);
+			close(fd);
+		}
+	}
+}
+
+/* Each message as its length and its bytes; of a stream, pieces. */
+static bool peek(pid_t pid, int number, int fd, struct messages *to)
+{
+	int none = -1, begin = 0, before = option(fd, SO_PEEK_OFF);
+	bool rights = false, fine = true;
+	to->bytes = malloc(MESSAGES_MOST);
+	if (to->bytes == NULL || setsockopt(fd, SOL_SOCKET, SO_PEEK_OFF, &begin, sizeof begin))
+		return cannot(pid, number, "whose messages cannot be looked at");
+	while (fine) {
+		union {
+			struct cmsghdr header;
+			char room[CMSG_SPACE(253 * sizeof(int))];
+		} control;
+		size_t left = MESSAGES_MOST - to->used;
+		if (left < 16)
+			return cannot(pid, number, "with too many messages waiting");
+		struct iovec part = { to->bytes + to->used + 4, left - 4 };
+		struct msghdr message = { .msg_iov = &part,
+					  .msg_iovlen = 1,
+					  .msg_control = &control,
+					  .msg_controllen = sizeof control };
+		ssize_t got = recvmsg(fd, &message, MSG_PEEK | MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+		if (got <= 0)
+			break; /* nothing more, or the end */
+		drop_rights(&message, &rights);
+		uint32_t length = (uint32_t)got;
+		memcpy(to->bytes + to->used, &length, 4);
+		to->used += 4 + (size_t)got;
+		fine = !rights && !(message.msg_flags & (MSG_TRUNC | MSG_CTRUNC));
+	}
+	(void)setsockopt(fd, SOL_SOCKET, SO_PEEK_OFF, before == -1 ? &none : &before, sizeof none);
+	return fine || cannot(pid, number, "with descriptors on their way in a message");
+}
+
+static void write_socket(struct hp_dump *dump, struct hp_image_object *object, const char *address, size_t length,
+			 const struct messages *messages)
+{
+	const struct hp_part parts[] = { { address, length }, { messages->bytes, messages->used } };
+	object->path_bytes = (uint32_t)length;
+	object->extra_bytes = (uint32_t)messages->used;
+	hp_write_record(&dump->writer, HP_R_OBJECT, object, sizeof *object, parts, 2);
+}
+
+static bool dump_inet(struct hp_dump *dump, pid_t pid, int number, int fd, struct hp_image_object *object)
+{
+	struct sockaddr_storage names[2];
+	struct messages none = { 0 };
+	socklen_t length = sizeof names[0];
+	memset(names, 0, sizeof names);
+	if (object->extra[1] == SOCK_STREAM && !object->extra[2]) {
+		if (getpeername(fd, (struct sockaddr *)&names[1], &length) == 0)
+			return cannot(pid, number, "with a network connection");
+		length = sizeof names[0];
+	}
+	if (object->extra[1] != SOCK_STREAM && object->extra[1] != SOCK_DGRAM)
+		return cannot(pid, number, "of a kind that cannot be carried");
+	if (getsockname(fd, (struct sockaddr *)&names[0], &length))
+		return cannot(pid, number, "without an address");
+	length = sizeof names[1];
+	object->extra[4] = getpeername(fd, (struct sockaddr *)&names[1], &length) == 0;
+	write_socket(dump, object, (const char *)names, sizeof names, &none);
+	return true;
+}
+
+static bool dump_unix(struct hp_dump *dump, pid_t pid, int number, int fd, struct hp_image_object *object)
+{
+	struct hp_unix_socket about;
+	struct messages messages = { 0 };
+	bool made, fine = true;
+	if (!hp_unix_socket_find(object->inode, &about))
+		return cannot(pid, number, "of which the kernel tells nothing");
+	object->extra[3] = about.shutdown;
+	object->extra[5] = about.backlog;
+	if (object->extra[2] && about.waiting)
+		return cannot(pid, number, "with connections not accepted yet");
+	if (about.peer) {
+		struct hp_unix_socket other;
+		object->extra[4] = hp_dump_thing(dump, object->device, about.peer, HP_O_SOCKET, &made);
+		if (!hp_unix_socket_find(about.peer, &other) || !hp_unix_socket_held(about.peer))
+			return cannot(pid, number, "connected with somebody outside of the job");
+	}
+	if (!object->extra[2])
+		fine = peek(pid, number, fd, &messages);
+	if (fine)
+		write_socket(dump, object, about.name, about.name_bytes, &messages);
+	free(messages.bytes);
+	return fine;
+}
+
+/* extra: family, type, listens, shutdown, peer's object (unix) or connected (inet), backlog */
+bool hp_dump_object_socket(struct hp_dump *dump, pid_t pid, int number, int fd, uint32_t *id)
+{
+	struct stat found;
+	bool made;
+	if (fstat(fd, &found))
+		return cannot(pid, number, strerror(errno));
+	/* its partner may have been described first, and has named it */
+	*id = hp_dump_thing(dump, found.st_dev, found.st_ino, HP_O_SOCKET, &made);
+	struct hp_image_object object = { .id = *id,
+					  .kind = HP_O_SOCKET,
+					  .mode = found.st_mode,
+					  .device = found.st_dev,
+					  .inode = found.st_ino };
+	int family = option(fd, SO_DOMAIN);
+	object.extra[0] = (uint64_t)family;
+	object.extra[1] = (uint64_t)option(fd, SO_TYPE);
+	object.extra[2] = option(fd, SO_ACCEPTCONN) == 1;
+	object.seals = option(fd, SO_PASSCRED) == 1;
+	if (family == AF_UNIX)
+		return dump_unix(dump, pid, number, fd, &object);
+	if (family == AF_INET || family == AF_INET6)
+		return dump_inet(dump, pid, number, fd, &object);
+	return cannot(pid, number, "of a family that cannot be carried");
+}
+
+bool hp_dump_object_terminal(struct hp_dump *dump, int fd, unsigned index, uint32_t *id)
+{
+	bool made;
+	int in = 0, out = 0;
+	uint8_t state[TERMIOS2_BYTES + sizeof(struct winsize)];
+	*id = hp_dump_thing(dump, 0, index, HP_O_TERMINAL, &made);
+	if (!made)
+		return *id != 0;
+	(void)ioctl(fd, TIOCINQ, &in);
+	(void)ioctl(fd, TIOCOUTQ, &out);
+	if (in || out)
+		return hp_refuse("terminal %u has %d bytes on their way", index, in + out);
+	if (ioctl(fd, TCGETS2_, state) || ioctl(fd, TIOCGWINSZ, state + TERMIOS2_BYTES))
+		return hp_refuse("terminal %u: %s", index, strerror(errno));
+	struct hp_image_object object = {
+		.id = *id, .kind = HP_O_TERMINAL, .inode = index, .extra_bytes = sizeof state
+	};
+	struct hp_part part = { state, sizeof state };
+	hp_write_record(&dump->writer, HP_R_OBJECT, &object, sizeof object, &part, 1);
+	return true;
+}

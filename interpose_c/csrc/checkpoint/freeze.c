@@ -1,0 +1,250 @@
+/* Stops every task of the job, and lets them all go again.
+ *
+ * Owns: who belongs to the job, when all of it stands still. Tasks born meanwhile are held by
+ * the kernel from their first instruction (PTRACE_O_TRACE*), so a tree that forks fast does not
+ * outrun us. Who waits for a vfork child cannot be stopped: then all go on for a moment, and it is
+ * tried again. Nothing is changed in any task.
+ */
+#include "dump.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#define ATTEMPTS 40
+#define PATIENCE_MS 60 /* without any news, until an attempt is given up */
+#define BETWEEN_NS 2000000
+#define TRACED (PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE)
+
+static struct hp_task *find(const struct hp_frozen *frozen, pid_t tid)
+{
+	for (unsigned n = frozen->count; n-- > 0;)
+		if (frozen->tasks[n].tid == tid)
+			return &frozen->tasks[n];
+	return NULL;
+}
+
+static struct hp_task *add(struct hp_frozen *frozen, pid_t pid, pid_t tid)
+{
+	if (frozen->count == frozen->room) {
+		unsigned room = frozen->room ? frozen->room * 2 : 64;
+		struct hp_task *larger = realloc(frozen->tasks, room * sizeof *larger);
+		if (larger == NULL)
+			return NULL;
+		frozen->tasks = larger;
+		frozen->room = room;
+	}
+	frozen->tasks[frozen->count] = (struct hp_task){ .pid = pid, .tid = tid };
+	return &frozen->tasks[frozen->count++];
+}
+
+static void drop(struct hp_frozen *frozen, struct hp_task *task)
+{
+	*task = frozen->tasks[--frozen->count];
+}
+
+/* PID 1's own helpers run its executable; the job can have no other process with it. */
+static bool is_keepers(pid_t pid)
+{
+	char path[32];
+	struct stat ours, theirs;
+	snprintf(path, sizeof path, "%d/exe", (int)pid);
+	return pid == 1 || pid == getpid() ||
+	       (fstatat(hp_proc, path, &theirs, 0) == 0 && fstatat(hp_proc, "1/exe", &ours, 0) == 0 &&
+		ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino);
+}
+
+static bool seize(struct hp_frozen *frozen, pid_t pid, pid_t tid)
+{
+	uint64_t tracer = 0;
+	if (ptrace(PTRACE_SEIZE, tid, NULL, TRACED)) {
+		if (errno == ESRCH)
+			return true;
+		struct hp_stat stat;
+		if (hp_proc_stat(pid, tid, &stat) || stat.state == 'Z' || stat.state == 'X')
+			return true;
+		char *status = hp_proc_text(tid, "status", NULL);
+		bool traced = status && hp_proc_number(status, "TracerPid", 10, &tracer) && tracer;
+		free(status);
+		if (traced)
+			return hp_refuse("process %d is traced by %s", (int)pid,
+					 is_keepers((pid_t)tracer) ? "hpool (it was started or changed to --intercept trace)" :
+								     "another process");
+		return hp_refuse("process %d cannot be traced: %s", (int)pid, strerror(EPERM));
+	}
+	if (add(frozen, pid, tid) == NULL)
+		return hp_refuse("no memory");
+	(void)ptrace(PTRACE_INTERRUPT, tid, NULL, NULL);
+	frozen->moving++;
+	return true;
+}
+
+/* Seizes whom it does not have yet; *news if there was any. */
+static bool sweep(struct hp_frozen *frozen, bool *news)
+{
+	pid_t *pids, *tids;
+	int count = hp_proc_list(".", &pids);
+	bool fine = count >= 0;
+	*news = false;
+	for (int n = 0; n < count && fine; n++) {
+		char path[32];
+		if (is_keepers(pids[n]))
+			continue;
+		snprintf(path, sizeof path, "%d/task", (int)pids[n]);
+		int threads = hp_proc_list(path, &tids);
+		for (int t = 0; t < threads && fine; t++) {
+			struct hp_stat stat;
+			if (find(frozen, tids[t]) || hp_proc_stat(pids[n], tids[t], &stat) || stat.state == 'Z' ||
+			    stat.state == 'X')
+				continue;
+			*news = true;
+			fine = seize(frozen, pids[n], tids[t]);
+		}
+		if (threads >= 0)
+			free(tids);
+	}
+	if (count >= 0)
+		free(pids);
+	return fine;
+}
+
+static pid_t process_of(pid_t tid)
+{
+	uint64_t pid = 0;
+	char *status = hp_proc_text(tid, "status", NULL);
+	if (status)
+		hp_proc_number(status, "Tgid", 10, &pid);
+	free(status);
+	return (pid_t)pid;
+}
+
+static void stopped(struct hp_frozen *frozen, pid_t tid, int status)
+{
+	struct hp_task *task = find(frozen, tid);
+	if (!WIFSTOPPED(status)) {
+		if (task) {
+			frozen->moving -= !task->stopped;
+			drop(frozen, task);
+		}
+		return;
+	}
+	if (task == NULL) { /* born just now, and held before we heard of its birth */
+		task = add(frozen, process_of(tid), tid);
+		if (task == NULL)
+			return;
+		frozen->moving++;
+	}
+	int event = status >> 16, number = WSTOPSIG(status);
+	if (event == PTRACE_EVENT_STOP) {
+		frozen->moving -= !task->stopped;
+		task->stopped = true;
+		task->stop_signal = number == SIGTRAP ? 0 : number;
+		return;
+	}
+	/* A signal on its way arrives first, a birth is over first: the stop we want is behind it. */
+	(void)ptrace(PTRACE_CONT, tid, NULL, (void *)(long)(event ? 0 : number));
+}
+
+/* False: not all of them within our patience. */
+static bool await_stops(struct hp_frozen *frozen)
+{
+	sigset_t births;
+	const struct timespec patience = { 0, PATIENCE_MS * 1000000 };
+	sigemptyset(&births);
+	sigaddset(&births, SIGCHLD);
+	while (frozen->moving) {
+		int status;
+		pid_t tid = waitpid(-1, &status, __WALL | WNOHANG);
+		if (tid > 0)
+			stopped(frozen, tid, status);
+		else if (tid < 0 && errno == ECHILD)
+			return true;
+		else if (sigtimedwait(&births, NULL, &patience) < 0 && errno == EAGAIN &&
+			 waitpid(-1, &status, __WALL | WNOHANG | WNOWAIT) <= 0)
+			return false;
+	}
+	return true;
+}
+
+void hp_thaw(struct hp_frozen *frozen)
+{
+	for (unsigned n = 0; n < frozen->count; n++)
+		(void)ptrace(PTRACE_DETACH, frozen->tasks[n].tid, NULL, NULL);
+	frozen->count = frozen->moving = 0;
+}
+
+/* Who did not stop must before it can be let go: it is asked for, and waited for as long as it takes. */
+static void give_up(struct hp_frozen *frozen)
+{
+	unsigned held = 0;
+	for (unsigned n = 0; n < frozen->count; n++)
+		if (frozen->tasks[n].stopped)
+			(void)ptrace(PTRACE_DETACH, frozen->tasks[n].tid, NULL, NULL);
+		else
+			frozen->tasks[held++] = frozen->tasks[n];
+	frozen->count = held;
+	while (frozen->count) {
+		int status;
+		pid_t tid = waitpid(-1, &status, __WALL);
+		if (tid < 0 && errno != EINTR)
+			break;
+		struct hp_task *task = tid > 0 ? find(frozen, tid) : NULL;
+		if (tid <= 0)
+			continue;
+		if (!WIFSTOPPED(status)) {
+			if (task)
+				drop(frozen, task);
+			continue;
+		}
+		int event = status >> 16;
+		(void)ptrace(event == PTRACE_EVENT_STOP || event == 0 ? PTRACE_DETACH : PTRACE_CONT, tid, NULL,
+			     (void *)(long)(event ? 0 : WSTOPSIG(status)));
+		if (task && (event == PTRACE_EVENT_STOP || event == 0))
+			drop(frozen, task);
+	}
+	frozen->count = frozen->moving = 0;
+}
+
+static int by_process(const void *a, const void *b)
+{
+	const struct hp_task *first = a, *second = b;
+	if (first->pid != second->pid)
+		return (first->pid > second->pid) - (first->pid < second->pid);
+	/* the leader, then the others by number */
+	if ((first->tid == first->pid) != (second->tid == second->pid))
+		return first->tid == first->pid ? -1 : 1;
+	return (first->tid > second->tid) - (first->tid < second->tid);
+}
+
+bool hp_freeze(struct hp_frozen *frozen)
+{
+	const struct timespec between = { 0, BETWEEN_NS };
+	sigset_t births;
+	*frozen = (struct hp_frozen){ 0 };
+	sigemptyset(&births);
+	sigaddset(&births, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &births, NULL);
+	for (unsigned attempt = 0; attempt < ATTEMPTS; attempt++) {
+		bool news = true, fine = true;
+		while (news && fine) {
+			if (!sweep(frozen, &news)) {
+				give_up(frozen);
+				return false;
+			}
+			fine = await_stops(frozen);
+		}
+		if (fine) {
+			qsort(frozen->tasks, frozen->count, sizeof *frozen->tasks, by_process);
+			return true;
+		}
+		give_up(frozen);
+		nanosleep(&between, NULL);
+	}
+	return hp_refuse("its processes do not stand still: one waits without end for a vfork child or a device");
+}

@@ -1,0 +1,226 @@
+/* The raw image of a job: what the dumper writes and the restorer reads.
+ *
+ * Two files. `meta` is a sequence of records, each a multiple of 8 bytes and begun by
+ * struct hp_record; `pages` holds memory and file content, sparse, at the offsets that the
+ * records name. Little endian, fixed widths, no padding that is not named. IMAGE.md is the
+ * specification; whatever changes here changes HP_IMAGE_VERSION.
+ */
+#ifndef HPOOL_IMAGE_H
+#define HPOOL_IMAGE_H
+
+#include <stdint.h>
+
+#define HP_IMAGE_MAGIC 0x676d696c6f6f7068ull /* "hpoolimg" */
+#define HP_IMAGE_VERSION 1u
+#define HP_IMAGE_PAGE 4096u
+#define HP_IMAGE_ALIGN 65536u /* of each region in `pages`: chunks of two images fall on the same content */
+#define HP_IMAGE_NONE (~0ull)
+
+enum hp_record_kind {
+	HP_R_JOB = 1, /* the first */
+	HP_R_PROCESS, /* a parent is before its children */
+	HP_R_THREAD,  /* the first of a process is its leader */
+	HP_R_ACTIONS,
+	HP_R_SIGNAL,
+	HP_R_TIMER,
+	HP_R_VMA, /* of a process by rising address */
+	HP_R_RUN,
+	HP_R_OBJECT, /* before the files that name it */
+	HP_R_FILE,
+	HP_R_FD,
+	HP_R_WATCH,
+	HP_R_NAME, /* a directory is before what is in it */
+	HP_R_LOCK,
+	HP_R_END, /* the last */
+	HP_R_KINDS,
+};
+
+struct hp_record {
+	uint32_t kind, bytes; /* of the whole record */
+};
+
+struct hp_image_job {
+	struct hp_record head;
+	uint64_t magic;
+	uint32_t version, first; /* the job's first process */
+	uint64_t pages_bytes;
+	int64_t realtime_ns, monotonic_ns, boottime_ns; /* as the job saw them, frozen */
+	uint64_t xfeatures;                             /* XCR0 */
+	uint64_t vdso_sum, loader_sum; /* hp_image_sum of those texts; vdso: as the kernel gives it */
+	uint32_t vdso_bytes, loader_bytes;
+	char hostname[72], kernel[72];
+};
+
+enum hp_image_state { HP_P_RUNS, HP_P_STOPPED, HP_P_ZOMBIE };
+enum hp_image_process_flags { HP_P_SUBREAPER = 1, HP_P_LEADER_GONE = 2, HP_P_NOT_DUMPABLE = 4 };
+
+struct hp_image_process {
+	struct hp_record head;
+	int32_t pid, ppid, pgid, sid;
+	uint32_t state;
+	int32_t wait_status, exit_signal; /* wait_status: of a zombie */
+	uint32_t umask, personality, flags;
+	uint32_t tty;     /* 1: its session has a controlling terminal, number tty_index of its devpts */
+	int32_t tty_index, tty_foreground; /* process group */
+	uint32_t stop_signal;
+	uint64_t mm[11]; /* start_code end_code start_data end_data start_brk brk start_stack arg_start arg_end
+	                  * env_start env_end */
+	uint64_t rlimit[16][2];
+	uint64_t itimer[3][4]; /* struct itimerval */
+	uint32_t auxv_bytes, cwd_bytes; /* follow; cwd with its NUL */
+};
+
+struct hp_image_thread {
+	struct hp_record head;
+	int32_t pid, tid;
+	uint64_t regs[27]; /* struct user_regs_struct */
+	uint64_t sigmask;
+	uint64_t clear_tid, robust, robust_bytes;
+	uint64_t rseq;
+	uint32_t rseq_bytes, rseq_signature;
+	uint64_t altstack, altstack_bytes;
+	uint32_t altstack_flags, death_signal;
+	uint64_t dispatch[4]; /* mode selector offset length: Syscall User Dispatch */
+	uint8_t affinity[128];
+	int32_t policy, priority, nice;
+	uint32_t xstate_bytes; /* follows, as NT_X86_XSTATE */
+	char comm[16];
+};
+
+struct hp_image_actions {
+	struct hp_record head;
+	int32_t pid;
+	uint32_t pad;
+	struct {
+		uint64_t handler, flags, restorer, mask;
+	} of[64];
+};
+
+struct hp_image_signal {
+	struct hp_record head;
+	int32_t pid, tid; /* 0: the process's */
+	uint8_t info[128];
+};
+
+struct hp_image_timer {
+	struct hp_record head;
+	int32_t pid, id, clock, notify, signal, tid;
+	uint64_t value;
+	int64_t interval_ns, left_ns; /* left 0: not armed */
+};
+
+enum hp_image_vma_kind { HP_V_ANON = 1, HP_V_FILE, HP_V_SHARED, HP_V_KERNEL };
+enum hp_image_vma_flags {
+	HP_V_GROWSDOWN = 1,
+	HP_V_NORESERVE = 2,
+	HP_V_LOCKED = 4,
+	HP_V_DONTFORK = 8,
+	HP_V_DONTDUMP = 16,
+	HP_V_WIPEONFORK = 32,
+	HP_V_HUGE = 64,
+	HP_V_NOHUGE = 128,
+	HP_V_SEQUENTIAL = 256,
+	HP_V_RANDOM = 512,
+	HP_V_MERGEABLE = 1024,
+	HP_V_GUARDED = 2048,
+};
+
+struct hp_image_vma {
+	struct hp_record head;
+	int32_t pid;
+	uint32_t kind, prot, flags;
+	uint64_t start, end, offset; /* offset: in the object */
+	uint32_t object; /* 0: none */
+	uint32_t shared;
+	uint64_t pages; /* where `start` would be in the file `pages` */
+	char name[16];  /* HP_V_KERNEL: [vdso], [vvar], ... */
+};
+
+/* Content: of a process's memory (object 0; at: address), or of an object (pid 0; at: offset). */
+struct hp_image_run {
+	struct hp_record head;
+	int32_t pid;
+	uint32_t object;
+	uint64_t at, bytes, pages;
+};
+
+enum hp_image_object_kind {
+	HP_O_NAMED = 1, /* a file that is reached by its name */
+	HP_O_MEMORY,    /* memfd, shared anonymous memory, a file without a name: travels with content */
+	HP_O_PIPE,
+	HP_O_SOCKET,
+	HP_O_TERMINAL, /* a pair of the job's own */
+	HP_O_SYSV,
+};
+
+struct hp_image_object {
+	struct hp_record head;
+	uint32_t id, kind, mode, seals;
+	uint64_t size, device, inode;
+	int64_t mtime_s, mtime_ns;
+	uint64_t extra[6]; /* by kind, see IMAGE.md */
+	uint32_t path_bytes, extra_bytes; /* follow: path with its NUL, then bytes by kind */
+};
+
+enum hp_image_file_kind {
+	HP_F_NAMED = 1,
+	HP_F_MEMORY,
+	HP_F_PIPE,
+	HP_F_SOCKET,
+	HP_F_EVENT,
+	HP_F_TIMER,
+	HP_F_SIGNAL,
+	HP_F_EPOLL,
+	HP_F_PROCESS, /* pidfd */
+	HP_F_STDIO,   /* one of the three streams the keeper was given */
+	HP_F_TERMINAL,
+	HP_F_KINDS,
+};
+
+/* An open file description. */
+struct hp_image_file {
+	struct hp_record head;
+	uint32_t id, kind, object, flags; /* O_* */
+	int64_t position;
+	uint64_t extra[6]; /* by kind, see IMAGE.md */
+};
+
+struct hp_image_fd {
+	struct hp_record head;
+	int32_t pid, fd;
+	uint32_t file, cloexec;
+};
+
+/* What an epoll waits for: descriptor `fd` of process `pid`. */
+struct hp_image_watch {
+	struct hp_record head;
+	uint32_t file, events;
+	int32_t pid, fd;
+	uint64_t value;
+};
+
+enum hp_image_lock_kind { HP_L_FLOCK = 1, HP_L_OFD, HP_L_POSIX };
+
+struct hp_image_lock {
+	struct hp_record head;
+	int32_t pid, fd;
+	uint32_t kind, exclusive;
+	int64_t first, last; /* last -1: to the end */
+};
+
+/* A name in a scratch directory of the job's. */
+struct hp_image_name {
+	struct hp_record head;
+	uint32_t mode, object; /* object: content of a regular file, 0: empty or none */
+	uint64_t device, inode; /* as it was: hard links */
+	int64_t mtime_s, mtime_ns;
+	uint32_t path_bytes, target_bytes; /* follow, each with its NUL; target: of a symlink, else 0 */
+};
+
+struct hp_image_end {
+	struct hp_record head;
+	uint64_t records;
+	uint64_t sum; /* of all before this record */
+};
+
+#endif

@@ -1,0 +1,63 @@
+/* Names of the kernel's that Debian 12's headers do not have. */
+#ifndef HPOOL_CHECKPOINT_KERNEL_H
+#define HPOOL_CHECKPOINT_KERNEL_H
+
+#include <stdint.h>
+#include <sys/ioctl.h>
+
+#define HP_PTRACE_GET_RSEQ 0x420f
+#define HP_PTRACE_SET_DISPATCH 0x4210
+#define HP_PTRACE_GET_DISPATCH 0x4211
+
+struct hp_kernel_dispatch { /* struct ptrace_sud_config */
+	uint64_t mode, selector, offset, length;
+};
+
+struct hp_kernel_rseq { /* struct ptrace_rseq_configuration */
+	uint64_t address;
+	uint32_t size, signature, flags, pad;
+};
+
+struct hp_kernel_action {
+	uint64_t handler, flags, restorer, mask;
+};
+
+struct hp_kernel_itimerspec {
+	int64_t interval_s, interval_ns, value_s, value_ns;
+};
+
+struct hp_kernel_mm_map { /* struct prctl_mm_map */
+	uint64_t mm[11];
+	uint64_t auxv;
+	uint32_t auxv_size, exe_fd;
+};
+
+#define HP_PR_TIMER_CREATE_RESTORE_IDS 77
+#define HP_KCMP_FILE 0
+#define HP_KCMP_VM 1
+#define HP_KCMP_FILES 2
+#define HP_KCMP_FS 3
+#define HP_KCMP_SIGHAND 4
+#define HP_KCMP_EPOLL_TFD 7
+
+struct hp_kernel_epoll_slot { /* struct kcmp_epoll_slot */
+	uint32_t efd, tfd, toff;
+};
+
+#define HP_PAGE_IS_FILE (1u << 2)
+#define HP_PAGE_IS_PRESENT (1u << 3)
+#define HP_PAGE_IS_SWAPPED (1u << 4)
+#define HP_PAGE_IS_PFNZERO (1u << 5)
+#define HP_PAGE_IS_GUARD (1u << 8)
+
+struct hp_kernel_page_region {
+	uint64_t start, end, categories;
+};
+
+struct hp_kernel_pm_scan {
+	uint64_t size, flags, start, end, walk_end, vec, vec_len, max_pages;
+	uint64_t category_inverted, category_mask, category_anyof_mask, return_mask;
+};
+#define HP_PAGEMAP_SCAN _IOWR('f', 16, struct hp_kernel_pm_scan)
+
+#endif

@@ -1,0 +1,268 @@
+/* Open file descriptions, made once and inherited by all processes of the job.
+ *
+ * They wait at high numbers (restore.h), are moved to where each process has them, and are
+ * closed with the rest. What only the process itself can open comes last (hp_place_files).
+ */
+#include "restore.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/file.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/timerfd.h>
+
+#define TMPFILE_BIT 020000000
+#define AT_OPENING (O_CREAT | O_EXCL | O_TRUNC | O_NOCTTY | TMPFILE_BIT | O_CLOEXEC)
+#define SET_TICKS _IOW('T', 0, uint64_t)
+#define SETTABLE (O_APPEND | O_NONBLOCK | O_ASYNC | O_NOATIME)
+
+void hp_put_fd(int fd, int at)
+{
+	if (fd != at && (dup2(fd, at) < 0 || close(fd)))
+		hp_together_fail(errno, "descriptor %d", at);
+}
+
+static int reopen(int fd, int flags)
+{
+	char path[32];
+	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+	return open(path, (flags & ~(AT_OPENING | O_NOFOLLOW | O_DIRECTORY)) | O_NOCTTY);
+}
+
+/* ---- objects ------------------------------------------------------------------------------ */
+
+static bool has_name(const struct hp_image *image, uint32_t object)
+{
+	HP_EACH (image, hp_image_name, HP_R_NAME, name)
+		if (name->object == object)
+			return true;
+	return false;
+}
+
+static void make_memory(const struct hp_image *image, const struct hp_image_object *object)
+{
+	char name[200];
+	const char *path = hp_image_path(object);
+	if (object->path_bytes && !strncmp(path, "/memfd:", 7))
+		path += 7;
+	snprintf(name, sizeof name, "%.199s", object->path_bytes ? path : "");
+	char *deleted = strstr(name, " (deleted)");
+	if (deleted)
+		*deleted = '\0';
+	int fd = memfd_create(name, MFD_ALLOW_SEALING);
+	if (fd < 0 || ftruncate(fd, (off_t)object->size) || fchmod(fd, object->mode & 07777))
+		hp_together_fail(errno, "memory file %.100s", name);
+	HP_EACH (image, hp_image_run, HP_R_RUN, run)
+		for (uint64_t done = 0; run->object == object->id && done < run->bytes;) {
+			ssize_t part = pwrite(fd, image->pages + run->pages + done, run->bytes - done,
+					      (off_t)(run->at + done));
+			if (part <= 0)
+				hp_together_fail(errno, "content of memory file %.100s", name);
+			done += (uint64_t)part;
+		}
+	if (object->seals && fcntl(fd, F_ADD_SEALS, object->seals))
+		hp_together_fail(errno, "seals of memory file %.100s", name);
+	hp_put_fd(fd, hp_fd_of_object(image, object->id));
+}
+
+static void make_pipe(const struct hp_image *image, const struct hp_image_object *object)
+{
+	int ends[2];
+	if (object->path_bytes) {
+		ends[0] = open(hp_image_path(object), O_RDWR | O_NONBLOCK | O_NOCTTY);
+		ends[1] = ends[0];
+	} else if (pipe(ends)) {
+		ends[0] = -1;
+	}
+	if (ends[0] < 0)
+		hp_together_fail(errno, "making a pipe");
+	(void)fcntl(ends[1], F_SETPIPE_SZ, (int)object->size);
+	if (object->extra_bytes && write(ends[1], hp_image_extra(object), object->extra_bytes) != object->extra_bytes)
+		hp_together_fail(errno, "filling a pipe");
+	/* one descriptor that is both ends: who opens it again waits for nobody */
+	int both = object->path_bytes ? ends[0] : reopen(ends[0], O_RDWR | O_NONBLOCK);
+	if (both < 0)
+		hp_together_fail(errno, "opening a pipe again");
+	if (!object->path_bytes)
+		close(ends[0]), close(ends[1]);
+	hp_put_fd(both, hp_fd_of_object(image, object->id));
+}
+
+/* ---- descriptions -------------------------------------------------------------------------- */
+
+static int make_named(const struct hp_image *image, const struct hp_image_file *file)
+{
+	const struct hp_image_object *object = hp_image_object(image, file->object);
+	const char *path = hp_image_path(object);
+	struct stat found;
+	int fd = open(path, ((int)file->flags & ~AT_OPENING) | O_NOCTTY | (file->flags & O_PATH ? 0 : O_NONBLOCK));
+	if (fd < 0)
+		hp_together_fail(errno, "opening %.150s again", path);
+	if (fstat(fd, &found) || (found.st_mode & S_IFMT) != (object->mode & S_IFMT))
+		hp_together_fail(ESTALE, "%.150s is not what it was", path);
+	if (S_ISREG(found.st_mode) || S_ISDIR(found.st_mode))
+		(void)lseek(fd, file->position, SEEK_SET);
+	if (!(file->flags & O_PATH) && fcntl(fd, F_SETFL, (int)file->flags & SETTABLE))
+		hp_together_fail(errno, "flags of %.150s", path);
+	return fd;
+}
+
+static int make_timer(const struct hp_image_file *file)
+{
+	int fd = timerfd_create((clockid_t)file->extra[0], (int)file->flags & TFD_NONBLOCK);
+	const struct itimerspec left = {
+		.it_value = { (time_t)(file->extra[2] / 1000000000), (long)(file->extra[2] % 1000000000) },
+		.it_interval = { (time_t)(file->extra[3] / 1000000000), (long)(file->extra[3] % 1000000000) },
+	};
+	if (fd < 0 || timerfd_settime(fd, 0, &left, NULL) || (file->extra[1] && ioctl(fd, SET_TICKS, &file->extra[1])))
+		hp_together_fail(errno, "making a timer descriptor");
+	return fd;
+}
+
+static int make_event(const struct hp_image_file *file)
+{
+	int fd = eventfd(0, ((int)file->flags & EFD_NONBLOCK) | (file->extra[1] ? EFD_SEMAPHORE : 0));
+	if (fd < 0 || (file->extra[0] && write(fd, &file->extra[0], 8) != 8))
+		hp_together_fail(errno, "making an event descriptor");
+	return fd;
+}
+
+static int make_stdio(const struct hp_image *image, const struct hp_image_file *file)
+{
+	int fd = fcntl((int)file->extra[0], F_DUPFD, image->high), control = fcntl(fd, F_GETFL);
+	if (fd < 0 || fcntl(fd, F_SETFL, (control & ~SETTABLE) | ((int)file->flags & SETTABLE)))
+		hp_together_fail(errno, "the job's stream %d", (int)file->extra[0]);
+	const struct hp_image_object *unread = hp_image_object(image, file->object);
+	if (unread && unread->kind == HP_O_PIPE && unread->extra_bytes) {
+		int writer = reopen(fd, O_WRONLY | O_NONBLOCK);
+		if (writer < 0 || write(writer, hp_image_extra(unread), unread->extra_bytes) != unread->extra_bytes)
+			hp_together_fail(errno, "what the job had not read yet");
+		close(writer);
+	}
+	return fd;
+}
+
+static bool by_process(const struct hp_image *image, const struct hp_image_file *file)
+{
+	const struct hp_image_object *object = hp_image_object(image, file->object);
+	return file->kind == HP_F_PROCESS ||
+	       (file->kind == HP_F_NAMED && !strncmp(hp_image_path(object), "/proc/", 6));
+}
+
+static int make_file(const struct hp_image *image, const struct hp_image_file *file)
+{
+	sigset_t mask;
+	int fd = -1, nonblock = (int)file->flags & O_NONBLOCK;
+	switch ((enum hp_image_file_kind)file->kind) {
+	case HP_F_NAMED:
+		return make_named(image, file);
+	case HP_F_MEMORY:
+	case HP_F_PIPE:
+		fd = reopen(hp_fd_of_object(image, file->object), (int)file->flags);
+		if (fd >= 0 && file->kind == HP_F_MEMORY)
+			(void)lseek(fd, file->position, SEEK_SET);
+		break;
+	case HP_F_EVENT:
+		return make_event(file);
+	case HP_F_TIMER:
+		return make_timer(file);
+	case HP_F_SIGNAL:
+		memset(&mask, 0, sizeof mask);
+		memcpy(&mask, &file->extra[0], 8);
+		fd = signalfd(-1, &mask, nonblock);
+		break;
+	case HP_F_EPOLL:
+		fd = epoll_create1(0);
+		break;
+	case HP_F_STDIO:
+		return make_stdio(image, file);
+	case HP_F_PROCESS:
+		fd = (int)syscall(SYS_pidfd_open, (pid_t)file->extra[0], nonblock);
+		break;
+	default:
+		break;
+	}
+	if (fd < 0)
+		hp_together_fail(errno, "making descriptor of kind %u again", file->kind);
+	return fd;
+}
+
+void hp_make_files(const struct hp_image *image)
+{
+	HP_EACH (image, hp_image_object, HP_R_OBJECT, object) {
+		bool is_stream = false;
+		HP_EACH (image, hp_image_file, HP_R_FILE, file)
+			is_stream |= file->object == object->id && file->kind == HP_F_STDIO;
+		if (object->kind == HP_O_MEMORY && !has_name(image, object->id))
+			make_memory(image, object);
+		else if (object->kind == HP_O_PIPE && !is_stream)
+			make_pipe(image, object);
+	}
+	hp_make_sockets(image);
+	hp_make_terminals(image);
+	HP_EACH (image, hp_image_file, HP_R_FILE, file)
+		if (file->kind != HP_F_SOCKET && file->kind != HP_F_TERMINAL && !by_process(image, file))
+			hp_put_fd(make_file(image, file), hp_fd_of_file(image, file->id));
+}
+
+/* ---- in each process -------------------------------------------------------------------------- */
+
+static void take_lock(const struct hp_image_lock *lock)
+{
+	struct flock range = { .l_type = lock->exclusive ? F_WRLCK : F_RDLCK,
+			       .l_start = lock->first,
+			       .l_len = lock->last < 0 ? 0 : lock->last - lock->first + 1 };
+	int failed = lock->kind == HP_L_FLOCK ? flock(lock->fd, (lock->exclusive ? LOCK_EX : LOCK_SH) | LOCK_NB) :
+						fcntl(lock->fd, lock->kind == HP_L_OFD ? F_OFD_SETLK : F_SETLK, &range);
+	if (failed)
+		hp_together_fail(errno, "taking a lock again");
+}
+
+static void close_others(const struct hp_image *image, pid_t pid)
+{
+	int next = 0;
+	/* of one process they come by rising number */
+	HP_EACH (image, hp_image_fd, HP_R_FD, fd) {
+		if (fd->pid != pid)
+			continue;
+		if (fd->fd > next)
+			syscall(SYS_close_range, next, fd->fd - 1, 0);
+		next = fd->fd + 1;
+	}
+	if (next < image->high)
+		syscall(SYS_close_range, next, image->high - 1, 0);
+}
+
+void hp_place_files(const struct hp_image *image, const struct hp_image_process *process)
+{
+	HP_EACH (image, hp_image_file, HP_R_FILE, file) {
+		bool mine = false;
+		HP_EACH (image, hp_image_fd, HP_R_FD, fd)
+			mine |= fd->pid == process->pid && fd->file == file->id;
+		if (mine && by_process(image, file))
+			hp_put_fd(make_file(image, file), hp_fd_of_file(image, file->id));
+	}
+	close_others(image, process->pid);
+	HP_EACH (image, hp_image_fd, HP_R_FD, fd)
+		if (fd->pid == process->pid && dup2(hp_fd_of_file(image, fd->file), fd->fd) < 0)
+			hp_together_fail(errno, "descriptor %d of process %d", fd->fd, (int)fd->pid);
+	HP_EACH (image, hp_image_watch, HP_R_WATCH, watch) {
+		struct epoll_event event = { .events = watch->events, .data.u64 = watch->value };
+		if (watch->pid == process->pid &&
+		    epoll_ctl(hp_fd_of_file(image, watch->file), EPOLL_CTL_ADD, watch->fd, &event))
+			hp_together_fail(errno, "descriptor %d of an epoll", watch->fd);
+	}
+	HP_EACH (image, hp_image_lock, HP_R_LOCK, lock)
+		if (lock->pid == process->pid)
+			take_lock(lock);
+}

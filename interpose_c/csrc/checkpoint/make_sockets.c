@@ -1,0 +1,203 @@
+/* Sockets between the job's processes, sockets that listen, and the job's own terminals. */
+#include "restore.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#define TCSETS2_ 0x402C542B
+#define TERMIOS2_BYTES 44
+#define TERMINALS_MOST 64
+
+static const struct hp_image_file *file_of(const struct hp_image *image, uint32_t object)
+{
+	HP_EACH (image, hp_image_file, HP_R_FILE, file)
+		if (file->object == object && file->kind == HP_F_SOCKET)
+			return file;
+	return NULL;
+}
+
+static void keep(const struct hp_image *image, const struct hp_image_object *object, int fd)
+{
+	const struct hp_image_file *file = file_of(image, object->id);
+	int on = 1;
+	if (file == NULL) {
+		close(fd);
+		return;
+	}
+	if (object->seals)
+		(void)setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof on);
+	if (fcntl(fd, F_SETFL, (int)file->flags & (O_NONBLOCK | O_ASYNC)))
+		hp_together_fail(errno, "flags of a socket");
+	hp_put_fd(fd, hp_fd_of_file(image, file->id));
+}
+
+/* Its queue is filled by whoever is at its other end. */
+static void fill(const struct hp_image_object *object, int other)
+{
+	const uint8_t *at = hp_image_extra(object), *end = at + object->extra_bytes;
+	int most = 8 << 20;
+	if (at == end)
+		return;
+	(void)setsockopt(other, SOL_SOCKET, SO_SNDBUF, &most, sizeof most);
+	while (end - at >= 4) {
+		uint32_t length;
+		memcpy(&length, at, 4);
+		at += 4;
+		if (length > (size_t)(end - at) || send(other, at, length, MSG_DONTWAIT | MSG_NOSIGNAL) != length)
+			hp_together_fail(errno, "filling a socket");
+		at += length;
+	}
+}
+
+static void make_pair(const struct hp_image *image, const struct hp_image_object *object,
+		      const struct hp_image_object *peer)
+{
+	int ends[2];
+	if (socketpair(AF_UNIX, (int)object->extra[1], 0, ends))
+		hp_together_fail(errno, "making a pair of sockets");
+	fill(object, ends[1]);
+	if (peer)
+		fill(peer, ends[0]);
+	if (peer)
+		keep(image, peer, ends[1]);
+	else
+		close(ends[1]);
+	keep(image, object, ends[0]);
+}
+
+static void make_single(const struct hp_image *image, const struct hp_image_object *object)
+{
+	int fd = socket(AF_UNIX, (int)object->extra[1], 0);
+	const char *name = hp_image_path(object);
+	if (fd < 0)
+		hp_together_fail(errno, "making a socket");
+	if (object->path_bytes) {
+		struct sockaddr_un address = { .sun_family = AF_UNIX };
+		size_t length = object->path_bytes < sizeof address.sun_path ? object->path_bytes :
+									       sizeof address.sun_path;
+		memcpy(address.sun_path, name, length);
+		if (name[0])
+			(void)unlink(address.sun_path);
+		if (bind(fd, (struct sockaddr *)&address, (socklen_t)(sizeof(sa_family_t) + length)))
+			hp_together_fail(errno, "binding a socket to %.100s", name);
+	}
+	if (object->extra[2] && listen(fd, (int)object->extra[5]))
+		hp_together_fail(errno, "listening");
+	keep(image, object, fd);
+}
+
+static void make_inet(const struct hp_image *image, const struct hp_image_object *object)
+{
+	struct sockaddr_storage names[2];
+	int fd = socket((int)object->extra[0], (int)object->extra[1], 0), on = 1;
+	if (fd < 0 || object->path_bytes != sizeof names)
+		hp_together_fail(errno, "making a socket");
+	memcpy(names, hp_image_path(object), sizeof names);
+	socklen_t length = object->extra[0] == AF_INET ? 16 : 28;
+	uint16_t port;
+	memcpy(&port, (char *)&names[0] + 2, 2);
+	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+	if ((port && bind(fd, (struct sockaddr *)&names[0], length)) ||
+	    (object->extra[4] && connect(fd, (struct sockaddr *)&names[1], length)) ||
+	    (object->extra[2] && listen(fd, SOMAXCONN)))
+		hp_together_fail(errno, "address of a socket");
+	keep(image, object, fd);
+}
+
+static bool is_connected_back(const struct hp_image_object *object, const struct hp_image_object *peer)
+{
+	return peer && peer->kind == HP_O_SOCKET && peer->extra[4] == object->id;
+}
+
+void hp_make_sockets(const struct hp_image *image)
+{
+	/* who is bound first: others connect to its name */
+	for (int connected = 0; connected < 2; connected++)
+		HP_EACH (image, hp_image_object, HP_R_OBJECT, object) {
+			if (object->kind != HP_O_SOCKET)
+				continue;
+			if (object->extra[0] != AF_UNIX) {
+				if (!connected)
+					make_inet(image, object);
+				continue;
+			}
+			const struct hp_image_object *peer = hp_image_object(image, (uint32_t)object->extra[4]);
+			bool pair = is_connected_back(object, peer);
+			bool orphan = !object->extra[4] && !object->extra[2] && !object->path_bytes &&
+				      object->extra_bytes;
+			if (!connected && !pair && !orphan && !object->extra[4]) {
+				make_single(image, object);
+			} else if (connected && (pair || orphan)) {
+				if (orphan || object->id < peer->id)
+					make_pair(image, object, orphan ? NULL : peer);
+			} else if (connected && object->extra[4]) {
+				hp_together_fail(EOPNOTSUPP, "a datagram socket connected one way");
+			}
+		}
+}
+
+/* ---- terminals ------------------------------------------------------------------------------- */
+
+static void settle(const struct hp_image_object *object, int fd)
+{
+	uint8_t state[TERMIOS2_BYTES + sizeof(struct winsize)];
+	if (object->extra_bytes != sizeof state)
+		hp_together_fail(EBADMSG, "state of a terminal");
+	memcpy(state, hp_image_extra(object), sizeof state);
+	if (ioctl(fd, TCSETS2_, state) || ioctl(fd, TIOCSWINSZ, state + TERMIOS2_BYTES))
+		hp_together_fail(errno, "settings of a terminal");
+}
+
+static int open_master(unsigned index)
+{
+	int tried[TERMINALS_MOST], count = 0, unlocked = 0, fd = -1;
+	unsigned number = ~0u;
+	while (count < TERMINALS_MOST && number != index) {
+		fd = open("/dev/ptmx", O_RDWR | O_NOCTTY);
+		if (fd < 0 || ioctl(fd, TIOCGPTN, &number) || ioctl(fd, TIOCSPTLCK, &unlocked))
+			hp_together_fail(errno, "opening a terminal");
+		tried[count++] = fd;
+	}
+	if (number != index)
+		hp_together_fail(EBUSY, "terminal %u", index);
+	while (count > 1)
+		close(tried[--count - 1]);
+	return fd;
+}
+
+void hp_make_terminals(const struct hp_image *image)
+{
+	HP_EACH (image, hp_image_object, HP_R_OBJECT, object) {
+		int master = -1, slave = -1;
+		if (object->kind != HP_O_TERMINAL)
+			continue;
+		HP_EACH (image, hp_image_file, HP_R_FILE, file) {
+			if (file->object != object->id)
+				continue;
+			if (file->kind == HP_F_STDIO) {
+				settle(object, (int)file->extra[0]);
+				continue;
+			}
+			if (file->kind != HP_F_TERMINAL)
+				continue;
+			if (master < 0) {
+				master = open_master((unsigned)object->inode);
+				slave = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY);
+				if (slave < 0)
+					hp_together_fail(errno, "opening a terminal");
+				settle(object, slave);
+			}
+			int fd = fcntl(file->extra[0] ? master : slave, F_DUPFD, image->high);
+			if (fd < 0 || fcntl(fd, F_SETFL, (int)file->flags & O_NONBLOCK))
+				hp_together_fail(errno, "descriptor of a terminal");
+			hp_put_fd(fd, hp_fd_of_file(image, file->id));
+		}
+		if (master >= 0)
+			hp_put_fd(slave, hp_fd_of_object(image, object->id)), close(master);
+	}
+}

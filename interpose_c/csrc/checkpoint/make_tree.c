@@ -1,0 +1,235 @@
+/* The job's processes, made again: same numbers, parents, sessions, groups.
+ *
+ * Runs in the job's world, already confined. The maker's children become PID 1's (CLONE_PARENT).
+ * Each process makes its own children: those who stayed in the old session before setsid, the others
+ * after. Leaders that are gone are played by a process that ends again.
+ */
+#include "restore.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/personality.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+
+static const struct hp_image *image;
+static _Noreturn void become(unsigned number);
+
+static const struct hp_image_process *process_at(unsigned number)
+{
+	return image->of[HP_R_PROCESS][number];
+}
+
+static int wait_for(pid_t pid, int options)
+{
+	siginfo_t info;
+	int failed;
+	do
+		failed = waitid(P_PID, (id_t)pid, &info, options);
+	while (failed && errno == EINTR);
+	return failed;
+}
+
+/* A session whose leader is gone: somebody plays it, makes who is left of it for `parent`, and ends. */
+static void make_session(pid_t parent, pid_t sid, int flags)
+{
+	pid_t leader = hp_together_fork(sid, flags);
+	if (leader == 0) {
+		setsid();
+		for (unsigned n = 0; n < image->count[HP_R_PROCESS]; n++)
+			if (process_at(n)->ppid == parent && process_at(n)->sid == sid &&
+			    hp_together_fork(process_at(n)->pid, CLONE_PARENT | SIGCHLD) == 0)
+				become(n);
+		_exit(0);
+	}
+	if (parent != 1)
+		(void)wait_for(leader, WEXITED);
+}
+
+static bool made_before(unsigned number, pid_t parent)
+{
+	for (unsigned n = 0; n < number; n++)
+		if (process_at(n)->ppid == parent && process_at(n)->sid == process_at(number)->sid)
+			return true;
+	return false;
+}
+
+enum which { IN_OLD_SESSION, OTHERS };
+
+static void make_children(pid_t parent, pid_t session, enum which which, pid_t old_session)
+{
+	for (unsigned n = 0; n < image->count[HP_R_PROCESS]; n++) {
+		const struct hp_image_process *child = process_at(n);
+		if (child->ppid != parent)
+			continue;
+		bool leads = child->sid == child->pid;
+		bool in_old = !leads && child->sid != session && child->sid == old_session;
+		if (in_old != (which == IN_OLD_SESSION))
+			continue;
+		int flags = parent == 1 ? CLONE_PARENT | SIGCHLD : child->exit_signal & 0xff;
+		if (!leads && child->sid != session && !in_old) {
+			if (!made_before(n, parent))
+				make_session(parent, child->sid, parent == 1 ? CLONE_PARENT | SIGCHLD : SIGCHLD);
+		} else if (hp_together_fork(child->pid, flags) == 0) {
+			become(n);
+		}
+	}
+}
+
+static bool is_first_of_group(unsigned number)
+{
+	const struct hp_image_process *process = process_at(number);
+	if (hp_image_process(image, process->pgid))
+		return false;
+	for (unsigned n = 0; n < number; n++)
+		if (process_at(n)->pgid == process->pgid)
+			return false;
+	return true;
+}
+
+/* Its own group, or one whose leader is gone: the first of its members makes it. */
+static void found_group(unsigned number)
+{
+	const struct hp_image_process *process = process_at(number);
+	if (process->pgid == process->pid && process->sid != process->pid && setpgid(0, 0))
+		hp_together_fail(errno, "process group %d", (int)process->pgid);
+	/* the session's own number is a group's too, as long as anybody is in the session */
+	if (!is_first_of_group(number) || process->pgid == getpgrp())
+		return;
+	pid_t leader = hp_together_fork(process->pgid, SIGCHLD);
+	if (leader == 0) {
+		setpgid(0, 0);
+		kill(getpid(), SIGSTOP); /* raise() believes in the number of whoever cloned us */
+		_exit(0);
+	}
+	(void)wait_for(leader, WSTOPPED);
+	if (setpgid(0, process->pgid))
+		hp_together_fail(errno, "process group %d", (int)process->pgid);
+	kill(leader, SIGKILL);
+	(void)wait_for(leader, WEXITED);
+}
+
+static void take_terminal(const struct hp_image_process *process)
+{
+	char path[32];
+	if (!process->tty || process->sid != process->pid)
+		return;
+	snprintf(path, sizeof path, "/dev/pts/%d", process->tty_index);
+	int fd = open(path, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	if (fd < 0 || ioctl(fd, TIOCSCTTY, 0))
+		hp_together_fail(errno, "taking terminal %d", process->tty_index);
+	close(fd);
+}
+
+static void give_foreground(const struct hp_image_process *process)
+{
+	char path[32];
+	if (!process->tty || process->sid != process->pid || process->tty_foreground <= 0)
+		return;
+	snprintf(path, sizeof path, "/dev/pts/%d", process->tty_index);
+	int fd = open(path, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	if (fd >= 0)
+		(void)tcsetpgrp(fd, process->tty_foreground);
+	close(fd);
+}
+
+static _Noreturn void end_as(const struct hp_image_process *process)
+{
+	int status = process->wait_status;
+	struct rlimit none = { 0, 0 };
+	sigset_t all;
+	if (WIFEXITED(status))
+		_exit(WEXITSTATUS(status));
+	setrlimit(RLIMIT_CORE, &none);
+	signal(WTERMSIG(status), SIG_DFL);
+	sigfillset(&all);
+	kill(getpid(), WTERMSIG(status));
+	sigprocmask(SIG_UNBLOCK, &all, NULL);
+	_exit(125);
+}
+
+/* Births and deaths of the making are not for the job to hear of. */
+static void forget_signals(void)
+{
+	const struct timespec now = { 0, 0 };
+	sigset_t all;
+	sigfillset(&all);
+	while (sigtimedwait(&all, NULL, &now) > 0)
+		;
+}
+
+static void wait_for_ended_children(const struct hp_image_process *process)
+{
+	for (unsigned n = 0; n < image->count[HP_R_PROCESS]; n++)
+		if (process_at(n)->ppid == process->pid && process_at(n)->state == HP_P_ZOMBIE)
+			(void)wait_for(process_at(n)->pid, WEXITED | WNOWAIT | __WALL);
+}
+
+static _Noreturn void become(unsigned number)
+{
+	const struct hp_image_process *process = process_at(number);
+	char *const argv[] = { (char *)"hpool:/", (char *)"hpool", NULL }, *const envp[] = { NULL };
+	pid_t old_session = getsid(0);
+	if (process->sid == process->pid) {
+		make_children(process->pid, process->sid, IN_OLD_SESSION, old_session);
+		setsid();
+	}
+	make_children(process->pid, process->sid, OTHERS, process->sid == process->pid ? old_session : 0);
+	take_terminal(process);
+	found_group(number);
+	hp_together_add(&hp_together->grouped);
+	hp_together_await(&hp_together->grouped, image->count[HP_R_PROCESS]);
+	if (getpgrp() != process->pgid && setpgid(0, process->pgid))
+		hp_together_fail(errno, "process group %d", (int)process->pgid);
+	hp_together_add(&hp_together->born);
+	if (process->state == HP_P_ZOMBIE)
+		end_as(process);
+	hp_together_await(&hp_together->born, image->count[HP_R_PROCESS]);
+	give_foreground(process);
+	const char *cwd = (const char *)(process + 1) + process->auxv_bytes;
+	if (chdir(cwd))
+		hp_together_fail(errno, "directory %.150s", cwd);
+	hp_place_files(image, process);
+	umask(process->umask);
+	if (process->personality && personality(process->personality) == -1)
+		hp_together_fail(errno, "personality");
+	if (process->flags & HP_P_SUBREAPER)
+		prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+	wait_for_ended_children(process);
+	forget_signals();
+	hp_together_add(&hp_together->placed);
+	hp_together_await(&hp_together->go[number], 1);
+	execve(HP_LOADER, argv, envp);
+	hp_together_fail(errno, "executing the loader");
+}
+
+_Noreturn void hp_make_tree(const struct hp_image *of)
+{
+	image = of;
+	struct rlimit most;
+	sigset_t all;
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, NULL);
+	for (int number = 1; number < NSIG; number++)
+		signal(number, SIG_DFL);
+	getrlimit(RLIMIT_NOFILE, &most);
+	most.rlim_cur = most.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &most);
+	if ((rlim_t)hp_fd_of_object(image, image->objects) >= most.rlim_cur)
+		hp_together_fail(EMFILE, "the job's descriptors");
+	umask(0);
+	hp_make_names(image);
+	hp_make_files(image);
+	make_children(1, -1, OTHERS, -1);
+	hp_together_await(&hp_together->born, image->count[HP_R_PROCESS]);
+	_exit(0);
+}

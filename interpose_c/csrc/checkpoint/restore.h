@@ -1,0 +1,104 @@
+/* Inside of the restorer. */
+#ifndef HPOOL_RESTORE_H
+#define HPOOL_RESTORE_H
+
+#include "checkpoint.h"
+
+/* ---- read.c: an image, checked ---------------------------------------------------------- */
+struct hp_image {
+	const uint8_t *meta;
+	size_t meta_bytes;
+	const struct hp_image_job *job;
+	const void **of[HP_R_KINDS];
+	unsigned count[HP_R_KINDS];
+	const uint8_t *pages;
+	uint64_t pages_bytes;
+	int high;         /* above every descriptor of the job's: ours while it is made */
+	uint32_t objects, files; /* greatest numbers */
+};
+
+/* True, or a refusal that names what is wrong. The descriptors stay the caller's. */
+bool hp_image_read(struct hp_image *, int meta, int pages);
+const char *hp_image_path(const struct hp_image_object *);
+const uint8_t *hp_image_extra(const struct hp_image_object *);
+const struct hp_image_object *hp_image_object(const struct hp_image *, uint32_t id);
+const struct hp_image_process *hp_image_process(const struct hp_image *, pid_t pid);
+bool hp_image_pid_known(const struct hp_image *, pid_t pid); /* of anything */
+pid_t hp_image_free_pid(const struct hp_image *, pid_t below);
+
+/* The descriptors that all processes have while they are made. */
+static inline int hp_fd_of_file(const struct hp_image *image, uint32_t file)
+{
+	return image->high + (int)file;
+}
+static inline int hp_fd_of_object(const struct hp_image *image, uint32_t object)
+{
+	return image->high + (int)(image->files + 1 + object);
+}
+
+#define HP_EACH(image, type, kind, record)                                                            \
+	for (unsigned record##_n = 0; record##_n < (image)->count[kind]; record##_n++)                \
+		for (const struct type *record = (image)->of[kind][record##_n]; record; record = NULL)
+
+/* ---- together.c: what the restorer and the processes being made tell each other -------------- */
+struct hp_together {
+	uint32_t lock, want, granted;
+	uint32_t born, grouped, placed; /* how many */
+	uint32_t failed; /* errno; `stage` first */
+	char stage[200];
+	uint32_t go[]; /* by number of the process */
+};
+
+extern struct hp_together *hp_together;
+bool hp_together_make(unsigned processes);
+/* Clones with this number; the child returns 0. */
+pid_t hp_together_fork(pid_t pid, int flags);
+void hp_together_add(uint32_t *count);
+void hp_together_await(const uint32_t *count, uint32_t value);
+/* One of the processes being made cannot go on: tells, and ends. */
+_Noreturn void hp_together_fail(int error, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* In the restorer: grants numbers until *count is value. False: somebody failed. */
+bool hp_together_serve(int last_pid, const uint32_t *count, uint32_t value);
+
+/* ---- make_files.c, make_sockets.c, make_names.c: in the job's world, confined ------------------- */
+void hp_make_names(const struct hp_image *);
+void hp_make_files(const struct hp_image *);
+void hp_make_sockets(const struct hp_image *);
+void hp_make_terminals(const struct hp_image *);
+/* In the process itself: descriptors at their numbers, what only it can open, locks. */
+void hp_place_files(const struct hp_image *, const struct hp_image_process *);
+/* Moves a descriptor to where it is found. */
+void hp_put_fd(int fd, int at);
+
+/* ---- make_tree.c --------------------------------------------------------------------------------- */
+/* Makes all processes; each waits for its `go` and executes the loader. */
+_Noreturn void hp_make_tree(const struct hp_image *);
+
+/* ---- restore_*.c: from outside, by ptrace ------------------------------------------------------- */
+struct hp_restored {
+	const struct hp_image *image;
+	const struct hp_image_process *process;
+	struct hp_remote leader;
+	struct hp_remote *threads; /* as the image's, the leader's too */
+	const struct hp_image_thread **states;
+	unsigned count;
+	int last_pid; /* descriptor of ns_last_pid */
+};
+
+bool hp_restore_memory(struct hp_restored *);
+bool hp_restore_process(struct hp_restored *);
+bool hp_restore_threads(struct hp_restored *);
+bool hp_restore_signals(struct hp_restored *);
+/* Last: registers, dispatch, mask; and it runs. */
+bool hp_restore_finish(struct hp_restored *);
+
+/* ---- restore.c: what PID 1 calls --------------------------------------------------------------------- */
+/* While it has all capabilities, before it mounts: reads the image, sets clocks. Dies on failure. */
+void hp_restore_prepare(int meta, int pages);
+/* After the mounts, before it sheds them: starts the restorer. */
+void hp_restore_start(int *status);
+/* Confined: starts the tree. The job's first process. */
+pid_t hp_restore_run(void);
+bool hp_restore_wanted(void);
+
+#endif

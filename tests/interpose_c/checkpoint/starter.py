@@ -1,0 +1,97 @@
+"""Plays the starter for the tests of dump and restore: a world without home, around one job.
+
+Usage: starter.py CONFIG (JSON; see world.World). The mirror holds the machine's own system directories and a
+working directory that the test looks into. Orders come as lines on stdin, answers go to the descriptor `report`.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import select
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from hpool.interpose_c.executables import KEEPER
+from hpool.interpose_c.keeper import DumpRefused, Exited, Failed, Keeper, KeeperSpec, Started, TerminalReady, WindowSize
+
+MIRROR = "/mnt"
+SYSTEM = ("/usr", "/etc")
+LINKS = ("/bin", "/lib", "/lib64", "/sbin")
+
+
+def enter(config: dict[str, Any]) -> int:
+    library = ctypes.CDLL(config["userns"])
+    loader = Path(config["loader"]).read_bytes()
+    failed = library.hp_userns_enter(1000, 1000, *config["outside"])
+    if failed:
+        raise OSError(-failed, os.strerror(-failed))
+    size, inodes = ctypes.c_uint64(256 << 20), ctypes.c_uint64(100_000)
+    root: int = library.hp_mirror_mount(MIRROR.encode(), size, inodes)
+    if root < 0:
+        raise OSError(-root, os.strerror(-root))
+    top = Path(MIRROR)
+    (top / ".hpool/loader").write_bytes(loader)
+    (top / ".hpool/loader").chmod(0o755)
+    (top / ".hpool").chmod(0o711)
+    for directory in (*SYSTEM, config["work"]):
+        target = top / directory.lstrip("/")
+        target.mkdir(parents=True)
+        subprocess.run(["mount", "--rbind", directory, target], check=True)
+    for link in LINKS:
+        (top / link.lstrip("/")).symlink_to(os.readlink(link))
+    (top / "home").mkdir()
+    return root
+
+
+def main() -> None:
+    config = json.loads(sys.argv[1])
+    report = os.fdopen(config["report"], "w", buffering=1)
+    keeper_fd = os.open(KEEPER, os.O_RDONLY)
+    files = {name: os.open(path, os.O_RDWR) for name, path in config["image"].items()}
+    root = enter(config)
+    spec = KeeperSpec(
+        exe=config["argv"][0].encode(),
+        argv=[word.encode() for word in config["argv"]],
+        environment=[b"PATH=/usr/bin:/bin", b"LANG=C.UTF-8"],
+        cwd=config["work"].encode(),
+        hostname=b"home",
+        network="none",
+        terminal=WindowSize(24, 80) if config["terminal"] else None,
+        intercept=config["intercept"],
+        restore=(files["meta"], files["pages"]) if config["restore"] else None,
+    )
+    with Keeper.launch(spec, root, stdin=config["stdin"], stdout=1, stderr=2, executable=keeper_fd) as keeper:
+        null = os.open("/dev/null", os.O_RDWR)
+        os.dup2(null, 1)
+        while True:
+            ready, _, _ = select.select([keeper, 0], [], [])
+            if keeper in ready:
+                message = keeper.receive()
+                print(json.dumps([type(message).__name__, str(message)]), file=report)
+                if isinstance(message, TerminalReady):
+                    os.dup2(message.master_fd, config["terminal"])
+                if message is None or isinstance(message, (Exited, Failed)):
+                    if isinstance(message, Exited):
+                        print(json.dumps(["end", message.code, message.signal]), file=report)
+                    return
+            elif 0 in ready:
+                order = os.read(0, 100).decode()
+                if not order:
+                    return
+                for fd in files.values():
+                    os.ftruncate(fd, 0)
+                    os.lseek(fd, 0, os.SEEK_SET)
+                try:
+                    done = keeper.dump(files["meta"], files["pages"], kill="kill" in order, executable=keeper_fd)
+                    print(json.dumps(["dumped", done.frozen_us, done.pages_bytes]), file=report)
+                except DumpRefused as refusal:
+                    print(json.dumps(["refused", str(refusal)]), file=report)
+
+
+if __name__ == "__main__":
+    main()
