@@ -62,7 +62,9 @@ class KeeperSpec:
     max_processes: int | None = None
     intercept: Front = "auto"
     has_dispatch: bool = True  # False: as on a kernel without Syscall User Dispatch
-    restore: tuple[int, int] | None = None  # descriptors of a raw image's meta and pages: the job goes on from there
+    restore: tuple[int, int] | None = (
+        None  # descriptors of a raw image's meta and pages: the job goes on from there
+    )
 
     def encode(self) -> bytes:
         """The bytes of SPEC_FD; raises ValueError for a string that holds a NUL."""

@@ -65,8 +65,8 @@ struct hp_remote {
 #define HP_QUIET (~0ull & ~(1ull << 4))
 /* The result, or -errno; -ESRCH when the task is gone. Signals must be blocked. */
 long hp_remote_call(struct hp_remote *, long nr, const uint64_t arg[6]);
-#define HP_CALL_(r, nr, a, b, c, d, e, f, ...)                                                                     \
-	hp_remote_call(r, nr,                                                                                      \
+#define HP_CALL_(r, nr, a, b, c, d, e, f, ...) \
+	hp_remote_call(r, nr, \
 		       (const uint64_t[6]){ (uint64_t)(a), (uint64_t)(b), (uint64_t)(c), (uint64_t)(d), (uint64_t)(e), \
 					    (uint64_t)(f) })
 #define HP_ASK(r, ...) HP_CALL_(r, __VA_ARGS__, 0, 0, 0, 0, 0, 0)

@@ -125,11 +125,13 @@ static bool check_filters(struct hp_process *process)
 	return fine || hp_refuse("process %d: its status cannot be read", (int)process->pid);
 }
 
-static bool read_process(struct hp_process *process)
+static bool read_process(struct hp_dump *dump, struct hp_process *process)
 {
 	char path[32];
 	if (process->count == 0)
 		return true;
+	if (!check_filters(process) || !hp_dump_read_maps(process) || !hp_dump_prepare(dump, process))
+		return false;
 	snprintf(path, sizeof path, "%d/fd", (int)process->pid);
 	process->fd_count = hp_proc_list(path, &process->fds);
 	process->pidfd = (int)syscall(SYS_pidfd_open, process->pid, 0);
@@ -141,7 +143,7 @@ static bool read_process(struct hp_process *process)
 		if (fstatat(hp_proc, path, &found, 0) == 0 && S_ISSOCK(found.st_mode))
 			hp_unix_socket_hold(found.st_ino);
 	}
-	return check_filters(process) && hp_dump_read_maps(process);
+	return true;
 }
 
 static uint64_t sum_file(const char *path, uint32_t *bytes)
@@ -218,7 +220,7 @@ static bool write_all(struct hp_dump *dump)
 	begin(dump);
 	for (unsigned n = 0; n < dump->count; n++) {
 		struct hp_process *process = &dump->processes[n];
-		if ((process->count && !hp_dump_prepare(dump, process)) || !hp_dump_tasks(dump, process))
+		if (!hp_dump_tasks(dump, process))
 			return false;
 	}
 	for (unsigned n = 0; n < dump->count; n++)
@@ -240,7 +242,7 @@ static bool look_and_write(struct hp_dump *dump)
 {
 	for (unsigned n = 0; n < dump->count; n++) {
 		struct hp_process *process = &dump->processes[n];
-		if (!read_process(process))
+		if (!read_process(dump, process))
 			return false;
 	}
 	const struct hp_process *first = hp_dump_process(dump, dump->first);

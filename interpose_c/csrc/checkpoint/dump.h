@@ -41,6 +41,7 @@ struct hp_process {
 	unsigned mapping_count;
 	pid_t *fds; /* numbers */
 	int fd_count, pidfd;
+	bool hidden; /* not dumpable: for a while it is, or its /proc entry is closed */
 };
 
 struct hp_known { /* an open file description, found by what kcmp says */

@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <sys/timerfd.h>
 
 #define TTY_SLAVES 136
 #define TTY_SLAVES_END 144
@@ -83,6 +84,15 @@ static bool number_of(const struct look *look, const char *name, int base, uint6
 static bool dump_timer(struct look *look)
 {
 	struct hp_image_file *file = &look->file;
+	struct itimerspec ignored;
+	char name[24];
+	/* One that is due again and again counts only when it is looked at: so it is looked at first. */
+	(void)timerfd_gettime(look->fd, &ignored);
+	snprintf(name, sizeof name, "fdinfo/%d", look->number);
+	free(look->info);
+	look->info = hp_proc_text(look->process->pid, name, NULL);
+	if (look->info == NULL)
+		return cannot(look, strerror(errno));
 	file->kind = HP_F_TIMER;
 	unsigned long value_s, value_ns, interval_s, interval_ns;
 	const char *value = strstr(look->info, "it_value: ("), *interval = strstr(look->info, "it_interval: (");

@@ -14,9 +14,9 @@ static const struct {
 	char word[3];
 	uint32_t flag;
 } advices[] = {
-	{ "gd", HP_V_GROWSDOWN },  { "nr", HP_V_NORESERVE }, { "lo", HP_V_LOCKED },	{ "dc", HP_V_DONTFORK },
-	{ "dd", HP_V_DONTDUMP },   { "wf", HP_V_WIPEONFORK }, { "hg", HP_V_HUGE },	{ "nh", HP_V_NOHUGE },
-	{ "sr", HP_V_SEQUENTIAL }, { "rr", HP_V_RANDOM },    { "mg", HP_V_MERGEABLE }, { "gu", HP_V_GUARDED },
+	{ "gd", HP_V_GROWSDOWN },  { "nr", HP_V_NORESERVE },  { "lo", HP_V_LOCKED },    { "dc", HP_V_DONTFORK },
+	{ "dd", HP_V_DONTDUMP },   { "wf", HP_V_WIPEONFORK }, { "hg", HP_V_HUGE },      { "nh", HP_V_NOHUGE },
+	{ "sr", HP_V_SEQUENTIAL }, { "rr", HP_V_RANDOM },     { "mg", HP_V_MERGEABLE }, { "gu", HP_V_GUARDED },
 };
 
 static bool read_flags(struct hp_process *process, struct hp_mapping *mapping, const char *words)
@@ -47,7 +47,7 @@ static bool classify(struct hp_process *process, struct hp_mapping *mapping)
 		mapping->kind = HP_V_KERNEL;
 	} else if (mapping->io) {
 		return hp_refuse("process %d maps a device: %s", (int)process->pid, name);
-	} else if (mapping->inode == 0 || (!mapping->shared && !strcmp(name, "/dev/zero"))) {
+	} else if ((mapping->inode == 0 && name[0] != '/') || (!mapping->shared && !strcmp(name, "/dev/zero"))) {
 		mapping->kind = HP_V_ANON;
 	} else {
 		mapping->kind = HP_V_FILE; /* or shared memory: dump_objects.c knows */
@@ -88,7 +88,8 @@ static bool read_head(struct hp_mapping *mapping, const char *line)
 	mapping->offset = offset;
 	mapping->inode = inode;
 	mapping->device = makedev(major_number, minor_number);
-	mapping->prot = (rights[0] == 'r' ? READ : 0) | (rights[1] == 'w' ? WRITE : 0) | (rights[2] == 'x' ? EXECUTE : 0);
+	mapping->prot =
+		(rights[0] == 'r' ? READ : 0) | (rights[1] == 'w' ? WRITE : 0) | (rights[2] == 'x' ? EXECUTE : 0);
 	mapping->shared = rights[3] == 's';
 	line += used;
 	line += strspn(line, " ");

@@ -159,10 +159,9 @@ static bool dump_vdso(struct scan *scan)
 		return hp_refuse("process %d has a vdso of another size", (int)scan->pid);
 	for (uint64_t at = 0; at < scan->dump->vdso_bytes; at += HP_IMAGE_PAGE) {
 		uint8_t page[HP_IMAGE_PAGE];
-		struct hp_image_run run = { .pid = scan->pid,
-					    .at = mapping->start + at,
-					    .bytes = sizeof page,
-					    .pages = scan->pages + at };
+		struct hp_image_run run = {
+			.pid = scan->pid, .at = mapping->start + at, .bytes = sizeof page, .pages = scan->pages + at
+		};
 		if (pread(scan->memory, page, sizeof page, (off_t)run.at) != sizeof page)
 			return unreadable(scan->pid, run.at);
 		if (!memcmp(page, scan->dump->vdso + at, sizeof page))

@@ -69,10 +69,9 @@ static bool peek(pid_t pid, int number, int fd, struct messages *to)
 		if (left < 16)
 			return cannot(pid, number, "with too many messages waiting");
 		struct iovec part = { to->bytes + to->used + 4, left - 4 };
-		struct msghdr message = { .msg_iov = &part,
-					  .msg_iovlen = 1,
-					  .msg_control = &control,
-					  .msg_controllen = sizeof control };
+		struct msghdr message = {
+			.msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control
+		};
 		ssize_t got = recvmsg(fd, &message, MSG_PEEK | MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 		if (got <= 0)
 			break; /* nothing more, or the end */
@@ -150,11 +149,9 @@ bool hp_dump_object_socket(struct hp_dump *dump, pid_t pid, int number, int fd, 
 		return cannot(pid, number, strerror(errno));
 	/* its partner may have been described first, and has named it */
 	*id = hp_dump_thing(dump, found.st_dev, found.st_ino, HP_O_SOCKET, &made);
-	struct hp_image_object object = { .id = *id,
-					  .kind = HP_O_SOCKET,
-					  .mode = found.st_mode,
-					  .device = found.st_dev,
-					  .inode = found.st_ino };
+	struct hp_image_object object = {
+		.id = *id, .kind = HP_O_SOCKET, .mode = found.st_mode, .device = found.st_dev, .inode = found.st_ino
+	};
 	int family = option(fd, SO_DOMAIN);
 	object.extra[0] = (uint64_t)family;
 	object.extra[1] = (uint64_t)option(fd, SO_TYPE);

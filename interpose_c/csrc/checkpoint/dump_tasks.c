@@ -82,6 +82,9 @@ bool hp_dump_prepare(struct hp_dump *dump, struct hp_process *process)
 		return hp_refuse("process %d has no room for %lu bytes: %s", (int)process->pid, HP_SCRATCH,
 				 strerror((int)-scratch));
 	leader->scratch = (uint64_t)scratch;
+	process->hidden = HP_ASK(leader, SYS_prctl, PR_GET_DUMPABLE) != 1;
+	if (process->hidden)
+		(void)HP_ASK(leader, SYS_prctl, PR_SET_DUMPABLE, 1);
 	for (unsigned n = 1; n < process->count; n++) {
 		process->tasks[n].remote.syscall_at = leader->syscall_at;
 		process->tasks[n].remote.scratch = leader->scratch;
@@ -91,6 +94,8 @@ bool hp_dump_prepare(struct hp_dump *dump, struct hp_process *process)
 
 void hp_dump_release(struct hp_process *process)
 {
+	if (process->hidden)
+		(void)HP_ASK(&process->tasks[0].remote, SYS_prctl, PR_SET_DUMPABLE, 0);
 	if (process->count && process->tasks[0].remote.scratch)
 		(void)HP_ASK(&process->tasks[0].remote, SYS_munmap, process->tasks[0].remote.scratch, HP_SCRATCH);
 	for (unsigned n = 0; n < process->count; n++) {
@@ -198,8 +203,7 @@ static bool dump_actions(struct hp_dump *dump, struct hp_process *process)
 		/* a default with flags: SIGCHLD's SA_NOCLDWAIT counts */
 		if (!((caught | ignored) >> (number - 1) & 1) && number != SIGCHLD)
 			continue;
-		if (hp_remote_ask_bytes(remote, SYS_rt_sigaction, ask, &actions.of[number - 1],
-					sizeof actions.of[0]))
+		if (hp_remote_ask_bytes(remote, SYS_rt_sigaction, ask, &actions.of[number - 1], sizeof actions.of[0]))
 			return gone(process->tasks);
 	}
 	hp_write_record(&dump->writer, HP_R_ACTIONS, &actions, sizeof actions, NULL, 0);
@@ -264,7 +268,7 @@ static bool describe(struct hp_process *process, struct hp_image_process *to)
 	if (hp_remote_ask_bytes(remote, SYS_prctl, ask_reaper, &reaper, sizeof reaper))
 		return gone(process->tasks);
 	to->flags |= reaper ? HP_P_SUBREAPER : 0;
-	to->flags |= HP_ASK(remote, SYS_prctl, PR_GET_DUMPABLE) == 1 ? 0 : HP_P_NOT_DUMPABLE;
+	to->flags |= process->hidden ? HP_P_NOT_DUMPABLE : 0;
 	to->flags |= process->tasks[0].tid != process->pid ? HP_P_LEADER_GONE : 0;
 	char *status = hp_proc_text(process->pid, "status", NULL);
 	if (status && hp_proc_number(status, "Umask", 8, &number))

@@ -74,8 +74,9 @@ static bool seize(struct hp_frozen *frozen, pid_t pid, pid_t tid)
 		free(status);
 		if (traced)
 			return hp_refuse("process %d is traced by %s", (int)pid,
-					 is_keepers((pid_t)tracer) ? "hpool (it was started or changed to --intercept trace)" :
-								     "another process");
+					 is_keepers((pid_t)tracer) ?
+						 "hpool (it was started or changed to --intercept trace)" :
+						 "another process");
 		return hp_refuse("process %d cannot be traced: %s", (int)pid, strerror(EPERM));
 	}
 	if (add(frozen, pid, tid) == NULL)

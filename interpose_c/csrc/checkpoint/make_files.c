@@ -43,9 +43,9 @@ static int reopen(int fd, int flags)
 
 static bool has_name(const struct hp_image *image, uint32_t object)
 {
-	HP_EACH (image, hp_image_name, HP_R_NAME, name)
-		if (name->object == object)
-			return true;
+	HP_EACH(image, hp_image_name, HP_R_NAME, name)
+	if (name->object == object)
+		return true;
 	return false;
 }
 
@@ -62,17 +62,31 @@ static void make_memory(const struct hp_image *image, const struct hp_image_obje
 	int fd = memfd_create(name, MFD_ALLOW_SEALING);
 	if (fd < 0 || ftruncate(fd, (off_t)object->size) || fchmod(fd, object->mode & 07777))
 		hp_together_fail(errno, "memory file %.100s", name);
-	HP_EACH (image, hp_image_run, HP_R_RUN, run)
-		for (uint64_t done = 0; run->object == object->id && done < run->bytes;) {
-			ssize_t part = pwrite(fd, image->pages + run->pages + done, run->bytes - done,
-					      (off_t)(run->at + done));
-			if (part <= 0)
-				hp_together_fail(errno, "content of memory file %.100s", name);
-			done += (uint64_t)part;
-		}
+	HP_EACH(image, hp_image_run, HP_R_RUN, run)
+	for (uint64_t done = 0; run->object == object->id && done < run->bytes;) {
+		ssize_t part = pwrite(fd, image->pages + run->pages + done, run->bytes - done, (off_t)(run->at + done));
+		if (part <= 0)
+			hp_together_fail(errno, "content of memory file %.100s", name);
+		done += (uint64_t)part;
+	}
 	if (object->seals && fcntl(fd, F_ADD_SEALS, object->seals))
 		hp_together_fail(errno, "seals of memory file %.100s", name);
 	hp_put_fd(fd, hp_fd_of_object(image, object->id));
+}
+
+/* The first description of each end is the pipe's own; more of them are opened. */
+static void keep_end(const struct hp_image *image, uint32_t object, int mode, int fd)
+{
+	HP_EACH(image, hp_image_file, HP_R_FILE, file)
+	{
+		if (file->kind != HP_F_PIPE || file->object != object || ((int)file->flags & O_ACCMODE) != mode)
+			continue;
+		if (fcntl(fd, F_SETFL, (int)file->flags & SETTABLE))
+			hp_together_fail(errno, "flags of a pipe");
+		hp_put_fd(fd, hp_fd_of_file(image, file->id));
+		return;
+	}
+	close(fd);
 }
 
 static void make_pipe(const struct hp_image *image, const struct hp_image_object *object)
@@ -93,8 +107,10 @@ static void make_pipe(const struct hp_image *image, const struct hp_image_object
 	int both = object->path_bytes ? ends[0] : reopen(ends[0], O_RDWR | O_NONBLOCK);
 	if (both < 0)
 		hp_together_fail(errno, "opening a pipe again");
-	if (!object->path_bytes)
-		close(ends[0]), close(ends[1]);
+	if (!object->path_bytes) {
+		keep_end(image, object->id, O_RDONLY, ends[0]);
+		keep_end(image, object->id, O_WRONLY, ends[1]);
+	}
 	hp_put_fd(both, hp_fd_of_object(image, object->id));
 }
 
@@ -155,8 +171,7 @@ static int make_stdio(const struct hp_image *image, const struct hp_image_file *
 static bool by_process(const struct hp_image *image, const struct hp_image_file *file)
 {
 	const struct hp_image_object *object = hp_image_object(image, file->object);
-	return file->kind == HP_F_PROCESS ||
-	       (file->kind == HP_F_NAMED && !strncmp(hp_image_path(object), "/proc/", 6));
+	return file->kind == HP_F_PROCESS || (file->kind == HP_F_NAMED && !strncmp(hp_image_path(object), "/proc/", 6));
 }
 
 static int make_file(const struct hp_image *image, const struct hp_image_file *file)
@@ -199,10 +214,11 @@ static int make_file(const struct hp_image *image, const struct hp_image_file *f
 
 void hp_make_files(const struct hp_image *image)
 {
-	HP_EACH (image, hp_image_object, HP_R_OBJECT, object) {
+	HP_EACH(image, hp_image_object, HP_R_OBJECT, object)
+	{
 		bool is_stream = false;
-		HP_EACH (image, hp_image_file, HP_R_FILE, file)
-			is_stream |= file->object == object->id && file->kind == HP_F_STDIO;
+		HP_EACH(image, hp_image_file, HP_R_FILE, file)
+		is_stream |= file->object == object->id && file->kind == HP_F_STDIO;
 		if (object->kind == HP_O_MEMORY && !has_name(image, object->id))
 			make_memory(image, object);
 		else if (object->kind == HP_O_PIPE && !is_stream)
@@ -210,9 +226,10 @@ void hp_make_files(const struct hp_image *image)
 	}
 	hp_make_sockets(image);
 	hp_make_terminals(image);
-	HP_EACH (image, hp_image_file, HP_R_FILE, file)
-		if (file->kind != HP_F_SOCKET && file->kind != HP_F_TERMINAL && !by_process(image, file))
-			hp_put_fd(make_file(image, file), hp_fd_of_file(image, file->id));
+	HP_EACH(image, hp_image_file, HP_R_FILE, file)
+	if (file->kind != HP_F_SOCKET && file->kind != HP_F_TERMINAL && !by_process(image, file) &&
+	    fcntl(hp_fd_of_file(image, file->id), F_GETFD) < 0)
+		hp_put_fd(make_file(image, file), hp_fd_of_file(image, file->id));
 }
 
 /* ---- in each process -------------------------------------------------------------------------- */
@@ -223,7 +240,7 @@ static void take_lock(const struct hp_image_lock *lock)
 			       .l_start = lock->first,
 			       .l_len = lock->last < 0 ? 0 : lock->last - lock->first + 1 };
 	int failed = lock->kind == HP_L_FLOCK ? flock(lock->fd, (lock->exclusive ? LOCK_EX : LOCK_SH) | LOCK_NB) :
-						fcntl(lock->fd, lock->kind == HP_L_OFD ? F_OFD_SETLK : F_SETLK, &range);
+						fcntl(lock->fd, F_OFD_SETLK, &range);
 	if (failed)
 		hp_together_fail(errno, "taking a lock again");
 }
@@ -232,7 +249,8 @@ static void close_others(const struct hp_image *image, pid_t pid)
 {
 	int next = 0;
 	/* of one process they come by rising number */
-	HP_EACH (image, hp_image_fd, HP_R_FD, fd) {
+	HP_EACH(image, hp_image_fd, HP_R_FD, fd)
+	{
 		if (fd->pid != pid)
 			continue;
 		if (fd->fd > next)
@@ -245,24 +263,26 @@ static void close_others(const struct hp_image *image, pid_t pid)
 
 void hp_place_files(const struct hp_image *image, const struct hp_image_process *process)
 {
-	HP_EACH (image, hp_image_file, HP_R_FILE, file) {
+	HP_EACH(image, hp_image_file, HP_R_FILE, file)
+	{
 		bool mine = false;
-		HP_EACH (image, hp_image_fd, HP_R_FD, fd)
-			mine |= fd->pid == process->pid && fd->file == file->id;
+		HP_EACH(image, hp_image_fd, HP_R_FD, fd)
+		mine |= fd->pid == process->pid && fd->file == file->id;
 		if (mine && by_process(image, file))
 			hp_put_fd(make_file(image, file), hp_fd_of_file(image, file->id));
 	}
 	close_others(image, process->pid);
-	HP_EACH (image, hp_image_fd, HP_R_FD, fd)
-		if (fd->pid == process->pid && dup2(hp_fd_of_file(image, fd->file), fd->fd) < 0)
-			hp_together_fail(errno, "descriptor %d of process %d", fd->fd, (int)fd->pid);
-	HP_EACH (image, hp_image_watch, HP_R_WATCH, watch) {
+	HP_EACH(image, hp_image_fd, HP_R_FD, fd)
+	if (fd->pid == process->pid && dup2(hp_fd_of_file(image, fd->file), fd->fd) < 0)
+		hp_together_fail(errno, "descriptor %d of process %d", fd->fd, (int)fd->pid);
+	HP_EACH(image, hp_image_watch, HP_R_WATCH, watch)
+	{
 		struct epoll_event event = { .events = watch->events, .data.u64 = watch->value };
 		if (watch->pid == process->pid &&
 		    epoll_ctl(hp_fd_of_file(image, watch->file), EPOLL_CTL_ADD, watch->fd, &event))
 			hp_together_fail(errno, "descriptor %d of an epoll", watch->fd);
 	}
-	HP_EACH (image, hp_image_lock, HP_R_LOCK, lock)
-		if (lock->pid == process->pid)
-			take_lock(lock);
+	HP_EACH(image, hp_image_lock, HP_R_LOCK, lock)
+	if (lock->pid == process->pid && lock->kind != HP_L_POSIX)
+		take_lock(lock);
 }

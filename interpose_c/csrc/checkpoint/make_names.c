@@ -12,7 +12,8 @@
 static void write_content(const struct hp_image *image, uint32_t object, int fd, const char *path)
 {
 	const struct hp_image_object *content = hp_image_object(image, object);
-	HP_EACH (image, hp_image_run, HP_R_RUN, run) {
+	HP_EACH(image, hp_image_run, HP_R_RUN, run)
+	{
 		if (run->object != object)
 			continue;
 		for (uint64_t done = 0; done < run->bytes;) {
@@ -63,13 +64,14 @@ static void make(const struct hp_image *image, const struct hp_image_name *name,
 
 void hp_make_names(const struct hp_image *image)
 {
-	HP_EACH (image, hp_image_name, HP_R_NAME, name)
-		make(image, name, name_n);
+	HP_EACH(image, hp_image_name, HP_R_NAME, name)
+	make(image, name, name_n);
 	/* from the end: what is in a directory before the directory */
 	for (unsigned n = image->count[HP_R_NAME]; n-- > 0;) {
 		const struct hp_image_name *name = image->of[HP_R_NAME][n];
 		const char *path = (const char *)(name + 1);
-		const struct timespec times[2] = { { name->mtime_s, name->mtime_ns }, { name->mtime_s, name->mtime_ns } };
+		const struct timespec times[2] = { { name->mtime_s, name->mtime_ns },
+						   { name->mtime_s, name->mtime_ns } };
 		if (S_ISSOCK(name->mode))
 			continue;
 		if (!S_ISLNK(name->mode) && chmod(path, name->mode & 07777))

@@ -15,9 +15,9 @@
 
 static const struct hp_image_file *file_of(const struct hp_image *image, uint32_t object)
 {
-	HP_EACH (image, hp_image_file, HP_R_FILE, file)
-		if (file->object == object && file->kind == HP_F_SOCKET)
-			return file;
+	HP_EACH(image, hp_image_file, HP_R_FILE, file)
+	if (file->object == object && file->kind == HP_F_SOCKET)
+		return file;
 	return NULL;
 }
 
@@ -78,8 +78,8 @@ static void make_single(const struct hp_image *image, const struct hp_image_obje
 		hp_together_fail(errno, "making a socket");
 	if (object->path_bytes) {
 		struct sockaddr_un address = { .sun_family = AF_UNIX };
-		size_t length = object->path_bytes < sizeof address.sun_path ? object->path_bytes :
-									       sizeof address.sun_path;
+		size_t length =
+			object->path_bytes < sizeof address.sun_path ? object->path_bytes : sizeof address.sun_path;
 		memcpy(address.sun_path, name, length);
 		if (name[0])
 			(void)unlink(address.sun_path);
@@ -118,7 +118,8 @@ void hp_make_sockets(const struct hp_image *image)
 {
 	/* who is bound first: others connect to its name */
 	for (int connected = 0; connected < 2; connected++)
-		HP_EACH (image, hp_image_object, HP_R_OBJECT, object) {
+		HP_EACH(image, hp_image_object, HP_R_OBJECT, object)
+		{
 			if (object->kind != HP_O_SOCKET)
 				continue;
 			if (object->extra[0] != AF_UNIX) {
@@ -128,8 +129,8 @@ void hp_make_sockets(const struct hp_image *image)
 			}
 			const struct hp_image_object *peer = hp_image_object(image, (uint32_t)object->extra[4]);
 			bool pair = is_connected_back(object, peer);
-			bool orphan = !object->extra[4] && !object->extra[2] && !object->path_bytes &&
-				      object->extra_bytes;
+			bool orphan =
+				!object->extra[4] && !object->extra[2] && !object->path_bytes && object->extra_bytes;
 			if (!connected && !pair && !orphan && !object->extra[4]) {
 				make_single(image, object);
 			} else if (connected && (pair || orphan)) {
@@ -172,11 +173,13 @@ static int open_master(unsigned index)
 
 void hp_make_terminals(const struct hp_image *image)
 {
-	HP_EACH (image, hp_image_object, HP_R_OBJECT, object) {
+	HP_EACH(image, hp_image_object, HP_R_OBJECT, object)
+	{
 		int master = -1, slave = -1;
 		if (object->kind != HP_O_TERMINAL)
 			continue;
-		HP_EACH (image, hp_image_file, HP_R_FILE, file) {
+		HP_EACH(image, hp_image_file, HP_R_FILE, file)
+		{
 			if (file->object != object->id)
 				continue;
 			if (file->kind == HP_F_STDIO) {

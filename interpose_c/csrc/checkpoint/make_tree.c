@@ -21,6 +21,8 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#define HIGHEST_FREE 31000 /* below those of the restorer and the maker */
+
 static const struct hp_image *image;
 static _Noreturn void become(unsigned number);
 
@@ -75,6 +77,9 @@ static void make_children(pid_t parent, pid_t session, enum which which, pid_t o
 		bool in_old = !leads && child->sid != session && child->sid == old_session;
 		if (in_old != (which == IN_OLD_SESSION))
 			continue;
+		bool orphan = !leads && child->sid != session && hp_image_process(image, child->sid);
+		if (orphan && !in_old)
+			continue; /* the session's leader sees to it */
 		int flags = parent == 1 ? CLONE_PARENT | SIGCHLD : child->exit_signal & 0xff;
 		if (!leads && child->sid != session && !in_old) {
 			if (!made_before(n, parent))
@@ -82,6 +87,24 @@ static void make_children(pid_t parent, pid_t session, enum which which, pid_t o
 		} else if (hp_together_fork(child->pid, flags) == 0) {
 			become(n);
 		}
+	}
+}
+
+/* Who lost its parent and is in our session: a child of somebody who ends. */
+static void make_orphans(pid_t session)
+{
+	for (unsigned n = 0; n < image->count[HP_R_PROCESS]; n++) {
+		const struct hp_image_process *process = process_at(n);
+		if (process->ppid != 1 || process->sid != session || process->pid == session)
+			continue;
+		pid_t between = hp_together_fork(hp_image_free_pid(image, HIGHEST_FREE), SIGCHLD);
+		if (between) {
+			(void)wait_for(between, WEXITED);
+			continue;
+		}
+		if (hp_together_fork(process->pid, SIGCHLD) == 0)
+			become(n);
+		_exit(0);
 	}
 }
 
@@ -147,6 +170,7 @@ static _Noreturn void end_as(const struct hp_image_process *process)
 	int status = process->wait_status;
 	struct rlimit none = { 0, 0 };
 	sigset_t all;
+	prctl(PR_SET_DUMPABLE, 1, 0, 0, 0); /* or nobody can read its status, the next dumper neither */
 	if (WIFEXITED(status))
 		_exit(WEXITSTATUS(status));
 	setrlimit(RLIMIT_CORE, &none);
@@ -184,6 +208,8 @@ static _Noreturn void become(unsigned number)
 		setsid();
 	}
 	make_children(process->pid, process->sid, OTHERS, process->sid == process->pid ? old_session : 0);
+	if (process->sid == process->pid)
+		make_orphans(process->sid);
 	take_terminal(process);
 	found_group(number);
 	hp_together_add(&hp_together->grouped);

@@ -17,13 +17,13 @@
 #define ADDRESS_MOST (1ull << 47)
 
 static const uint32_t smallest[HP_R_KINDS] = {
-	[HP_R_JOB] = sizeof(struct hp_image_job),	[HP_R_PROCESS] = sizeof(struct hp_image_process),
+	[HP_R_JOB] = sizeof(struct hp_image_job),       [HP_R_PROCESS] = sizeof(struct hp_image_process),
 	[HP_R_THREAD] = sizeof(struct hp_image_thread), [HP_R_ACTIONS] = sizeof(struct hp_image_actions),
 	[HP_R_SIGNAL] = sizeof(struct hp_image_signal), [HP_R_TIMER] = sizeof(struct hp_image_timer),
-	[HP_R_VMA] = sizeof(struct hp_image_vma),	[HP_R_RUN] = sizeof(struct hp_image_run),
+	[HP_R_VMA] = sizeof(struct hp_image_vma),       [HP_R_RUN] = sizeof(struct hp_image_run),
 	[HP_R_OBJECT] = sizeof(struct hp_image_object), [HP_R_FILE] = sizeof(struct hp_image_file),
-	[HP_R_FD] = sizeof(struct hp_image_fd),		[HP_R_WATCH] = sizeof(struct hp_image_watch),
-	[HP_R_NAME] = sizeof(struct hp_image_name),	[HP_R_LOCK] = sizeof(struct hp_image_lock),
+	[HP_R_FD] = sizeof(struct hp_image_fd),         [HP_R_WATCH] = sizeof(struct hp_image_watch),
+	[HP_R_NAME] = sizeof(struct hp_image_name),     [HP_R_LOCK] = sizeof(struct hp_image_lock),
 	[HP_R_END] = sizeof(struct hp_image_end),
 };
 
@@ -78,7 +78,8 @@ static bool index_records(struct hp_image *image)
 
 static bool check_processes(struct hp_image *image)
 {
-	HP_EACH (image, hp_image_process, HP_R_PROCESS, process) {
+	HP_EACH(image, hp_image_process, HP_R_PROCESS, process)
+	{
 		if (process->pid <= 1 || process->pid >= PID_MOST || process->state > HP_P_ZOMBIE ||
 		    !tail_fits(process, sizeof *process, process->auxv_bytes, process->cwd_bytes) ||
 		    !ends(process, sizeof *process + process->auxv_bytes, process->cwd_bytes) ||
@@ -94,7 +95,8 @@ static bool check_processes(struct hp_image *image)
 		if (!known || process->pgid <= 0 || process->sid <= 0)
 			return bad("a process's parent", (uint64_t)process->pid);
 	}
-	HP_EACH (image, hp_image_thread, HP_R_THREAD, thread) {
+	HP_EACH(image, hp_image_thread, HP_R_THREAD, thread)
+	{
 		if (!hp_image_process(image, thread->pid) || thread->tid <= 1 || thread->tid >= PID_MOST ||
 		    thread->comm[15] || thread->xstate_bytes > HP_XSTATE_MOST ||
 		    !tail_fits(thread, sizeof *thread, thread->xstate_bytes, 0))
@@ -109,7 +111,8 @@ static bool check_memory(struct hp_image *image)
 {
 	uint64_t last = 0;
 	pid_t pid = 0;
-	HP_EACH (image, hp_image_vma, HP_R_VMA, vma) {
+	HP_EACH(image, hp_image_vma, HP_R_VMA, vma)
+	{
 		if (vma->pid != pid)
 			last = 0, pid = vma->pid;
 		if (!hp_image_process(image, vma->pid) || vma->start % HP_IMAGE_PAGE || vma->end % HP_IMAGE_PAGE ||
@@ -119,7 +122,8 @@ static bool check_memory(struct hp_image *image)
 			return bad("a mapping", vma->start);
 		last = vma->end;
 	}
-	HP_EACH (image, hp_image_run, HP_R_RUN, run) {
+	HP_EACH(image, hp_image_run, HP_R_RUN, run)
+	{
 		if (run->pages > image->pages_bytes || run->bytes > image->pages_bytes - run->pages ||
 		    run->at > ADDRESS_MOST || run->bytes == 0)
 			return bad("content", run->at);
@@ -132,7 +136,8 @@ static bool check_memory(struct hp_image *image)
 
 static bool check_objects(struct hp_image *image)
 {
-	HP_EACH (image, hp_image_object, HP_R_OBJECT, object) {
+	HP_EACH(image, hp_image_object, HP_R_OBJECT, object)
+	{
 		if (object->id == 0 || object->id > NUMBERS_MOST || object->kind == 0 || object->kind > HP_O_SYSV ||
 		    !tail_fits(object, sizeof *object, object->path_bytes, object->extra_bytes) ||
 		    object->path_bytes > 4400)
@@ -143,7 +148,8 @@ static bool check_objects(struct hp_image *image)
 			return bad("an object's name", object->id);
 		image->objects = object->id > image->objects ? object->id : image->objects;
 	}
-	HP_EACH (image, hp_image_name, HP_R_NAME, name) {
+	HP_EACH(image, hp_image_name, HP_R_NAME, name)
+	{
 		if (name->path_bytes == 0 || name->path_bytes > 4400 || name->target_bytes > 4400 ||
 		    !tail_fits(name, sizeof *name, name->path_bytes, name->target_bytes) ||
 		    !ends(name, sizeof *name, name->path_bytes) ||
@@ -156,7 +162,8 @@ static bool check_objects(struct hp_image *image)
 
 static bool check_files(struct hp_image *image)
 {
-	HP_EACH (image, hp_image_file, HP_R_FILE, file) {
+	HP_EACH(image, hp_image_file, HP_R_FILE, file)
+	{
 		if (file->id == 0 || file->id > NUMBERS_MOST || file->kind == 0 || file->kind >= HP_F_KINDS ||
 		    (file->object && !hp_image_object(image, file->object)))
 			return bad("an open file", file->id);
@@ -165,15 +172,16 @@ static bool check_files(struct hp_image *image)
 			return bad("an open file", file->id);
 		image->files = file->id > image->files ? file->id : image->files;
 	}
-	HP_EACH (image, hp_image_fd, HP_R_FD, fd) {
+	HP_EACH(image, hp_image_fd, HP_R_FD, fd)
+	{
 		if (!hp_image_process(image, fd->pid) || fd->fd < 0 || fd->fd >= FD_MOST || fd->file == 0 ||
 		    fd->file > image->files)
 			return bad("a descriptor", (uint64_t)fd->fd);
 		image->high = fd->fd >= image->high ? fd->fd + 1 : image->high;
 	}
-	HP_EACH (image, hp_image_watch, HP_R_WATCH, watch)
-		if (watch->file == 0 || watch->file > image->files || watch->fd < 0 || watch->fd >= FD_MOST)
-			return bad("a watch", watch_n);
+	HP_EACH(image, hp_image_watch, HP_R_WATCH, watch)
+	if (watch->file == 0 || watch->file > image->files || watch->fd < 0 || watch->fd >= FD_MOST)
+		return bad("a watch", watch_n);
 	return true;
 }
 
@@ -214,28 +222,28 @@ const uint8_t *hp_image_extra(const struct hp_image_object *object)
 
 const struct hp_image_object *hp_image_object(const struct hp_image *image, uint32_t id)
 {
-	HP_EACH (image, hp_image_object, HP_R_OBJECT, object)
-		if (object->id == id)
-			return object;
+	HP_EACH(image, hp_image_object, HP_R_OBJECT, object)
+	if (object->id == id)
+		return object;
 	return NULL;
 }
 
 const struct hp_image_process *hp_image_process(const struct hp_image *image, pid_t pid)
 {
-	HP_EACH (image, hp_image_process, HP_R_PROCESS, process)
-		if (process->pid == pid)
-			return process;
+	HP_EACH(image, hp_image_process, HP_R_PROCESS, process)
+	if (process->pid == pid)
+		return process;
 	return NULL;
 }
 
 bool hp_image_pid_known(const struct hp_image *image, pid_t pid)
 {
-	HP_EACH (image, hp_image_process, HP_R_PROCESS, process)
-		if (process->pid == pid || process->pgid == pid || process->sid == pid)
-			return true;
-	HP_EACH (image, hp_image_thread, HP_R_THREAD, thread)
-		if (thread->tid == pid)
-			return true;
+	HP_EACH(image, hp_image_process, HP_R_PROCESS, process)
+	if (process->pid == pid || process->pgid == pid || process->sid == pid)
+		return true;
+	HP_EACH(image, hp_image_thread, HP_R_THREAD, thread)
+	if (thread->tid == pid)
+		return true;
 	return false;
 }
 

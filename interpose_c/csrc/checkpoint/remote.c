@@ -54,7 +54,10 @@ long hp_remote_call(struct hp_remote *task, long nr, const uint64_t arg[6])
 			stops--;
 			continue;
 		}
-		/* A stop for an event (a thread was made) is on the way to the end of the call. */
+		/* A stop for an event (a thread was made), or one that was asked for before, is on the way to
+		 * the end of the call. */
+		if (status >> 16 == PTRACE_EVENT_STOP)
+			continue;
 		if (WSTOPSIG(status) != SIGTRAP)
 			return -EPROTO;
 	}

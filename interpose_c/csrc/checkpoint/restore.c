@@ -144,9 +144,9 @@ static bool collect(struct hp_restored *to)
 	to->states = calloc(most, sizeof *to->states);
 	if (to->threads == NULL || to->states == NULL)
 		return hp_refuse("no memory");
-	HP_EACH (&image, hp_image_thread, HP_R_THREAD, thread)
-		if (thread->pid == to->process->pid)
-			to->states[to->count++] = thread;
+	HP_EACH(&image, hp_image_thread, HP_R_THREAD, thread)
+	if (thread->pid == to->process->pid)
+		to->states[to->count++] = thread;
 	if (to->count == 0)
 		return hp_refuse("process %d has no threads", (int)to->process->pid);
 	if (to->states[0]->tid != to->process->pid)
@@ -166,13 +166,15 @@ static void let_go(struct hp_restored *to)
 static bool restore_all(struct hp_restored *processes)
 {
 	unsigned live = 0, made = 0, count = image.count[HP_R_PROCESS];
-	HP_EACH (&image, hp_image_process, HP_R_PROCESS, process)
-		live += process->state != HP_P_ZOMBIE;
+	HP_EACH(&image, hp_image_process, HP_R_PROCESS, process)
+	live += process->state != HP_P_ZOMBIE;
 	if (!fits_this_machine() || !hp_together_serve(last_pid, &hp_together->placed, live))
 		return false;
 	for (unsigned n = 0; n < count; n++) {
 		struct hp_restored *to = &processes[made];
-		*to = (struct hp_restored){ .image = &image, .process = image.of[HP_R_PROCESS][n], .last_pid = last_pid };
+		*to = (struct hp_restored){ .image = &image,
+					    .process = image.of[HP_R_PROCESS][n],
+					    .last_pid = last_pid };
 		if (to->process->state == HP_P_ZOMBIE)
 			continue;
 		if (!collect(to) || !take(to, n) || !hp_restore_memory(to) || !hp_restore_threads(to))

@@ -36,8 +36,8 @@ static inline int hp_fd_of_object(const struct hp_image *image, uint32_t object)
 	return image->high + (int)(image->files + 1 + object);
 }
 
-#define HP_EACH(image, type, kind, record)                                                            \
-	for (unsigned record##_n = 0; record##_n < (image)->count[kind]; record##_n++)                \
+#define HP_EACH(image, type, kind, record) \
+	for (unsigned record##_n = 0; record##_n < (image)->count[kind]; record##_n++) \
 		for (const struct type *record = (image)->of[kind][record##_n]; record; record = NULL)
 
 /* ---- together.c: what the restorer and the processes being made tell each other -------------- */

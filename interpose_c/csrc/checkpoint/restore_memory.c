@@ -44,7 +44,8 @@ static unsigned read_fresh(pid_t pid, struct fresh *maps)
 {
 	char *text = hp_proc_text(pid, "maps", NULL);
 	unsigned count = 0;
-	for (char *line = text; line != NULL && *line && count < FRESH; line = strchr(line, '\n'), line += line != NULL) {
+	for (char *line = text; line != NULL && *line && count < FRESH;
+	     line = strchr(line, '\n'), line += line != NULL) {
 		unsigned long start, end;
 		char name[24] = "";
 		if (sscanf(line, "%lx-%lx %*s %*s %*s %*s %23[^\n]", &start, &end, name) >= 2 &&
@@ -66,18 +67,18 @@ static uint64_t find_hole(const struct hp_restored *to, const struct fresh *maps
 		for (unsigned n = 0; n < count; n++)
 			if (at < maps[n].end && maps[n].start < at + bytes)
 				at = maps[n].end, moved = true;
-		HP_EACH (to->image, hp_image_vma, HP_R_VMA, vma)
-			if (vma->pid == to->process->pid && at < vma->end && vma->start < at + bytes)
-				at = vma->end, moved = true;
+		HP_EACH(to->image, hp_image_vma, HP_R_VMA, vma)
+		if (vma->pid == to->process->pid && at < vma->end && vma->start < at + bytes)
+			at = vma->end, moved = true;
 	}
 	return at < ADDRESS_MOST - bytes ? at : 0;
 }
 
 static const struct hp_image_vma *kernel_vma(const struct hp_restored *to, const char *name)
 {
-	HP_EACH (to->image, hp_image_vma, HP_R_VMA, vma)
-		if (vma->pid == to->process->pid && vma->kind == HP_V_KERNEL && !strcmp(vma->name, name))
-			return vma;
+	HP_EACH(to->image, hp_image_vma, HP_R_VMA, vma)
+	if (vma->pid == to->process->pid && vma->kind == HP_V_KERNEL && !strcmp(vma->name, name))
+		return vma;
 	return NULL;
 }
 
@@ -152,9 +153,9 @@ static bool is_loader_text(const struct hp_restored *to, const struct hp_image_v
 static uint64_t content_of(const struct hp_restored *to, const struct hp_image_vma *vma)
 {
 	uint64_t bytes = 0;
-	HP_EACH (to->image, hp_image_run, HP_R_RUN, run)
-		if (run->object == 0 && run->pid == vma->pid && run->at >= vma->start && run->at < vma->end)
-			bytes += run->bytes;
+	HP_EACH(to->image, hp_image_run, HP_R_RUN, run)
+	if (run->object == 0 && run->pid == vma->pid && run->at >= vma->start && run->at < vma->end)
+		bytes += run->bytes;
 	return bytes;
 }
 
@@ -185,7 +186,7 @@ static bool advise(struct hp_restored *to, const struct hp_image_vma *vma)
 		{ HP_V_DONTFORK, MADV_DONTFORK },     { HP_V_DONTDUMP, MADV_DONTDUMP },
 		{ HP_V_WIPEONFORK, MADV_WIPEONFORK }, { HP_V_HUGE, MADV_HUGEPAGE },
 		{ HP_V_NOHUGE, MADV_NOHUGEPAGE },     { HP_V_SEQUENTIAL, MADV_SEQUENTIAL },
-		{ HP_V_RANDOM, MADV_RANDOM },	      { HP_V_MERGEABLE, MADV_MERGEABLE },
+		{ HP_V_RANDOM, MADV_RANDOM },         { HP_V_MERGEABLE, MADV_MERGEABLE },
 	};
 	for (unsigned n = 0; n < sizeof advices / sizeof *advices; n++)
 		if (vma->flags & advices[n].flag)
@@ -268,14 +269,14 @@ bool hp_restore_memory(struct hp_restored *to)
 	pid_t pid = to->process->pid;
 	if (!clear(to))
 		return false;
-	HP_EACH (to->image, hp_image_vma, HP_R_VMA, vma)
-		if (vma->pid == pid && (!map(to, vma) || !make_writable(to, vma, true)))
-			return false;
-	HP_EACH (to->image, hp_image_run, HP_R_RUN, run)
-		if (run->object == 0 && run->pid == pid && !write_content(to, run))
-			return false;
-	HP_EACH (to->image, hp_image_vma, HP_R_VMA, vma)
-		if (vma->pid == pid && (!make_writable(to, vma, false) || !advise(to, vma)))
-			return false;
+	HP_EACH(to->image, hp_image_vma, HP_R_VMA, vma)
+	if (vma->pid == pid && (!map(to, vma) || !make_writable(to, vma, true)))
+		return false;
+	HP_EACH(to->image, hp_image_run, HP_R_RUN, run)
+	if (run->object == 0 && run->pid == pid && !write_content(to, run))
+		return false;
+	HP_EACH(to->image, hp_image_vma, HP_R_VMA, vma)
+	if (vma->pid == pid && (!make_writable(to, vma, false) || !advise(to, vma)))
+		return false;
 	return set_layout(to);
 }

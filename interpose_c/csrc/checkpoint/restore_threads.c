@@ -4,6 +4,7 @@
 
 #include <elf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -108,7 +109,8 @@ static bool set_timers(struct hp_restored *to)
 	struct hp_remote *leader = &to->leader;
 	int next = -1;
 	bool exact = HP_ASK(leader, SYS_prctl, HP_PR_TIMER_CREATE_RESTORE_IDS, 1) == 0;
-	HP_EACH (to->image, hp_image_timer, HP_R_TIMER, timer) {
+	HP_EACH(to->image, hp_image_timer, HP_R_TIMER, timer)
+	{
 		struct {
 			struct {
 				uint64_t value;
@@ -120,9 +122,9 @@ static bool set_timers(struct hp_restored *to)
 		if (timer->pid != to->process->pid)
 			continue;
 		uint64_t at = leader->scratch, id_at = at + offsetof(__typeof__(ask), id);
-		ask.left = (struct hp_kernel_itimerspec){ timer->interval_ns / 1000000000,
-							  timer->interval_ns % 1000000000,
-							  timer->left_ns / 1000000000, timer->left_ns % 1000000000 };
+		ask.left =
+			(struct hp_kernel_itimerspec){ timer->interval_ns / 1000000000, timer->interval_ns % 1000000000,
+						       timer->left_ns / 1000000000, timer->left_ns % 1000000000 };
 		if (timer->id < 0 || timer->id >= TIMERS_MOST || tell(leader, &ask, sizeof ask))
 			return failed(to, "a timer", -EINVAL);
 		for (int32_t made = -1; made != timer->id;) {
@@ -149,7 +151,8 @@ static bool set_timers(struct hp_restored *to)
 
 static bool set_actions(struct hp_restored *to)
 {
-	HP_EACH (to->image, hp_image_actions, HP_R_ACTIONS, actions) {
+	HP_EACH(to->image, hp_image_actions, HP_R_ACTIONS, actions)
+	{
 		if (actions->pid != to->process->pid)
 			continue;
 		for (unsigned number = 1; number <= 64; number++) {
@@ -170,12 +173,30 @@ static bool set_actions(struct hp_restored *to)
 
 static bool set_descriptor_flags(struct hp_restored *to)
 {
-	HP_EACH (to->image, hp_image_fd, HP_R_FD, fd)
-		if (fd->pid == to->process->pid && fd->cloexec &&
-		    HP_ASK(&to->leader, SYS_fcntl, fd->fd, 2 /* F_SETFD */, 1))
-			return failed(to, "a descriptor", -EBADF);
+	HP_EACH(to->image, hp_image_fd, HP_R_FD, fd)
+	if (fd->pid == to->process->pid && fd->cloexec && HP_ASK(&to->leader, SYS_fcntl, fd->fd, F_SETFD, FD_CLOEXEC))
+		return failed(to, "a descriptor", -EBADF);
 	return HP_ASK(&to->leader, SYS_close_range, to->image->high, ~0u, 0) == 0 ||
 	       failed(to, "closing descriptors", -EBADF);
+}
+
+/* Those of fcntl are a process's, and end when it closes any descriptor of the file: so when that is over. */
+static bool take_locks(struct hp_restored *to)
+{
+	HP_EACH(to->image, hp_image_lock, HP_R_LOCK, lock)
+	{
+		struct flock range = { .l_type = lock->exclusive ? F_WRLCK : F_RDLCK,
+				       .l_start = lock->first,
+				       .l_len = lock->last < 0 ? 0 : lock->last - lock->first + 1 };
+		if (lock->pid != to->process->pid || lock->kind != HP_L_POSIX)
+			continue;
+		long error = tell(&to->leader, &range, sizeof range);
+		if (!error)
+			error = HP_ASK(&to->leader, SYS_fcntl, lock->fd, F_SETLK, to->leader.scratch);
+		if (error)
+			return failed(to, "taking a lock again", error);
+	}
+	return true;
 }
 
 /* Never above what this machine allows. */
@@ -196,7 +217,7 @@ static void set_limits(struct hp_restored *to)
 bool hp_restore_process(struct hp_restored *to)
 {
 	struct hp_remote *leader = &to->leader;
-	if (!set_descriptor_flags(to) || !set_actions(to) || !set_timers(to))
+	if (!set_descriptor_flags(to) || !take_locks(to) || !set_actions(to) || !set_timers(to))
 		return false;
 	for (unsigned n = 0; n < 3; n++) {
 		const uint64_t *timer = to->process->itimer[n];
@@ -214,7 +235,8 @@ bool hp_restore_process(struct hp_restored *to)
 /* Each by itself: only so may it say that the kernel or another process sent it. */
 bool hp_restore_signals(struct hp_restored *to)
 {
-	HP_EACH (to->image, hp_image_signal, HP_R_SIGNAL, signal) {
+	HP_EACH(to->image, hp_image_signal, HP_R_SIGNAL, signal)
+	{
 		int32_t number;
 		struct hp_remote *task = &to->threads[0];
 		if (signal->pid != to->process->pid)

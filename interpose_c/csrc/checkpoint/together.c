@@ -16,7 +16,7 @@
 #include <time.h>
 
 #define LOOK_AGAIN_NS 20000000 /* somebody may have failed or died */
-#define PATIENCE_S 60
+#define PATIENCE_S 20
 
 struct hp_together *hp_together;
 

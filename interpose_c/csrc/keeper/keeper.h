@@ -151,7 +151,6 @@ int hp_dump_main(int argc, char **argv);
 _Noreturn void hp_init_run(const struct hp_init *);
 /* Dies on failure; says by what the job is protected. *restored: as hp_job_spawn's status, when
  * the job is made from an image (checkpoint/), else -1. */
-void hp_world_build(const struct hp_init *, struct hp_tty *, struct hp_watch *, int *summons,
-		    int *restored);
+void hp_world_build(const struct hp_init *, struct hp_tty *, struct hp_watch *, int *summons, int *restored);
 
 #endif

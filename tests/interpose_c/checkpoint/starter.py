@@ -10,16 +10,16 @@ import ctypes
 import json
 import os
 import select
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 from hpool.interpose_c.executables import KEEPER
-from hpool.interpose_c.keeper import DumpRefused, Exited, Failed, Keeper, KeeperSpec, Started, TerminalReady, WindowSize
+from hpool.interpose_c.keeper import DumpRefused, Exited, Failed, Keeper, KeeperSpec
 
 MIRROR = "/mnt"
+WORK = "/work"
 SYSTEM = ("/usr", "/etc")
 LINKS = ("/bin", "/lib", "/lib64", "/sbin")
 
@@ -38,13 +38,12 @@ def enter(config: dict[str, Any]) -> int:
     (top / ".hpool/loader").write_bytes(loader)
     (top / ".hpool/loader").chmod(0o755)
     (top / ".hpool").chmod(0o711)
-    for directory in (*SYSTEM, config["work"]):
-        target = top / directory.lstrip("/")
-        target.mkdir(parents=True)
+    for directory, name in (*((each, each) for each in SYSTEM), (config["work"], WORK)):
+        target = top / name.lstrip("/")
+        target.mkdir()
         subprocess.run(["mount", "--rbind", directory, target], check=True)
     for link in LINKS:
         (top / link.lstrip("/")).symlink_to(os.readlink(link))
-    (top / "home").mkdir()
     return root
 
 
@@ -58,11 +57,10 @@ def main() -> None:
         exe=config["argv"][0].encode(),
         argv=[word.encode() for word in config["argv"]],
         environment=[b"PATH=/usr/bin:/bin", b"LANG=C.UTF-8"],
-        cwd=config["work"].encode(),
+        cwd=WORK.encode(),
         hostname=b"home",
         network="none",
-        terminal=WindowSize(24, 80) if config["terminal"] else None,
-        intercept=config["intercept"],
+        intercept="shim",
         restore=(files["meta"], files["pages"]) if config["restore"] else None,
     )
     with Keeper.launch(spec, root, stdin=config["stdin"], stdout=1, stderr=2, executable=keeper_fd) as keeper:
@@ -73,8 +71,6 @@ def main() -> None:
             if keeper in ready:
                 message = keeper.receive()
                 print(json.dumps([type(message).__name__, str(message)]), file=report)
-                if isinstance(message, TerminalReady):
-                    os.dup2(message.master_fd, config["terminal"])
                 if message is None or isinstance(message, (Exited, Failed)):
                     if isinstance(message, Exited):
                         print(json.dumps(["end", message.code, message.signal]), file=report)
@@ -87,7 +83,9 @@ def main() -> None:
                     os.ftruncate(fd, 0)
                     os.lseek(fd, 0, os.SEEK_SET)
                 try:
-                    done = keeper.dump(files["meta"], files["pages"], kill="kill" in order, executable=keeper_fd)
+                    done = keeper.dump(
+                        files["meta"], files["pages"], kill="kill" in order, executable=keeper_fd
+                    )
                     print(json.dumps(["dumped", done.frozen_us, done.pages_bytes]), file=report)
                 except DumpRefused as refusal:
                     print(json.dumps(["refused", str(refusal)]), file=report)

@@ -1,0 +1,66 @@
+/* What cannot travel, one kind for each word; the program goes on as if nobody had tried. */
+#include "../programs/again.h"
+#include <arpa/inet.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/inotify.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/shm.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+static void connect_somewhere(void)
+{
+	struct sockaddr_in here = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
+	socklen_t length = sizeof here;
+	int door = socket(AF_INET, SOCK_STREAM, 0), caller = socket(AF_INET, SOCK_STREAM, 0);
+	CHECK(bind(door, (struct sockaddr *)&here, sizeof here) == 0 && listen(door, 1) == 0);
+	CHECK(getsockname(door, (struct sockaddr *)&here, &length) == 0);
+	CHECK(connect(caller, (struct sockaddr *)&here, sizeof here) == 0);
+}
+
+static void install_filter(void)
+{
+	struct sock_filter all[] = { { BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW } };
+	struct sock_fprog program = { 1, all };
+	CHECK(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0);
+}
+
+static void send_descriptor(void)
+{
+	union {
+		struct cmsghdr head;
+		char room[CMSG_SPACE(sizeof(int))];
+	} rights = { .head = { CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS } };
+	struct iovec word = { (char *)"x", 1 };
+	struct msghdr message = {
+		.msg_iov = &word, .msg_iovlen = 1, .msg_control = &rights, .msg_controllen = sizeof rights
+	};
+	int ends[2];
+	CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0 && sendmsg(ends[0], &message, 0) == 1);
+}
+
+int main(int argc, char **argv)
+{
+	const char *kind = argc > 1 ? argv[1] : "";
+	if (!strcmp(kind, "connection"))
+		connect_somewhere();
+	else if (!strcmp(kind, "filter"))
+		install_filter();
+	else if (!strcmp(kind, "descriptor"))
+		send_descriptor();
+	else if (!strcmp(kind, "inotify"))
+		CHECK(inotify_init() >= 0);
+	else if (!strcmp(kind, "sysv"))
+		CHECK(shmat(shmget(IPC_PRIVATE, 4096, 0600), NULL, 0) != (void *)-1);
+	else if (!strcmp(kind, "traced") && fork() == 0) {
+		CHECK(ptrace(PTRACE_TRACEME, 0, 0, 0) == 0);
+		for (int n = 0; n < 150; n++)
+			usleep(10000);
+		_exit(0);
+	}
+	linger();
+	return done();
+}

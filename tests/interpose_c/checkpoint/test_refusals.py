@@ -1,0 +1,94 @@
+"""What cannot be dumped is refused before anything is changed, by name; images that are not whole are refused too."""
+
+from __future__ import annotations
+
+import random
+import struct
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.interpose_c.checkpoint.world import HERE, ROOT, Ended, Refused, World
+
+CSRC: Final = ROOT / "interpose_c" / "csrc"
+
+
+@pytest.fixture
+def kinds(world: World) -> str:
+    flags = ["-std=gnu11", "-Wall", "-Wextra", "-Werror", "-O1"]
+    subprocess.run(["gcc", *flags, "-o", world.place / "kinds", HERE / "refused" / "kinds.c"], check=True)
+    return "/work/kinds"
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        ("connection", "with a network connection"),
+        ("filter", "a seccomp filter of its own"),
+        ("descriptor", "descriptors on their way"),
+        ("inotify", "cannot be carried"),
+        ("sysv", "System V shared memory"),
+        ("traced", "is traced by another process"),
+    ],
+)
+def test_what_cannot_travel_is_named_and_goes_on(world: World, kinds: str, kind: str, reason: str) -> None:
+    world.start(kinds, kind)
+    world.await_output("ready\n")
+    for _ in range(2):
+        with pytest.raises(Refused, match=reason):
+            world.dump()
+    assert world.end() == Ended(0, 0, "ready\nas it was\n")
+
+
+@pytest.fixture
+def image(world: World, compiled: Callable[..., str]) -> Path:
+    world.start(compiled("sockets.c"))
+    world.await_output("ready\n")
+    world.dump()
+    return world.image
+
+
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [
+        (lambda meta: meta[:-48], "cut off|sum|record"),
+        (lambda meta: meta[:1000] + bytes([meta[1000] ^ 1]) + meta[1001:], "sum"),
+        (lambda meta: b"x" + meta[1:], "record|not an image"),
+        (lambda meta: meta[:16] + struct.pack("<I", 99) + meta[20:], "format 99"),
+        (lambda _: b"", "beginning"),
+    ],
+)
+def test_an_altered_image_is_refused(
+    world: World, image: Path, damage: Callable[[bytes], bytes], reason: str
+) -> None:
+    meta = image / "meta"
+    meta.write_bytes(damage(meta.read_bytes()))
+    with pytest.raises(AssertionError, match=reason):
+        world.restore()
+    assert b"as it was" not in world.output
+
+
+def test_the_reader_survives_any_bytes(world: World, image: Path) -> None:
+    """Thousands of images that are wrong somewhere and whose sum is right: each is read or refused."""
+    fuzzer = world.place / "fuzzer"
+    sources = [CSRC / "checkpoint" / f"{name}.c" for name in ("read", "refuse", "write")]
+    flags = ["-std=gnu11", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-fsanitize=address,undefined"]
+    subprocess.run(
+        ["gcc", *flags, "-fno-sanitize-recover", f"-I{CSRC}", "-o", fuzzer, HERE / "reader_fuzz.c", *sources],
+        check=True,
+    )
+    seed = str(random.randrange(1 << 31))
+    ended = subprocess.run(
+        [fuzzer, image / "meta", image / "pages", seed, "4000"],
+        env={"ASAN_OPTIONS": "detect_leaks=0"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 0, (seed, ended.stderr)
+    accepted, refused = map(int, ended.stdout.split())
+    assert accepted + refused == 4000
+    assert refused > 100

@@ -1,0 +1,148 @@
+"""A job that can be dumped, killed and restored, without home around it: starter.py plays its starter.
+
+Owns: how a test starts a job, dumps it, goes on from the image. Leaves to others: what is run, what is expected.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+HERE: Final = Path(__file__).parent
+ROOT: Final = HERE.parents[2]
+NOBODY: Final = 65534
+USERNS: Final = ROOT / "interpose_c" / "csrc" / "keeper" / "userns.c"
+TIMEOUT_S: Final = 60.0
+
+
+class Refused(Exception):
+    """The dumper would not, and said why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    code: int
+    signal: int
+    out: str
+
+
+@dataclass
+class World:
+    """One job over all its lives. `place` is its working directory, which it knows as /work; the image lies in memory beside it."""
+
+    userns: Path
+    loader: Path
+    place: Path
+    image: Path
+    frozen_us: list[int] = field(default_factory=list)
+    _out: bytearray = field(default_factory=bytearray)
+    _process: subprocess.Popen[bytes] | None = None
+    _reports: Any = None
+    _argv: Sequence[str] = ()
+    _ends: tuple[int, int] = (-1, -1)
+    _reader: threading.Thread | None = None
+
+    def start(self, *argv: str) -> None:
+        self._argv = argv
+        for name in ("meta", "pages"):
+            (self.image / name).touch()
+        self._ends = os.pipe()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        self._launch(restore=False)
+
+    def _read(self) -> None:
+        while piece := os.read(self._ends[0], 1 << 16):
+            self._out += piece
+
+    def _launch(self, *, restore: bool) -> None:
+        outside = NOBODY if os.geteuid() == 0 else os.geteuid()
+        reports, report = os.pipe()
+        null = os.open("/dev/null", os.O_RDONLY)
+        config = {
+            "userns": str(self.userns),
+            "loader": str(self.loader),
+            "outside": [outside, NOBODY if os.geteuid() == 0 else os.getegid()],
+            "work": str(self.place),
+            "report": report,
+            "argv": self._argv,
+            "restore": restore,
+            "image": {name: str(self.image / name) for name in ("meta", "pages")},
+            "stdin": null,
+        }
+        self._process = subprocess.Popen(
+            [sys.executable, HERE / "starter.py", json.dumps(config)],
+            stdin=subprocess.PIPE,
+            stdout=self._ends[1],
+            stderr=self._ends[1],
+            pass_fds=[report, null],
+        )
+        os.close(report)
+        os.close(null)
+        self._reports = os.fdopen(reports)
+        said = self._await("Started", "Failed", "NoneType")
+        assert said[0] == "Started", (said, self._out.decode())
+
+    def _await(self, *words: str) -> list[Any]:
+        for line in self._reports:
+            said: list[Any] = json.loads(line)
+            if said[0] in words:
+                return said
+        raise AssertionError(f"the starter ended without any of {words}: {self._out.decode()}")
+
+    @property
+    def output(self) -> bytes:
+        return bytes(self._out)
+
+    def await_output(self, text: str) -> None:
+        """Until the job has written so."""
+        assert self._reader is not None
+        while text.encode() not in self._out and self._process is not None and self._process.poll() is None:
+            self._reader.join(0.002)
+
+    def dump(self, *, kill: bool = True) -> None:
+        """Writes the job's image; with `kill` that is its end. Raises Refused."""
+        assert self._process is not None and self._process.stdin is not None
+        self._process.stdin.write(b"kill\n" if kill else b"stay\n")
+        self._process.stdin.flush()
+        said = self._await("dumped", "refused", "end")
+        if said[0] == "refused":
+            raise Refused(said[1])
+        assert said[0] == "dumped", said
+        self.frozen_us.append(said[1])
+        if kill:
+            self._close()
+
+    def restore(self) -> None:
+        self._launch(restore=True)
+
+    def end(self) -> Ended:
+        said = self._await("end")
+        self._close()
+        os.close(self._ends[1])
+        assert self._reader is not None
+        self._reader.join(TIMEOUT_S)
+        os.close(self._ends[0])
+        return Ended(said[1], said[2], self._out.decode())
+
+    def _close(self) -> None:
+        assert self._process is not None and self._process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.close()
+        self._process.wait(TIMEOUT_S)
+        self._reports.close()
+
+
+def memory_directory() -> Iterator[Path]:
+    """A directory in memory: where a starter keeps a raw image."""
+    with tempfile.TemporaryDirectory(prefix="hpool-image-", dir="/dev/shm") as name:
+        yield Path(name)
