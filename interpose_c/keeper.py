@@ -276,7 +276,7 @@ class Keeper:
         return parse(datagram, descriptors) if datagram else None
 
     def dump(self, meta_fd: int, pages_fd: int, *, kill: bool, executable: Path | int = KEEPER) -> Dumped:
-        """Writes the job down as it is, into two empty files. Raises DumpRefused; then the job has not noticed.
+        """Writes the job down as it is, into two empty files. Raises DumpRefused; the job has not noticed.
 
         With `kill` it ends there: Exited with SIGKILL follows.
         """

@@ -1,7 +1,8 @@
 """Plays the starter for the tests of dump and restore: a world without home, around one job.
 
-Usage: starter.py CONFIG (JSON; see world.World). The mirror holds the machine's own system directories and a
-working directory that the test looks into. Orders come as lines on stdin, answers go to the descriptor `report`.
+Usage: starter.py CONFIG (JSON; see world.World). The mirror holds the machine's own system directories
+and a working directory that the test looks into. Orders come as lines on stdin, answers go to the descriptor
+`report`.
 """
 
 from __future__ import annotations
@@ -67,8 +68,8 @@ def main() -> None:
         null = os.open("/dev/null", os.O_RDWR)
         os.dup2(null, 1)
         while True:
-            ready, _, _ = select.select([keeper, 0], [], [])
-            if keeper in ready:
+            ready, _, _ = select.select([keeper.fileno(), 0], [], [])
+            if keeper.fileno() in ready:
                 message = keeper.receive()
                 print(json.dumps([type(message).__name__, str(message)]), file=report)
                 if message is None or isinstance(message, (Exited, Failed)):

@@ -1,4 +1,4 @@
-"""What cannot be dumped is refused before anything is changed, by name; images that are not whole are refused too."""
+"""What cannot be dumped is refused before anything is changed, by name; so are images that are not whole."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""Dumped, killed, restored, more than once and at moments nobody chose: the output is that of a run left alone.
+"""Dumped, killed, restored, more than once and at any moment: the output is that of a run left alone.
 
-One program for each kind of thing the kernel keeps for a process; each looks for itself whether all of it is as it was.
+One program for each kind of thing the kernel keeps for a process; each looks for itself whether all of it
+is as it was.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """A job that can be dumped, killed and restored, without home around it: starter.py plays its starter.
 
-Owns: how a test starts a job, dumps it, goes on from the image. Leaves to others: what is run, what is expected.
+Owns: how a test starts a job, dumps it, goes on from the image. Leaves to others: what is run, what is
+expected.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ class Ended:
 
 @dataclass
 class World:
-    """One job over all its lives. `place` is its working directory, which it knows as /work; the image lies in memory beside it."""
+    """One job over all its lives. It knows `place` as /work; the image lies in memory."""
 
     userns: Path
     loader: Path
