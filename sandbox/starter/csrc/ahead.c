@@ -17,7 +17,6 @@
 #define WIDTH_MOST 512u
 #define WIDTH_DEEP 16u   /* from here on also what lies below */
 #define WIDTH_CONTENT 24u  /* most, if content comes along */
-#define CONTENT_LIMIT (64u << 10) /* for one file */
 #define CONTENT_BUDGET (1u << 20) /* for one directory */
 #define CONTENT_AFTER 2u  /* directories whose small files were read */
 #define LARGEST (1u << 20)  /* as home counts a directory's own bytes: some 20,000 names */
@@ -103,7 +102,7 @@ static void send_list(hp_engine *engine, struct hp_object *directory, hp_apply a
 	hp_wire_send(engine, HP_LANE_WAIT, pending,
 		     &(struct hp_request){ .head = { .op = HPW_LIST,
 						     .flags = budget ? HPW_CONTENT : 0,
-						     .length = CONTENT_LIMIT,
+						     .length = hp_beside_limit(engine),
 						     .mode = budget,
 						     .len1 = (uint32_t)strlen(path) },
 					   .string1 = path });

@@ -7,7 +7,7 @@
 #define BESIDE_AFTER 2   /* small files read from a directory before others come along */
 #define BESIDE_MOST 256u /* files that come along at once, as a guess */
 #define BESIDE_ALL 4096u
-#define BESIDE_LIMIT (64u << 10)
+#define BESIDE_LEAST (64u << 10)
 #define BESIDE_BYTES (16u << 10) /* for each file that may come along, taken together */
 
 static void ask_for_content(hp_engine *engine, struct hp_pending *pending, const char *path)
@@ -30,6 +30,14 @@ static void apply_beside(hp_engine *engine, struct hp_pending *pending, const st
 		object->filling = false;
 }
 
+/* The farther home, the larger is what still counts as small. */
+uint32_t hp_beside_limit(const hp_engine *engine)
+{
+	uint64_t bytes = engine->trip_ns / HP_NS_PER_BYTE / 16;
+
+	return bytes < BESIDE_LEAST ? BESIDE_LEAST : bytes > HP_INLINE_LIMIT ? HP_INLINE_LIMIT : (uint32_t)bytes;
+}
+
 /* Asks for one more file's content; nobody waits. Its bytes, 0: not wanted. */
 static uint64_t ask_beside(hp_engine *engine, struct hp_name *name)
 {
@@ -38,7 +46,7 @@ static uint64_t ask_beside(hp_engine *engine, struct hp_name *name)
 	struct hp_object *object;
 	char *path;
 
-	if (!attr || hp_kind_of(attr->mode) != HP_FILE_KIND || attr->size == 0 || attr->size > BESIDE_LIMIT ||
+	if (!attr || hp_kind_of(attr->mode) != HP_FILE_KIND || attr->size == 0 || attr->size > hp_beside_limit(engine) ||
 	    !(attr->access & 4) ||
 	    (name->object && (name->object->content != HP_CONTENT_NONE || name->object->filling)))
 		return 0;
@@ -61,17 +69,23 @@ static uint64_t ask_beside(hp_engine *engine, struct hp_name *name)
 }
 
 /* The small files of a directory that are not here yet. */
-static uint64_t bytes_left(const struct hp_object *directory)
+static uint64_t bytes_left(const hp_engine *engine, const struct hp_object *directory)
 {
-	uint64_t bytes = 0;
+	uint64_t bytes = 0, limit = hp_beside_limit(engine);
 
 	for (const struct hp_name *name = directory->children; name; name = name->next_in_parent)
-		if (name->offer && name->offer->attr.size <= BESIDE_LIMIT)
+		if (name->offer && name->offer->attr.size <= limit)
 			bytes += name->offer->attr.size;
 		else if (name->object && name->object->content == HP_CONTENT_NONE &&
-			 name->object->attr.size <= BESIDE_LIMIT)
+			 name->object->attr.size <= limit)
 			bytes += name->object->attr.size;
 	return bytes;
+}
+
+/* One more wait costs more than all of them. */
+static bool all_is_cheap(const hp_engine *engine, const struct hp_object *directory)
+{
+	return directory->known && bytes_left(engine, directory) * HP_NS_PER_BYTE * 4 <= engine->trip_ns;
 }
 
 /* Who reads one small file after another from a directory reads more of them:
@@ -84,15 +98,15 @@ static void ask_neighbours(hp_engine *engine, struct hp_name *name)
 	uint64_t bytes = 0, most;
 	unsigned count = 0;
 
-	if (++directory->small_reads < BESIDE_AFTER || engine->failed)
+	if (engine->failed || (++directory->small_reads < BESIDE_AFTER && !all_is_cheap(engine, directory)))
 		return;
-	directory->beside = directory->beside ? directory->beside * 2 : 4;
-	if (directory->small_reads == BESIDE_AFTER && hp_ahead_reads(engine, directory))
+	if (!directory->beside && hp_ahead_reads(engine, directory))
 		directory->beside = BESIDE_MOST;
+	directory->beside = directory->beside ? directory->beside * 2 : 4;
 	if (directory->beside > BESIDE_MOST)
 		directory->beside = BESIDE_MOST;
 	most = (uint64_t)directory->beside * BESIDE_BYTES;
-	if (directory->known && bytes_left(directory) * HP_NS_PER_BYTE <= directory->small_reads * engine->trip_ns) {
+	if (directory->known && bytes_left(engine, directory) * HP_NS_PER_BYTE <= directory->small_reads * engine->trip_ns) {
 		directory->beside = BESIDE_ALL;
 		most = UINT64_MAX;
 	}

@@ -222,6 +222,7 @@ void hp_list_behind(hp_engine *, struct hp_object *directory); /* nobody waits *
 
 /* content.c */
 int hp_have_content(hp_engine *, struct hp_object *); /* readable natively afterwards */
+uint32_t hp_beside_limit(const hp_engine *); /* bytes: what still counts as a small file */
 
 /* files.c: numbers and handles */
 bool hp_file_has_dirty(const hp_engine *, const struct hp_object *);
