@@ -114,16 +114,15 @@ class Contest:
 
     def measure(self, work: Work) -> Row:
         row = Row(work)
-        self._fill(work)
-        native, row.runs["local"] = self._local(work)
+        native, row.runs["local"] = self.prepare(work)
         self._forget(everything=True)
-        row.runs["hpool cold"] = self._hpool(work, native)
-        warm = self._rounds(lambda: self._hpool(work, native))
+        row.runs["hpool cold"] = self.away(work, native)
+        warm = self._rounds(lambda: self.away(work, native))
         row.runs["hpool warm"] = warm
 
         def first() -> Run:
             self._forget(everything=False)
-            return self._hpool(work, native)
+            return self.away(work, native)
 
         row.runs["hpool first"] = self._rounds(first)
         if self.far is not None:
@@ -133,6 +132,11 @@ class Contest:
                     row.runs[f"{name} warm"] = again
             row.runs["staging"] = self._staging(work, native)
         return row
+
+    def prepare(self, work: Work) -> tuple[Left, Run]:
+        """What the work needs, and how it goes at home."""
+        self._fill(work)
+        return self._local(work)
 
     def _rounds(self, once: Callable[[], Run]) -> Run:
         """The middle one; a complaint of any."""
@@ -170,7 +174,7 @@ class Contest:
             times.append(seconds)
         return self._left(ended.code, ended.stdout), Run(sorted(times)[len(times) // 2])
 
-    def _hpool(self, work: Work, native: Left) -> Run:
+    def away(self, work: Work, native: Left) -> Run:
         self._restore()
         # PYTHONHOME is for the job, not for the command
         command = [sys.executable, "-I", *self.home.hpool(work.argv(self.size), "--stats", *work.options)]

@@ -242,10 +242,11 @@ static void stream_on(hp_engine *engine, struct hp_object *object, uint64_t bloc
 }
 
 /* Reads here and there. Once half as long was spent on waiting for pieces as all of it would
- * take, all of it is the better guess; at once if it takes no longer than one answer. */
+ * take, all of it is the better guess; at once if it takes no longer than one answer. That a link is
+ * slower than this supposes costs bytes that nobody waits for; that it is faster costs waits. */
 static void consider_all_of_it(hp_engine *engine, struct hp_object *object)
 {
-	uint64_t whole_ns = object->attr.size * HP_NS_PER_BYTE;
+	uint64_t whole_ns = object->attr.size * HP_NS_PER_BYTE / 2;
 
 	if (object->stream_at || object->attr.size > engine->config.mirror_bytes / 8)
 		return;

@@ -46,8 +46,8 @@ static uint64_t ask_beside(hp_engine *engine, struct hp_name *name)
 	struct hp_object *object;
 	char *path;
 
-	if (!attr || hp_kind_of(attr->mode) != HP_FILE_KIND || attr->size == 0 || attr->size > hp_beside_limit(engine) ||
-	    !(attr->access & 4) ||
+	if (!attr || hp_kind_of(attr->mode) != HP_FILE_KIND || attr->size == 0 ||
+	    attr->size > hp_beside_limit(engine) || !(attr->access & 4) ||
 	    (name->object && (name->object->content != HP_CONTENT_NONE || name->object->filling)))
 		return 0;
 	if (name->offer && hp_tree_accept(engine, name))
@@ -76,8 +76,7 @@ static uint64_t bytes_left(const hp_engine *engine, const struct hp_object *dire
 	for (const struct hp_name *name = directory->children; name; name = name->next_in_parent)
 		if (name->offer && name->offer->attr.size <= limit)
 			bytes += name->offer->attr.size;
-		else if (name->object && name->object->content == HP_CONTENT_NONE &&
-			 name->object->attr.size <= limit)
+		else if (name->object && name->object->content == HP_CONTENT_NONE && name->object->attr.size <= limit)
 			bytes += name->object->attr.size;
 	return bytes;
 }
@@ -106,7 +105,8 @@ static void ask_neighbours(hp_engine *engine, struct hp_name *name)
 	if (directory->beside > BESIDE_MOST)
 		directory->beside = BESIDE_MOST;
 	most = (uint64_t)directory->beside * BESIDE_BYTES;
-	if (directory->known && bytes_left(engine, directory) * HP_NS_PER_BYTE <= directory->small_reads * engine->trip_ns) {
+	if (directory->known &&
+	    bytes_left(engine, directory) * HP_NS_PER_BYTE <= directory->small_reads * engine->trip_ns) {
 		directory->beside = BESIDE_ALL;
 		most = UINT64_MAX;
 	}
