@@ -31,6 +31,7 @@ COMMANDS: Final = {
     "sandbox": ("hpool.shadow.cli.daemons", "Offer this machine to a pool."),
     "doctor": ("hpool.shadow.cli.doctor", "Say what this machine offers and what it lacks."),
     "inspect": ("hpool.shadow.cli.inspect", "Say how a program would be run, and why."),
+    "image": ("hpool.shadow.cli.image", "Look at an image of a job."),
     "cc": ("hpool.shadow.cli.compile", "Compile and link C for both places: home and hpool."),
     "c++": ("hpool.shadow.cli.compile", "The same for C++."),
     "syscalls": ("hpool.shadow.cli.syscalls", "Print the table of system calls."),

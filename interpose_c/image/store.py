@@ -1,0 +1,264 @@
+"""Where images lie: epochs of a job, their content in chunks by digest.
+
+    STORE/epochs/000007/manifest   JSON, sealed by its own digest
+    STORE/epochs/000007/meta       the raw image's records
+    STORE/chunks/ab/abcd...        "z" or "r", then 64 KiB by zstd or as they are
+
+Owns: that an epoch is there whole or not at all, that what is read is what was written. Leaves to others:
+what the records say (records.py), when an epoch is made.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import hashlib
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import zstandard
+
+from hpool.interpose_c.image import records
+from hpool.matchmaker.model.errors import ImageDamaged, ImageTooNew, NoImage
+
+BLOCK: Final = 65536
+FORMAT: Final = 1
+KEPT: Final = 2
+_LEVEL: Final = 1
+_WORTH: Final = 0.9  # of its size: above that, a chunk stays as it is
+_ZEROS: Final = bytes(BLOCK)
+_DIGEST: Final = re.compile(r"[0-9a-f]{64}")
+_WORKERS: Final = 2
+
+
+def digest_of(content: bytes) -> str:
+    return hashlib.blake2b(content, digest_size=32).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """One image by its manifest. `blocks`: digest of each block of `pages` that is not zeros."""
+
+    number: int
+    directory: Path
+    pages_bytes: int
+    meta_digest: str
+    blocks: dict[int, str]
+
+    def meta(self) -> bytes:
+        """Raises ImageDamaged if it is not what was written."""
+        try:
+            content = (self.directory / "meta").read_bytes()
+        except OSError as error:
+            raise ImageDamaged(str(self.directory), f"meta: {error.strerror}") from error
+        if digest_of(content) != self.meta_digest:
+            raise ImageDamaged(str(self.directory), "meta is not what was written")
+        return content
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """What an epoch took: chunks that are new, and those that were there already."""
+
+    number: int
+    new_chunks: int
+    old_chunks: int
+    new_bytes: int
+
+
+def seal(fields: dict[str, Any]) -> bytes:
+    text = json.dumps(fields, sort_keys=True, separators=(",", ":"))
+    return json.dumps({"sealed": digest_of(text.encode()), "image": fields}, separators=(",", ":")).encode()
+
+
+def _unseal(raw: bytes, source: str) -> dict[str, Any]:
+    try:
+        outer = json.loads(raw)
+        fields = outer["image"]
+        text = json.dumps(fields, sort_keys=True, separators=(",", ":"))
+        whole = outer["sealed"] == digest_of(text.encode()) and isinstance(fields, dict)
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise ImageDamaged(source, "its manifest cannot be read") from error
+    if not whole:
+        raise ImageDamaged(source, "its manifest is not what was written")
+    return dict(fields)
+
+
+class Store:
+    """A directory of epochs. One writer; readers need no lock: an epoch never changes."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._epochs = directory / "epochs"
+        self._chunks = directory / "chunks"
+
+    # --- reading ---------------------------------------------------------------------
+
+    def numbers(self) -> list[int]:
+        """The epochs that were committed, oldest first."""
+        with contextlib.suppress(FileNotFoundError):
+            return sorted(int(each.name) for each in self._epochs.iterdir() if each.name.isdigit())
+        return []
+
+    def epoch(self, number: int) -> Epoch:
+        """Raises ImageDamaged, ImageTooNew, NoImage."""
+        directory = self._epochs / f"{number:06d}"
+        try:
+            raw = (directory / "manifest").read_bytes()
+        except FileNotFoundError as error:
+            raise NoImage(str(directory)) from error
+        fields = _unseal(raw, str(directory))
+        if fields.get("format") != FORMAT:
+            raise ImageTooNew(str(directory), fields.get("format"), FORMAT)
+        try:
+            blocks = {int(index): str(digest) for index, digest in fields["blocks"]}
+            pages_bytes, meta = int(fields["pages_bytes"]), str(fields["meta"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise ImageDamaged(str(directory), "its manifest lacks something") from error
+        last = -(-pages_bytes // BLOCK)
+        if any(not 0 <= index < last or not _DIGEST.fullmatch(digest) for index, digest in blocks.items()):
+            raise ImageDamaged(str(directory), "its manifest names a chunk that cannot be")
+        return Epoch(number, directory, pages_bytes, meta, blocks)
+
+    def newest(self) -> Epoch:
+        """The newest epoch that is whole. Raises what was wrong with the newest if none is."""
+        first: ImageDamaged | ImageTooNew | None = None
+        for number in reversed(self.numbers()):
+            try:
+                epoch = self.epoch(number)
+                self.verify(epoch)
+                return epoch
+            except (ImageDamaged, ImageTooNew) as error:
+                first = first or error
+        raise first or NoImage(str(self._directory))
+
+    def chunk(self, digest: str, source: str) -> bytes:
+        """Raises ImageDamaged if it is not there or not what its name says."""
+        try:
+            stored = self._path(digest).read_bytes()
+        except OSError as error:
+            raise ImageDamaged(source, f"chunk {digest[:12]}: {error.strerror}") from error
+        content = stored[1:]
+        if stored[:1] == b"z":
+            try:
+                if not 0 <= zstandard.frame_content_size(content) <= BLOCK:
+                    raise ImageDamaged(source, f"chunk {digest[:12]} is larger than a chunk")
+                content = zstandard.ZstdDecompressor().decompress(content)
+            except zstandard.ZstdError as error:
+                raise ImageDamaged(source, f"chunk {digest[:12]} cannot be unpacked") from error
+        if len(content) > BLOCK or digest_of(content) != digest:
+            raise ImageDamaged(source, f"chunk {digest[:12]} is not what was written")
+        return content
+
+    def verify(self, epoch: Epoch) -> records.Image:
+        """Every byte of it. Raises ImageDamaged."""
+        image = records.parse(epoch.meta(), str(epoch.directory))
+        for run in image.runs:
+            if run.pages + run.length > epoch.pages_bytes:
+                raise ImageDamaged(str(epoch.directory), "it names content that it does not have")
+        for digest in set(epoch.blocks.values()):
+            self.chunk(digest, str(epoch.directory))
+        return image
+
+    def unpack(self, epoch: Epoch, meta_fd: int, pages_fd: int) -> None:
+        """The raw image again, into two empty files. Raises ImageDamaged."""
+        _write(meta_fd, epoch.meta(), 0)
+        os.ftruncate(pages_fd, epoch.pages_bytes)
+        for index, digest in epoch.blocks.items():
+            _write(pages_fd, self.chunk(digest, str(epoch.directory)), index * BLOCK)
+
+    # --- writing -----------------------------------------------------------------------
+
+    def commit(self, meta: bytes, pages_fd: int) -> Committed:
+        """Takes a raw image in. Whatever interrupts this leaves the epochs there were."""
+        records.parse(meta, "the dump")  # written aside and looked at, before anything relies on it
+        number = (self.numbers() or [0])[-1] + 1
+        self._epochs.mkdir(parents=True, exist_ok=True)
+        aside = self._epochs / f".{number:06d}"
+        shutil.rmtree(aside, ignore_errors=True)
+        aside.mkdir()
+        pages_bytes = os.fstat(pages_fd).st_size
+        with ThreadPoolExecutor(_WORKERS) as workers:
+            kept = list(workers.map(lambda index: self._keep(pages_fd, index), blocks_with_data(pages_fd)))
+        blocks = [(index, digest) for index, digest, _ in kept if digest]
+        fields = {"format": FORMAT, "pages_bytes": pages_bytes, "meta": digest_of(meta), "blocks": blocks}
+        (aside / "meta").write_bytes(meta)
+        (aside / "manifest").write_bytes(seal(fields))
+        _sync(aside)  # all of the file system: the chunks too
+        aside.rename(self._epochs / f"{number:06d}")
+        _sync(self._epochs)
+        new = [written for _, digest, written in kept if digest and written]
+        return Committed(number, len(new), len(blocks) - len(new), sum(new))
+
+    def _keep(self, pages_fd: int, index: int) -> tuple[int, str, int]:
+        """The block's digest ("": zeros), and the bytes written if it was not there."""
+        content = os.pread(pages_fd, BLOCK, index * BLOCK)
+        if content == _ZEROS[: len(content)]:
+            return index, "", 0
+        digest = digest_of(content)
+        path = self._path(digest)
+        if path.exists():
+            return index, digest, 0
+        packed = zstandard.ZstdCompressor(level=_LEVEL).compress(content)
+        stored = b"z" + packed if len(packed) < len(content) * _WORTH else b"r" + content
+        path.parent.mkdir(parents=True, exist_ok=True)
+        aside = path.with_name(f".{digest}-{index}")  # two blocks of the same content may come at once
+        aside.write_bytes(stored)
+        aside.rename(path)
+        return index, digest, len(stored)
+
+    def collect(self, keep: int = KEPT) -> int:
+        """Removes all but the last epochs, and chunks nobody names; the bytes set free."""
+        for number in self.numbers()[:-keep]:
+            shutil.rmtree(self._epochs / f"{number:06d}")
+        named: set[str] = set()
+        for number in self.numbers():
+            with contextlib.suppress(ImageDamaged, ImageTooNew):
+                named.update(self.epoch(number).blocks.values())
+        freed = 0
+        for path in self._chunks.glob("*/*"):
+            if path.name not in named:
+                freed += path.stat().st_size
+                path.unlink()
+        return freed
+
+    def _path(self, digest: str) -> Path:
+        return self._chunks / digest[:2] / digest
+
+
+def blocks_with_data(pages_fd: int) -> Iterator[int]:
+    """Numbers of the blocks of a sparse file that have any."""
+    size, at, last = os.fstat(pages_fd).st_size, 0, -1
+    while at < size:
+        try:
+            start = os.lseek(pages_fd, at, os.SEEK_DATA)
+        except OSError:
+            return  # holes up to the end
+        end = os.lseek(pages_fd, start, os.SEEK_HOLE)
+        for index in range(max(start // BLOCK, last + 1), -(-end // BLOCK)):
+            yield index
+            last = index
+        at = end
+
+
+def _write(fd: int, content: bytes, at: int) -> None:
+    view = memoryview(content)
+    while view:
+        done = os.pwrite(fd, view, at)
+        view, at = view[done:], at + done
+
+
+def _sync(directory: Path) -> None:
+    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        if ctypes.CDLL(None, use_errno=True).syncfs(fd):
+            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), str(directory))
+    finally:
+        os.close(fd)
