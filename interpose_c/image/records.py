@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from hpool.matchmaker.model.errors import ImageDamaged, ImageTooNew
+from hpool.matchmaker.model.image_errors import ImageDamaged, ImageTooNew
 
 MAGIC: Final = int.from_bytes(b"hpoolimg", "little")
 VERSION: Final = 1

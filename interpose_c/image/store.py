@@ -26,7 +26,7 @@ from typing import Any, Final
 import zstandard
 
 from hpool.interpose_c.image import records
-from hpool.matchmaker.model.errors import ImageDamaged, ImageTooNew, NoImage
+from hpool.matchmaker.model.image_errors import ImageDamaged, ImageTooNew, NoImage
 
 BLOCK: Final = 65536
 FORMAT: Final = 1

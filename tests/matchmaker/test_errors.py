@@ -8,6 +8,7 @@ from typing import get_type_hints
 
 import pytest
 
+from hpool.matchmaker.model import image_errors  # noqa: F401 - its part of the catalogue
 from hpool.matchmaker.model.errors import CATALOGUE, HpoolError, ProgramNotFound, Reported
 from hpool.shadow.api.job import Problem
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from hpool.interpose_c.executables import LOADER
 from hpool.interpose_c.image import records
-from hpool.matchmaker.model.errors import ImageDamaged, ImageTooNew
+from hpool.matchmaker.model.image_errors import ImageDamaged, ImageTooNew
 
 CSRC: Final = LOADER.parents[1] / "csrc"
 STRUCTS: Final = {
