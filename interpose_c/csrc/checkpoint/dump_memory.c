@@ -1,8 +1,8 @@
 /* Memory: which pages a process has of its own, and their content.
  *
  * Clean pages of mapped files are never copied. PAGEMAP_SCAN says what is there where the kernel
- * has it (6.7), else /proc/PID/pagemap. Content is read through /proc/PID/mem, which also
- * reads what the process itself may not.
+ * has it (6.7), else /proc/PID/pagemap. Content is read with process_vm_readv, and where the
+ * process itself may not read, through /proc/PID/mem.
  */
 #include "dump.h"
 #include "kernel.h"
@@ -13,8 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 
-#define PIECE (1u << 20)
+#define PIECE (1u << 18) /* stays in the cache between the two copies */
 #define REGIONS 1024
 #define ENTRIES 4096
 #define ENTRY_PRESENT (1ull << 63)
@@ -40,7 +41,10 @@ static bool copy_from(struct hp_dump *dump, int memory, pid_t pid, uint64_t star
 {
 	for (uint64_t done = 0; done < bytes;) {
 		size_t want = bytes - done < PIECE ? bytes - done : PIECE;
-		ssize_t got = pread(memory, piece, want, (off_t)(start + done));
+		struct iovec ours = { piece, want }, theirs = { (void *)(start + done), want };
+		ssize_t got = process_vm_readv(pid, &ours, 1, &theirs, 1, 0);
+		if (got <= 0)
+			got = pread(memory, piece, want, (off_t)(start + done));
 		if (got <= 0)
 			return unreadable(pid, start + done);
 		hp_write_content(&dump->writer, piece, (size_t)got, pages + done);

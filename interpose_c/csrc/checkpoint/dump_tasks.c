@@ -44,7 +44,7 @@ static uint64_t find_syscall(const struct hp_process *process, pid_t tid)
 static bool quieten(struct hp_task *task)
 {
 	struct hp_kernel_dispatch off = { 0 };
-	uint64_t all = HP_QUIET, ignored = 0;
+	uint64_t all = HP_QUIET;
 	if (ptrace(PTRACE_SETOPTIONS, task->tid, NULL, PTRACE_O_EXITKILL) ||
 	    ptrace(PTRACE_GETSIGMASK, task->tid, sizeof task->sigmask, &task->sigmask) ||
 	    ptrace(PTRACE_GETREGS, task->tid, NULL, &task->remote.regs))
@@ -55,9 +55,6 @@ static bool quieten(struct hp_task *task)
 	if (ptrace(HP_PTRACE_GET_DISPATCH, task->tid, sizeof task->dispatch, task->dispatch))
 		memset(task->dispatch, 0, sizeof task->dispatch); /* a kernel that cannot: nor has anybody asked */
 	task->changed = true;
-	char *status = hp_proc_text(task->tid, "status", NULL);
-	task->remote.gently = status && hp_proc_number(status, "SigIgn", 16, &ignored) && ignored & ~HP_QUIET;
-	free(status);
 	if (ptrace(PTRACE_SETSIGMASK, task->tid, sizeof all, &all) ||
 	    (task->dispatch[0] && ptrace(HP_PTRACE_SET_DISPATCH, task->tid, sizeof off, &off)))
 		return gone(task);
@@ -68,8 +65,13 @@ bool hp_dump_prepare(struct hp_dump *dump, struct hp_process *process)
 {
 	(void)dump;
 	struct hp_remote *leader = &process->tasks[0].remote;
+	uint64_t ignored = 0;
+	char *status = hp_proc_text(process->tasks[0].tid, "status", NULL);
+	bool gently = status && hp_proc_number(status, "SigIgn", 16, &ignored) && ignored & ~HP_QUIET;
+	free(status);
 	for (unsigned n = 0; n < process->count; n++) {
 		process->tasks[n].remote.tid = process->tasks[n].tid;
+		process->tasks[n].remote.gently = gently;
 		if (!quieten(&process->tasks[n]))
 			return false;
 	}

@@ -7,12 +7,16 @@ and a working directory that the test looks into. Orders come as lines on stdin,
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import json
 import os
 import select
+import signal
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +32,10 @@ LINKS = ("/bin", "/lib", "/lib64", "/sbin")
 def enter(config: dict[str, Any]) -> int:
     library = ctypes.CDLL(config["userns"])
     loader = Path(config["loader"]).read_bytes()
+    if config["become"]:
+        os.setgroups([])
+        os.setresgid(*config["outside"][1:] * 3)
+        os.setresuid(*config["outside"][:1] * 3)
     failed = library.hp_userns_enter(1000, 1000, *config["outside"])
     if failed:
         raise OSError(-failed, os.strerror(-failed))
@@ -48,6 +56,19 @@ def enter(config: dict[str, Any]) -> int:
     return root
 
 
+def kill_the_dumper(keeper_pid: int, after_s: float) -> None:
+    """As soon as there is one, and then a moment later."""
+    children = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children")
+    deadline_s = time.monotonic() + 5
+    while time.monotonic() < deadline_s:
+        for pid in map(int, children.read_text().split()):
+            if pid != keeper_pid:
+                time.sleep(after_s)
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+                return
+
+
 def main() -> None:
     config = json.loads(sys.argv[1])
     report = os.fdopen(config["report"], "w", buffering=1)
@@ -64,6 +85,7 @@ def main() -> None:
         intercept="shim",
         restore=(files["meta"], files["pages"]) if config["restore"] else None,
     )
+    begun_ns = time.monotonic_ns()
     with Keeper.launch(spec, root, stdin=config["stdin"], stdout=1, stderr=2, executable=keeper_fd) as keeper:
         null = os.open("/dev/null", os.O_RDWR)
         os.dup2(null, 1)
@@ -71,7 +93,8 @@ def main() -> None:
             ready, _, _ = select.select([keeper.fileno(), 0], [], [])
             if keeper.fileno() in ready:
                 message = keeper.receive()
-                print(json.dumps([type(message).__name__, str(message)]), file=report)
+                took_us = (time.monotonic_ns() - begun_ns) // 1000
+                print(json.dumps([type(message).__name__, str(message), took_us]), file=report)
                 if message is None or isinstance(message, (Exited, Failed)):
                     if isinstance(message, Exited):
                         print(json.dumps(["end", message.code, message.signal]), file=report)
@@ -83,6 +106,9 @@ def main() -> None:
                 for fd in files.values():
                     os.ftruncate(fd, 0)
                     os.lseek(fd, 0, os.SEEK_SET)
+                if order.startswith("crash"):
+                    after_s = float(order.split()[1])
+                    threading.Thread(target=kill_the_dumper, args=(keeper.pid, after_s)).start()
                 try:
                     done = keeper.dump(
                         files["meta"], files["pages"], kill="kill" in order, executable=keeper_fd

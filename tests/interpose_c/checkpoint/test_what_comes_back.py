@@ -46,6 +46,14 @@ def test_everything_is_as_it_was(world: World, compiled: Callable[..., str], nam
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("name", ["family.c", "events.c", "threads.c"])
+def test_no_privilege_is_needed(world: World, compiled: Callable[..., str], name: str) -> None:
+    world.ordinary = True
+    ended = lead_two_lives(world, compiled(name), seed=6, first_word="ready\n")
+    assert ended == Ended(0, 0, "ready\nas it was\n")
+
+
+@pytest.mark.slow
 def test_a_static_program(world: World, compiled: Callable[..., str]) -> None:
     ended = lead_two_lives(world, compiled("threads.c", "-static"), seed=1, first_word="ready\n")
     assert ended == Ended(0, 0, "ready\nas it was\n")
@@ -96,6 +104,19 @@ def test_java(world: World) -> None:
     argv = (str(Path(java).resolve()), "-cp")
     ended = lead_two_lives(world, *argv, "/work", "Pool", seed=4)
     assert ended.out == native(*argv, str(world.place), "Pool")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(6))
+def test_a_dumper_that_is_killed_leaves_no_cripples(
+    world: World, compiled: Callable[..., str], seed: int
+) -> None:
+    """The job has not noticed, or it is dead: never something in between."""
+    world.start(compiled("threads.c"))
+    world.await_output("ready\n")
+    world.crash(random.Random(seed).uniform(0, 0.03))
+    ended = world.end()
+    assert (ended.signal == 9 and ended.out == "ready\n") or ended == Ended(0, 0, "ready\nas it was\n")
 
 
 def test_who_is_only_written_down_goes_on(world: World, compiled: Callable[..., str]) -> None:

@@ -21,6 +21,7 @@ from typing import Any, Final
 HERE: Final = Path(__file__).parent
 ROOT: Final = HERE.parents[2]
 NOBODY: Final = 65534
+SOMEBODY: Final = 1234
 USERNS: Final = ROOT / "interpose_c" / "csrc" / "keeper" / "userns.c"
 TIMEOUT_S: Final = 60.0
 
@@ -44,7 +45,9 @@ class World:
     loader: Path
     place: Path
     image: Path
+    ordinary: bool = False  # started by an ordinary user; else by whoever tests
     frozen_us: list[int] = field(default_factory=list)
+    started_us: list[int] = field(default_factory=list)  # from the keeper's launch until all of it runs
     _out: bytearray = field(default_factory=bytearray)
     _process: subprocess.Popen[bytes] | None = None
     _reports: Any = None
@@ -66,13 +69,15 @@ class World:
             self._out += piece
 
     def _launch(self, *, restore: bool) -> None:
-        outside = NOBODY if os.geteuid() == 0 else os.geteuid()
+        become = self.ordinary and os.geteuid() == 0
+        outside = [SOMEBODY if become else NOBODY] * 2 if os.geteuid() == 0 else [os.geteuid(), os.getegid()]
         reports, report = os.pipe()
         null = os.open("/dev/null", os.O_RDONLY)
         config = {
             "userns": str(self.userns),
             "loader": str(self.loader),
-            "outside": [outside, NOBODY if os.geteuid() == 0 else os.getegid()],
+            "outside": outside,
+            "become": become,
             "work": str(self.place),
             "report": report,
             "argv": self._argv,
@@ -92,6 +97,7 @@ class World:
         self._reports = os.fdopen(reports)
         said = self._await("Started", "Failed", "NoneType")
         assert said[0] == "Started", (said, self._out.decode())
+        self.started_us.append(said[2])
 
     def _await(self, *words: str) -> list[Any]:
         for line in self._reports:
@@ -122,6 +128,13 @@ class World:
         self.frozen_us.append(said[1])
         if kill:
             self._close()
+
+    def crash(self, after_s: float) -> str:
+        """A dump whose dumper is killed so soon; what came of it."""
+        assert self._process is not None and self._process.stdin is not None
+        self._process.stdin.write(b"crash %.6f\n" % after_s)
+        self._process.stdin.flush()
+        return str(self._await("dumped", "refused")[0])
 
     def restore(self) -> None:
         self._launch(restore=True)
