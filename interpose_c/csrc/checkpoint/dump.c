@@ -130,6 +130,8 @@ static bool read_process(struct hp_dump *dump, struct hp_process *process)
 	char path[32];
 	if (process->count == 0)
 		return true;
+	if (process->tasks[0].tid != process->pid)
+		return hp_refuse("process %d goes on without its first thread", (int)process->pid);
 	if (!check_filters(process) || !hp_dump_read_maps(process) || !hp_dump_prepare(dump, process))
 		return false;
 	snprintf(path, sizeof path, "%d/fd", (int)process->pid);

@@ -131,6 +131,8 @@ static bool dump_unix(struct hp_dump *dump, pid_t pid, int number, int fd, struc
 		object->extra[4] = hp_dump_thing(dump, object->device, about.peer, HP_O_SOCKET, &made);
 		if (!hp_unix_socket_find(about.peer, &other) || !hp_unix_socket_held(about.peer))
 			return cannot(pid, number, "connected with somebody outside of the job");
+		if (other.peer != object->inode)
+			return cannot(pid, number, "that sends to one who has not connected to it");
 	}
 	if (!object->extra[2])
 		fine = peek(pid, number, fd, &messages);

@@ -16,6 +16,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 
@@ -159,6 +160,19 @@ static uint64_t content_of(const struct hp_restored *to, const struct hp_image_v
 	return bytes;
 }
 
+/* Code that is no longer what it was would run on registers and memory of the old. */
+static bool is_as_it_was(const struct hp_image_vma *vma, const struct hp_image_object *object)
+{
+	struct stat found;
+	const char *path = hp_image_path(object);
+	if (object->kind != HP_O_NAMED || vma->shared || !strcmp(path, HP_LOADER))
+		return true;
+	if (stat(path, &found) == 0 && (uint64_t)found.st_size == object->size &&
+	    found.st_mtim.tv_sec == object->mtime_s && found.st_mtim.tv_nsec == object->mtime_ns)
+		return true;
+	return hp_refuse("process %d maps %s, which has changed since", (int)vma->pid, path);
+}
+
 static int open_mapped(struct hp_restored *to, const struct hp_image_vma *vma, const struct hp_image_object *object)
 {
 	char path[64];
@@ -208,6 +222,8 @@ static bool map(struct hp_restored *to, const struct hp_image_vma *vma)
 	if (vma->kind == HP_V_ANON) {
 		flags |= MAP_ANONYMOUS | (vma->flags & HP_V_GROWSDOWN ? MAP_GROWSDOWN : 0);
 	} else {
+		if (!is_as_it_was(vma, object))
+			return false;
 		fd = open_mapped(to, vma, object);
 		if (fd < 0)
 			return hp_refuse("process %d maps %s, which cannot be opened: %s", (int)vma->pid,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import struct
 import subprocess
@@ -18,7 +19,7 @@ CSRC: Final = ROOT / "interpose_c" / "csrc"
 
 @pytest.fixture
 def kinds(world: World) -> str:
-    flags = ["-std=gnu11", "-Wall", "-Wextra", "-Werror", "-O1"]
+    flags = ["-std=gnu11", "-Wall", "-Wextra", "-Werror", "-O1", "-pthread"]
     subprocess.run(["gcc", *flags, "-o", world.place / "kinds", HERE / "refused" / "kinds.c"], check=True)
     return "/work/kinds"
 
@@ -32,6 +33,7 @@ def kinds(world: World) -> str:
         ("inotify", "cannot be carried"),
         ("sysv", "System V shared memory"),
         ("traced", "is traced by another process"),
+        ("leader", "without its first thread"),
     ],
 )
 def test_what_cannot_travel_is_named_and_goes_on(world: World, kinds: str, kind: str, reason: str) -> None:
@@ -41,6 +43,16 @@ def test_what_cannot_travel_is_named_and_goes_on(world: World, kinds: str, kind:
         with pytest.raises(Refused, match=reason):
             world.dump()
     assert world.end() == Ended(0, 0, "ready\nas it was\n")
+
+
+def test_a_program_that_has_changed_is_refused(world: World, compiled: Callable[..., str]) -> None:
+    world.start(compiled("pipes.c"))
+    world.await_output("ready\n")
+    world.dump()
+    program = world.place / "pipes"
+    os.utime(program, ns=(0, program.stat().st_mtime_ns + 1))
+    with pytest.raises(AssertionError, match="/work/pipes, which has changed since"):
+        world.restore()
 
 
 @pytest.fixture

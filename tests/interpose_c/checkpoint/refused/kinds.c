@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <pthread.h>
 #include <sys/inotify.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
@@ -42,6 +43,20 @@ static void send_descriptor(void)
 	CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0 && sendmsg(ends[0], &message, 0) == 1);
 }
 
+static void *go_on(void *unused)
+{
+	(void)unused;
+	linger();
+	exit(done());
+}
+
+static void leave_to_a_thread(void)
+{
+	pthread_t thread;
+	CHECK(pthread_create(&thread, NULL, go_on, NULL) == 0);
+	pthread_exit(NULL);
+}
+
 int main(int argc, char **argv)
 {
 	const char *kind = argc > 1 ? argv[1] : "";
@@ -60,7 +75,8 @@ int main(int argc, char **argv)
 		for (int n = 0; n < 150; n++)
 			usleep(10000);
 		_exit(0);
-	}
+	} else if (!strcmp(kind, "leader"))
+		leave_to_a_thread();
 	linger();
 	return done();
 }
