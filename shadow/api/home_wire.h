@@ -165,6 +165,11 @@ enum hpw_op {
 	 * else has the file open. What others changed is told first. */
 	HPW_LEASE = 42,
 
+	/* A mark in the undo journal: what came before in this lane belongs to the epoch before; nothing may be under
+	 * way in the other. offset = its number, one more than the last. EOPNOTSUPP: there is no journal. EBUSY: a
+	 * change is under way, or too many epochs are kept. */
+	HPW_EPOCH = 43,
+
 	/* Told by home without being asked, on lane 0; a reply with id 0. */
 	HPW_CHANGED = 50, /* Entries: canonical paths (attributes zero) of names that somebody else made,
 			   * removed or changed. What the starter holds of them is to be asked for again. */

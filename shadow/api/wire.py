@@ -58,6 +58,7 @@ class Op(enum.IntEnum):
     FLOCK = 40
     FCNTL_LOCK = 41
     LEASE = 42
+    EPOCH = 43
     CHANGED = 50
     RECALL = 51
 
@@ -212,7 +213,7 @@ class Reply(NamedTuple):
         return (REPLY.pack(size, self.op, self.flags, self.id, self.error, count) + body).ljust(size, b"\0")
 
 
-WITH_DATA: Final = frozenset({Op.READ, Op.STATFS, Op.GETXATTR, Op.LISTXATTR, Op.FCNTL_LOCK})
+WITH_DATA: Final = frozenset({Op.READ, Op.WRITE, Op.STATFS, Op.GETXATTR, Op.LISTXATTR, Op.FCNTL_LOCK})
 
 
 def align(length: int) -> int:

@@ -60,6 +60,11 @@ int hp_home_watch(hp_home *);
 long hp_home_changes(hp_home *, uint8_t *buffer, size_t room);
 struct hp_home_stats { uint64_t requests, replayed, refused, handles, parked; };
 void hp_home_stats(hp_home *, struct hp_home_stats *);
+int hp_home_journal(hp_home *, const char *directory, uint64_t most_bytes);
+int hp_home_commit(hp_home *, uint64_t epoch);
+struct hp_home_epochs { uint64_t oldest, newest, records, log_bytes, data_bytes, held_bytes; };
+void hp_home_epochs(hp_home *, struct hp_home_epochs *);
+int hp_rollback(const char *directory, uint64_t epoch, int forced, char *report, size_t room);
 int hp_home_confine(const char *const *writable, size_t count);
 struct hpw_attr {
     uint64_t dev, ino, nlink;

@@ -13,8 +13,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import os
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, Final
 
 from hpool.matchmaker.model.errors import BadMessage, HomeUnusable
@@ -22,6 +24,7 @@ from hpool.shadow.api import wire
 from hpool.shadow.home._home import ffi, lib
 from hpool.shadow.home.bundle import Bundler
 from hpool.shadow.home.digests import Digests
+from hpool.shadow.home.epochs import NO_EPOCH, Epochs
 from hpool.shadow.home.policy import Refusal, SharingPolicy, parse_refusals
 
 Receive = Callable[[], Awaitable[bytes | memoryview]]
@@ -34,6 +37,7 @@ LOCK_WAIT_S: Final = (0.001, 0.025)
 CHANGES_ROOM: Final = 1 << 20
 GATHER_CHANGES_S: Final = 0.01
 REFUSALS_ROOM: Final = 65536
+JOURNAL_BYTES: Final = 8 << 30
 
 
 class Lane:
@@ -88,9 +92,16 @@ class Home:
     """The file service of one job. Several lanes may be served at once."""
 
     def __init__(
-        self, policy: SharingPolicy, *, search_path: Iterable[bytes] = (), digests: Digests | None = None
+        self,
+        policy: SharingPolicy,
+        *,
+        search_path: Iterable[bytes] = (),
+        digests: Digests | None = None,
+        journal: Path | None = None,
+        journal_bytes: int = JOURNAL_BYTES,
     ) -> None:
-        """`search_path`: the job's PATH, for scripts that begin with env. Sets the umask to 0."""
+        """`search_path`: the job's PATH, for scripts that begin with env. Sets the umask to 0. `journal`: a
+        directory of the job's own; what it changes can then be undone (epochs)."""
         paths = [ffi.new("char[]", rule.path) for rule in policy.rules]
         rules = ffi.new("struct hp_home_rule[]", len(paths))
         for number, rule in enumerate(policy.rules):
@@ -101,6 +112,11 @@ class Home:
         self._home = lib.hp_home_create(given, message, len(message))
         if self._home == ffi.NULL:
             raise HomeUnusable(ffi.string(message).decode(errors="replace"))
+        if journal is not None:
+            failed = lib.hp_home_journal(self._home, os.fsencode(journal), journal_bytes)
+            if failed < 0:
+                lib.hp_home_destroy(self._home)
+                raise HomeUnusable(f"the undo journal {journal}: {os.strerror(-failed)}")
         self._lanes: set[Lane] = set()
         self._unlocked = asyncio.Event()
         self._locks = self._new_lane()
@@ -232,6 +248,20 @@ class Home:
     def acknowledge(self, request_id: int) -> None:
         """The starter has every reply up to this one: they need not be kept for replays."""
         lib.hp_home_acknowledge(self._home, request_id)
+
+    def commit(self, epoch: int) -> None:
+        """Nobody will go back to before this epoch. Raises HomeUnusable if it is not one."""
+        failed = lib.hp_home_commit(self._home, epoch)
+        if failed < 0:
+            raise HomeUnusable(f"epoch {epoch} cannot be committed: {os.strerror(-failed)}")
+
+    def epochs(self) -> Epochs:
+        state = ffi.new("struct hp_home_epochs *")
+        lib.hp_home_epochs(self._home, state)
+        oldest = None if state.oldest == NO_EPOCH else state.oldest
+        return Epochs(
+            oldest, state.newest, state.records, state.log_bytes, state.data_bytes, state.held_bytes
+        )
 
     def refusals(self) -> list[Refusal]:
         """What policy refused since last asked, each kind and directory once in a job's life."""

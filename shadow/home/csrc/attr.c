@@ -86,7 +86,7 @@ static uint32_t user_access(const struct hp_user *user, int fd, const char *name
 	return guess;
 }
 
-int hp_attr_read(const hp_home *home, int fd, const char *name, struct hpw_attr *attr)
+int hp_attr_read(hp_home *home, int fd, const char *name, struct hpw_attr *attr)
 {
 	int flags = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | (name[0] == 0 ? AT_EMPTY_PATH : 0);
 	struct statx stx;
@@ -111,6 +111,7 @@ int hp_attr_read(const hp_home *home, int fd, const char *name, struct hpw_attr 
 		.mtime_ns = stx.stx_mtime.tv_nsec,
 		.ctime_ns = stx.stx_ctime.tv_nsec,
 	};
+	attr->nlink -= hp_undo_links(home, attr->dev, attr->ino);
 	if (stx.stx_mask & STATX_BTIME) {
 		attr->btime_s = stx.stx_btime.tv_sec;
 		attr->btime_ns = stx.stx_btime.tv_nsec;

@@ -30,14 +30,14 @@ static const struct op_rule {
 	[HPW_RENAME] = { PATH, PATH, true },          [HPW_LINK] = { PATH, PATH, true },
 	[HPW_SYMLINK] = { PATH, NAME, true },         [HPW_MKNOD] = { PATH, NO_TEXT, true },
 	[HPW_FLOCK] = { NO_TEXT, NO_TEXT, false },    [HPW_FCNTL_LOCK] = { OWNER, NO_TEXT, false },
-	[HPW_LEASE] = { NO_TEXT, NO_TEXT, false },
+	[HPW_LEASE] = { NO_TEXT, NO_TEXT, false },    [HPW_EPOCH] = { NO_TEXT, NO_TEXT, true },
 };
 
 static bool is_known(uint16_t op)
 {
 	return op < sizeof(RULES) / sizeof(RULES[0]) &&
 	       (op == HPW_CLOSE || op == HPW_READ || op == HPW_TRUNCATE || op == HPW_ALLOCATE || op == HPW_FSYNC ||
-		op == HPW_FLOCK || op == HPW_LEASE || RULES[op].first != NO_TEXT);
+		op == HPW_FLOCK || op == HPW_LEASE || op == HPW_EPOCH || RULES[op].first != NO_TEXT);
 }
 
 static bool text_fits(enum text_rule rule, struct hp_text text)
@@ -154,11 +154,33 @@ static enum outcome execute(hp_lane *lane, const struct hp_call *call)
 	case HPW_LEASE:
 		hp_op_lease(lane, call);
 		break;
+	case HPW_EPOCH:
+		hp_op_epoch(lane, call);
+		break;
 	case HPW_FLOCK:
 	case HPW_FCNTL_LOCK:
 		return hp_op_lock(lane, call) ? ANSWERED : DEFERRED;
 	}
 	return lane->list.fd >= 0 && !hp_list_step(lane) ? PAUSED : ANSWERED;
+}
+
+/* What an epoch's mark must not come into the middle of. */
+static bool changes(uint16_t op)
+{
+	return op == HPW_OPEN || (op >= HPW_WRITE && op <= HPW_ALLOCATE) || op == HPW_LINKFILE || op == HPW_SETATTR ||
+	       op == HPW_SETXATTR || op == HPW_REMOVEXATTR || (op >= HPW_MKDIR && op <= HPW_MKNOD);
+}
+
+static enum outcome execute_noted(hp_lane *lane, const struct hp_call *call)
+{
+	enum outcome outcome;
+
+	if (lane->home->journal == NULL || !changes(call->head->op))
+		return execute(lane, call);
+	hp_undo_enter(lane->home);
+	outcome = execute(lane, call);
+	hp_undo_leave(lane->home);
+	return outcome;
 }
 
 static enum outcome execute_once(hp_lane *lane, const struct hp_call *call)
@@ -171,7 +193,7 @@ static enum outcome execute_once(hp_lane *lane, const struct hp_call *call)
 
 	lane->home->requests++;
 	if (!once)
-		return execute(lane, call);
+		return execute_noted(lane, call);
 	switch (hp_replay_begin(lane, head->id)) {
 	case HP_REPLAY_KNOWN:
 		lane->home->replayed++;
@@ -185,7 +207,7 @@ static enum outcome execute_once(hp_lane *lane, const struct hp_call *call)
 	case HP_REPLAY_NEW:
 		break;
 	}
-	outcome = execute(lane, call);
+	outcome = execute_noted(lane, call);
 	hp_replay_keep(lane, head->id, start);
 	return outcome;
 }

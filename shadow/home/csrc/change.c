@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/syscall.h>
 
 /* A program the job writes must not run with root's rights: where home is root's,
  * set-uid and set-gid bits of files are left out. (Other users can only give away
@@ -18,7 +17,7 @@ uint32_t hp_safe_mode(const hp_home *home, uint32_t mode)
 	return mode;
 }
 
-static struct hp_text directory_of(struct hp_text path)
+struct hp_text hp_directory_of(struct hp_text path)
 {
 	while (path.length > 0 && path.bytes[path.length - 1] != '/')
 		path.length--;
@@ -46,7 +45,7 @@ int hp_may_read(hp_lane *lane, int fd, struct hp_text path, uint32_t share)
 void hp_refuse_write(hp_lane *lane, struct hp_text path)
 {
 	if (!hp_policy_is_rule(&lane->home->policy, path.bytes, path.length))
-		path = directory_of(path);
+		path = hp_directory_of(path);
 	hp_refusal_note(lane->home, "write", path.bytes, path.length);
 }
 
@@ -75,7 +74,7 @@ int hp_may_change(hp_lane *lane, const struct hp_found *found, bool plain_direct
 		return 0;
 	if (hp_user_may(found->parent_fd, "", W_OK | X_OK)) {
 		if (found->parent_share != HP_SHARE_RW)
-			path = directory_of(path);
+			path = hp_directory_of(path);
 		hp_refusal_note(lane->home, "write", path.bytes, path.length);
 	}
 	return EACCES;
@@ -120,7 +119,7 @@ void hp_entry_parent(hp_lane *lane, const struct hp_found *found)
 	hp_attr_limit(lane->home, found->parent_fd, "", found->parent_share, &attr);
 	if (walk->depth > 0 && walk->frames[walk->depth - 1].fd == found->parent_fd)
 		walk->frames[walk->depth - 1].attr = attr;
-	hp_entry(lane, HPW_E_PARENT, directory_of(found->path), hp_no_text(), &attr);
+	hp_entry(lane, HPW_E_PARENT, hp_directory_of(found->path), hp_no_text(), &attr);
 }
 
 void hp_changed(hp_lane *lane, bool names_move)
@@ -162,6 +161,15 @@ static int make(hp_lane *lane, const struct hp_call *call, const struct hp_found
 	}
 }
 
+static uint32_t type_made(const struct hpw_request *head)
+{
+	if (head->op == HPW_MKDIR)
+		return S_IFDIR;
+	if (head->op == HPW_SYMLINK)
+		return S_IFLNK;
+	return head->mode & S_IFMT ? head->mode & S_IFMT : S_IFREG;
+}
+
 /* The starter knows that it is empty, and is to hear when it no longer is. */
 static void watch_made(hp_lane *lane, const struct hp_found *found)
 {
@@ -189,8 +197,12 @@ void hp_op_make(hp_lane *lane, const struct hp_call *call)
 		error = EEXIST; /* mkdir -p counts on it */
 	if (error == 0)
 		error = hp_may_change(lane, &found, is_mkdir);
-	if (error == 0)
+	if (error == 0) {
+		uint64_t record = hp_undo_make(lane->home, &found, -1, type_made(call->head));
+
 		error = make(lane, call, &found);
+		hp_undo_made(lane->home, &found, record, error == 0);
+	}
 	if (error == 0)
 		hp_tell_changes_first(lane, &found.path, NULL);
 	hp_reply_open(lane, call->head, call->head->op);
@@ -221,8 +233,13 @@ void hp_op_remove(hp_lane *lane, const struct hp_call *call)
 		error = ENOTDIR;
 	if (error == 0 && hp_may_change(lane, &found, false) != 0)
 		error = EACCES;
-	if (error == 0 && unlinkat(found.parent_fd, found.name, directory ? AT_REMOVEDIR : 0) != 0)
-		error = errno;
+	if (error == 0) {
+		uint64_t record = hp_undo_remove(lane->home, &found);
+
+		if (unlinkat(found.parent_fd, found.name, directory ? AT_REMOVEDIR : 0) != 0)
+			error = errno;
+		hp_undo_removed(lane->home, &found, record, error == 0);
+	}
 	hp_reply_open(lane, call->head, call->head->op);
 	if (error == 0) {
 		hp_changed(lane, false);
@@ -233,140 +250,4 @@ void hp_op_remove(hp_lane *lane, const struct hp_call *call)
 	}
 	hp_reply_close(lane, error, 0);
 	hp_found_release(&found);
-}
-
-static int look_at(hp_lane *lane, struct hp_found *from)
-{
-	int error = hp_is_dots(from->name) ? EBUSY : hp_walk_look(lane, from);
-
-	return error == 0 && from->slash && !S_ISDIR(from->attr.mode) ? ENOTDIR : error;
-}
-
-/* Parents of two names that are walked one after the other stay held: the first in
- * lane->other, the second in lane->walk. The kernel looks at the first name before it
- * walks to the second for link, after that for rename. */
-static int walk_two(hp_lane *lane, const struct hp_call *call, struct hp_found *from, struct hp_found *to)
-{
-	bool early = call->head->op == HPW_LINK;
-	int error = hp_walk(lane, call->first, HP_WALK_PARENT, from), second;
-
-	*to = (struct hp_found){ .fd = -1 };
-	if (error == 0 && early)
-		error = look_at(lane, from);
-	if (error != 0)
-		return error == EEXIST ? EBUSY : error;
-	hp_walk_swap(lane);
-	second = hp_walk(lane, call->second, HP_WALK_PARENT, to);
-	if (second == 0 && !early) {
-		hp_walk_swap(lane);
-		error = look_at(lane, from);
-		hp_walk_swap(lane);
-	}
-	return second != 0 ? second : error;
-}
-
-static void two_parents(hp_lane *lane, const struct hp_found *from, const struct hp_found *to)
-{
-	struct hp_text a = directory_of(from->path), b = directory_of(to->path);
-
-	hp_entry_parent(lane, to);
-	if (a.length != b.length || memcmp(a.bytes, b.bytes, a.length) != 0)
-		hp_entry_parent(lane, from);
-}
-
-static bool another_mount(const struct hp_found *from, const struct hp_found *to)
-{
-	struct stat one, two;
-
-	return fstat(from->parent_fd, &one) == 0 && fstat(to->parent_fd, &two) == 0 && one.st_dev != two.st_dev;
-}
-
-void hp_op_rename(hp_lane *lane, const struct hp_call *call)
-{
-	uint32_t flags = call->head->arg;
-	struct hp_found from, to;
-	int error = walk_two(lane, call, &from, &to);
-
-	if (error == 0 && hp_is_dots(to.name))
-		error = EBUSY;
-	if (error == EEXIST)
-		error = EBUSY;
-	if (error == 0 && (flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE)))
-		error = flags & ~7u ? EINVAL : EPERM; /* a white-out is a device */
-	if (error == 0 && to.slash && !S_ISDIR(from.attr.mode))
-		error = ENOTDIR;
-	if (error == 0 && (flags & RENAME_NOREPLACE) && hp_name_exists(&to))
-		error = EEXIST;
-	if (error == 0 && (flags & RENAME_EXCHANGE)) {
-		error = hp_walk_look(lane, &to);
-	}
-	if (error == 0 && another_mount(&from, &to))
-		error = EXDEV; /* said before rights are looked at */
-	if (error == 0 && (hp_may_change(lane, &from, false) != 0 || hp_may_change(lane, &to, false) != 0))
-		error = EACCES;
-	if (error == 0 && syscall(SYS_renameat2, from.parent_fd, from.name, to.parent_fd, to.name, flags) != 0)
-		error = errno;
-	if (error == 0)
-		hp_tell_changes_first(lane, &from.path, &to.path);
-	hp_reply_open(lane, call->head, HPW_RENAME);
-	if (error == 0) {
-		hp_changed(lane, true);
-		if (flags & RENAME_EXCHANGE) {
-			/* Parked handles under either name find out by their inode: ESTALE. */
-			hp_entry_of(lane, from.parent_fd, from.name, from.path, from.share);
-		} else {
-			hp_handles_renamed(lane->home, from.path.bytes, from.path.length, to.path.bytes,
-					   to.path.length);
-			hp_watch_told(lane->home, from.path, hp_no_text(), NULL);
-			if (S_ISDIR(from.attr.mode))
-				hp_watch_renamed(lane->home, from.path, to.path);
-		}
-		hp_entry_of(lane, to.parent_fd, to.name, to.path, to.share);
-		two_parents(lane, &from, &to);
-	}
-	hp_reply_close(lane, error, 0);
-	hp_found_release(&from);
-	hp_found_release(&to);
-}
-
-/* The very inode that was checked gets the name. Both names must be writable by
- * policy: a link in a writable place would else make a read-only file writable. */
-int hp_link_handle(const hp_home *home, int fd, const struct hp_found *to)
-{
-	char number[16];
-
-	snprintf(number, sizeof(number), "%d", fd);
-	return linkat(home->proc_fd, number, to->parent_fd, to->name, AT_SYMLINK_FOLLOW) == 0 ? 0 : errno;
-}
-
-void hp_op_link(hp_lane *lane, const struct hp_call *call)
-{
-	struct hp_found from, to;
-	int error = walk_two(lane, call, &from, &to);
-
-	if (error == 0 && hp_is_dots(to.name))
-		error = EEXIST;
-	if (error == 0 && hp_name_exists(&to))
-		error = EEXIST;
-	if (error == 0 && to.slash)
-		error = ENOENT;
-	if (error == 0 && another_mount(&from, &to))
-		error = EXDEV;
-	if (error == 0 && S_ISDIR(from.attr.mode))
-		error = EPERM;
-	if (error == 0 && (hp_may_change(lane, &from, false) != 0 || hp_may_change(lane, &to, false) != 0))
-		error = EACCES;
-	if (error == 0)
-		error = hp_link_handle(lane->home, from.fd, &to);
-	if (error == 0)
-		hp_tell_changes_first(lane, &from.path, &to.path);
-	hp_reply_open(lane, call->head, HPW_LINK);
-	if (error == 0) {
-		hp_changed(lane, false);
-		hp_entry_of(lane, to.parent_fd, to.name, to.path, to.share);
-		hp_entry_parent(lane, &to);
-	}
-	hp_reply_close(lane, error, 0);
-	hp_found_release(&from);
-	hp_found_release(&to);
 }

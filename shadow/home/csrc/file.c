@@ -26,22 +26,30 @@ static int existing(hp_lane *lane, struct hp_found *found, int flags, int *fd)
 		error = hp_may_write(lane, found->fd, found->path, found->share);
 	if (error != 0)
 		return error;
+	if (flags & O_TRUNC)
+		hp_undo_content(lane->home, found->fd, found->path, 0, UINT64_MAX);
 	*fd = hp_reopen(lane->home, found->fd, flags & (O_ACCMODE | O_TRUNC | O_DIRECTORY));
+	if (flags & O_TRUNC)
+		hp_undo_changed(lane->home, found->fd);
 	return *fd < 0 ? -*fd : 0;
 }
 
 static int create(hp_lane *lane, struct hp_found *found, int flags, uint32_t mode, int *fd)
 {
+	uint64_t record;
+	int error;
+
 	flags = (flags & (O_ACCMODE | O_TRUNC)) | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
 	if (hp_may_change(lane, found, false) != 0)
 		return EACCES;
-	for (;;) {
+	record = hp_undo_make(lane->home, found, -1, S_IFREG);
+	do {
 		*fd = openat(found->parent_fd, found->name, flags, hp_safe_mode(lane->home, mode) & 07777);
-		if (*fd >= 0)
-			break;
-		if (errno != EINTR && !((errno == EMFILE || errno == ENFILE) && hp_handles_relieve(lane->home)))
-			return errno;
-	}
+		error = *fd >= 0 ? 0 : errno;
+	} while (error == EINTR || ((error == EMFILE || error == ENFILE) && hp_handles_relieve(lane->home)));
+	hp_undo_made(lane->home, found, record, error == 0);
+	if (error != 0)
+		return error;
 	hp_changed(lane, false);
 	return 0;
 }
@@ -174,6 +182,7 @@ void hp_op_read(hp_lane *lane, const struct hp_call *call)
  * position afterwards says. One lane at a time writes to a handle. */
 static int append(hp_lane *lane, struct hp_handle *handle, const struct hp_text *bytes, uint64_t *began)
 {
+	uint64_t end = UINT64_MAX;
 	size_t done = 0;
 
 	if ((handle->open_flags & O_ACCMODE) == O_RDONLY)
@@ -182,10 +191,11 @@ static int append(hp_lane *lane, struct hp_handle *handle, const struct hp_text 
 		handle->append_fd = hp_reopen(lane->home, handle->fd, O_WRONLY | O_APPEND);
 	if (handle->append_fd < 0)
 		return -handle->append_fd;
+	hp_undo_handle(lane->home, handle, UINT64_MAX, UINT64_MAX, &end);
 	while (done < bytes->length) {
 		ssize_t part = write(handle->append_fd, bytes->bytes + done, bytes->length - done);
 
-		if (part < 0 && errno != EINTR)
+		if (part < 0 && errno != EINTR && !(errno == ENOSPC && hp_undo_yield(lane->home)))
 			return errno;
 		if (part == 0)
 			return EIO;
@@ -194,6 +204,8 @@ static int append(hp_lane *lane, struct hp_handle *handle, const struct hp_text 
 		if (part > 0)
 			done += (size_t)part;
 	}
+	if (end != UINT64_MAX && *began != end)
+		hp_undo_shared(lane->home, handle->fd); /* in between somebody else was here */
 	return 0;
 }
 
@@ -207,7 +219,7 @@ static void append_and_tell(hp_lane *lane, const struct hp_call *call)
 	if (error == 0)
 		error = append(lane, handle, &call->first, &began);
 	if (handle != NULL)
-		hp_handle_changed(handle);
+		hp_handle_changed(lane->home, handle);
 	hp_handle_put(lane->home, handle);
 	data = hp_reply_data(lane, sizeof(began));
 	if (data != NULL)
@@ -231,11 +243,13 @@ void hp_op_write(hp_lane *lane, const struct hp_call *call)
 		return;
 	}
 	error = hp_handle_get(lane, head->handle, &handle);
+	if (error == 0)
+		hp_undo_handle(lane->home, handle, head->offset, head->offset + call->first.length, NULL);
 	while (error == 0 && done < call->first.length) {
 		ssize_t part = pwrite(handle->fd, call->first.bytes + done, call->first.length - done,
 				      (off_t)(head->offset + done));
 
-		if (part < 0 && errno != EINTR)
+		if (part < 0 && errno != EINTR && !(errno == ENOSPC && hp_undo_yield(lane->home)))
 			error = errno;
 		else if (part == 0)
 			error = EIO;
@@ -243,9 +257,24 @@ void hp_op_write(hp_lane *lane, const struct hp_call *call)
 			done += (size_t)part;
 	}
 	if (handle != NULL)
-		hp_handle_changed(handle);
+		hp_handle_changed(lane->home, handle);
 	hp_handle_put(lane->home, handle);
 	hp_reply_error(lane, head, error);
+}
+
+/* What it will cut off, punch out or move. */
+static void undo_resize(hp_home *home, struct hp_handle *handle, const struct hpw_request *head)
+{
+	if (head->op == HPW_TRUNCATE)
+		hp_undo_handle(home, handle, head->length, UINT64_MAX, NULL);
+	else if (head->op == HPW_ALLOCATE && (head->arg & ~(uint32_t)FALLOC_FL_KEEP_SIZE) == 0)
+		hp_undo_handle(home, handle, UINT64_MAX, UINT64_MAX, NULL);
+	else if (head->op == HPW_ALLOCATE)
+		hp_undo_handle(home, handle, head->offset,
+			       head->arg & (FALLOC_FL_COLLAPSE_RANGE | FALLOC_FL_INSERT_RANGE) ?
+				       UINT64_MAX :
+				       head->offset + head->length,
+			       NULL);
 }
 
 void hp_op_resize(hp_lane *lane, const struct hp_call *call)
@@ -257,6 +286,8 @@ void hp_op_resize(hp_lane *lane, const struct hp_call *call)
 
 	if (error == 0 && (head->length > INT64_MAX || head->offset > INT64_MAX))
 		error = EINVAL;
+	if (error == 0)
+		undo_resize(lane->home, handle, head);
 	while (error == 0) {
 		if (head->op == HPW_TRUNCATE)
 			result = ftruncate(handle->fd, (off_t)head->length);
@@ -266,10 +297,11 @@ void hp_op_resize(hp_lane *lane, const struct hp_call *call)
 			result = fsync(handle->fd);
 		if (result == 0)
 			break;
-		error = errno == EINTR ? 0 : errno;
+		if (errno != EINTR && !(errno == ENOSPC && hp_undo_yield(lane->home)))
+			error = errno;
 	}
 	if (handle != NULL && head->op != HPW_FSYNC)
-		hp_handle_changed(handle);
+		hp_handle_changed(lane->home, handle);
 	hp_reply_open(lane, head, head->op);
 	if (error == 0 && head->op != HPW_FSYNC)
 		hp_entry_of_handle(lane, handle);

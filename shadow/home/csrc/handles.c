@@ -128,16 +128,19 @@ bool hp_handles_wrote(hp_home *home, const struct stat *st)
 }
 
 /* To be called after each change made through the handle. */
-void hp_handle_changed(struct hp_handle *handle)
+void hp_handle_changed(hp_home *home, struct hp_handle *handle)
 {
 	struct stat st;
 
-	if (fstat(handle->fd, &st) == 0)
-		handle->ctime_ns = st.st_ctim.tv_sec * 1000000000 + st.st_ctim.tv_nsec;
+	if (fstat(handle->fd, &st) != 0)
+		return;
+	handle->ctime_ns = st.st_ctim.tv_sec * 1000000000 + st.st_ctim.tv_nsec;
+	hp_undo_changed_at(home, &st);
 }
 
-static bool park_some(struct hp_handles *handles)
+static bool park_some(hp_home *home)
 {
+	struct hp_handles *handles = &home->handles;
 	struct hp_handle *handle = handles->oldest;
 	unsigned parked = 0;
 
@@ -145,7 +148,8 @@ static bool park_some(struct hp_handles *handles)
 		struct stat st;
 
 		if (handle->fd >= 0 && handle->regular && handle->users == 0 && !handle->pinned && !handle->unnamed &&
-		    (handle->open_flags & O_ACCMODE) == O_RDONLY && fstat(handle->fd, &st) == 0 && st.st_nlink != 0) {
+		    (handle->open_flags & O_ACCMODE) == O_RDONLY && fstat(handle->fd, &st) == 0 &&
+		    st.st_nlink > hp_undo_links(home, st.st_dev, st.st_ino)) {
 			close(handle->fd);
 			handle->fd = -1;
 			handles->open--;
@@ -162,7 +166,7 @@ bool hp_handles_relieve(hp_home *home)
 	bool some;
 
 	pthread_mutex_lock(&home->lock);
-	some = park_some(&home->handles);
+	some = park_some(home);
 	pthread_mutex_unlock(&home->lock);
 	return some;
 }
@@ -200,7 +204,7 @@ int hp_handle_add(hp_home *home, uint64_t number, int fd, int open_flags, const 
 		error = EEXIST;
 	else if (handles->count >= HANDLES_MAX)
 		error = ENFILE;
-	else if (handles->open >= handles->open_limit && !park_some(handles))
+	else if (handles->open >= handles->open_limit && !park_some(home))
 		error = EMFILE;
 	if (error == 0) {
 		*slot = handle;
@@ -260,7 +264,7 @@ static int unpark(hp_lane *lane, struct hp_handle *handle)
 		fd = -1;
 		home->handles.parked--;
 		if (++home->handles.open > home->handles.open_limit)
-			park_some(&home->handles);
+			park_some(home);
 	}
 	pthread_mutex_unlock(&home->lock);
 	if (fd >= 0)
@@ -344,27 +348,35 @@ int hp_handle_forget(hp_home *home, uint64_t number, bool *had_locks)
 	return last ? dispose(home, handle) : 0;
 }
 
-void hp_handles_renamed(hp_home *home, const char *from, size_t from_len, const char *to, size_t to_len)
+static bool is_at(const struct hp_handle *handle, struct hp_text path)
+{
+	return handle->path_len >= path.length && memcmp(handle->path, path.bytes, path.length) == 0 &&
+	       (handle->path[path.length] == 0 || handle->path[path.length] == '/');
+}
+
+/* What lies at `from` or below lies at `to` now, and with `exchange` the other way round too. */
+void hp_handles_renamed(hp_home *home, struct hp_text from, struct hp_text to, bool exchange)
 {
 	struct hp_handle *handle;
 
 	pthread_mutex_lock(&home->lock);
 	for (handle = home->handles.newest; handle != NULL; handle = handle->older) {
+		bool moved = is_at(handle, from);
+		struct hp_text old = moved ? from : to, now = moved ? to : from;
 		size_t rest;
 		char *path;
 
-		if (handle->path_len < from_len || memcmp(handle->path, from, from_len) != 0 ||
-		    (handle->path[from_len] != 0 && handle->path[from_len] != '/'))
+		if (!moved && !(exchange && is_at(handle, to)))
 			continue;
-		rest = handle->path_len - from_len;
-		path = malloc(to_len + rest + 1);
+		rest = handle->path_len - old.length;
+		path = malloc(now.length + rest + 1);
 		if (path == NULL)
 			continue;
-		memcpy(path, to, to_len);
-		memcpy(path + to_len, handle->path + from_len, rest + 1);
+		memcpy(path, now.bytes, now.length);
+		memcpy(path + now.length, handle->path + old.length, rest + 1);
 		free(handle->path);
 		handle->path = path;
-		handle->path_len = (uint32_t)(to_len + rest);
+		handle->path_len = (uint32_t)(now.length + rest);
 	}
 	pthread_mutex_unlock(&home->lock);
 }

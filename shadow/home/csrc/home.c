@@ -88,6 +88,7 @@ void hp_home_destroy(hp_home *home)
 		hp_leases_free(&home->leases);
 	if (home->replay.buckets != NULL)
 		hp_replay_free(&home->replay);
+	hp_undo_free(home);
 	hp_watch_free(&home->watch);
 	hp_refusals_free(&home->refusals);
 	hp_policy_free(&home->policy);

@@ -106,6 +106,25 @@ void hp_home_stats(hp_home *, struct hp_home_stats *);
  * Landlock, -errno. Paths that do not exist are left out. */
 int hp_home_confine(const char *const *writable, size_t count);
 
+/* From now on whatever the session changes can be undone, from the undo journal in this directory (of the job's
+ * own, empty at first), which may take so many bytes. Behind a roll-back the same journal goes on. 0 or -errno:
+ * -ENOTEMPTY: what it holds was not rolled back. */
+int hp_home_journal(hp_home *, const char *directory, uint64_t most_bytes);
+/* Nobody will go back to before this epoch any more (HPW_EPOCH): 0, -ENOENT. */
+int hp_home_commit(hp_home *, uint64_t epoch);
+struct hp_home_epochs {
+	uint64_t oldest; /* that can be gone back to; UINT64_MAX: none, see the file "lost" */
+	uint64_t newest;
+	uint64_t records, log_bytes, data_bytes, held_bytes;
+};
+void hp_home_epochs(hp_home *, struct hp_home_epochs *);
+/* Undoes what a session changed after the mark of this epoch (0: its beginning). No session may have the
+ * journal. 0: all of it; n > 0: but for n things, a line for each in `report`. -EEXIST: others have changed
+ * files since, see `report`, and nothing was done (unless `forced`). -ENODATA: there is no such journal, or it
+ * was given up. -ENOENT: no such epoch. -EBUSY: in use. -ESTALE: the machine was started anew since. -EBADMSG:
+ * damaged. Safe to repeat, after a kill at any moment too. */
+int hp_rollback(const char *directory, uint64_t epoch, int forced, char *report, size_t room);
+
 /* From now on directories handed out are watched: a descriptor to poll, for leases that are recalled too, or -errno. */
 int hp_home_watch(hp_home *);
 /* What others changed since last asked, as one HPW_CHANGED record, and HPW_RECALL records: their bytes, 0 none. */

@@ -125,9 +125,8 @@ void hp_handle_pin(hp_home *, struct hp_handle *);
 void hp_handle_put(hp_home *, struct hp_handle *);
 int hp_handle_forget(hp_home *, uint64_t number, bool *had_locks);
 bool hp_handles_wrote(hp_home *, const struct stat *); /* lock held */
-void hp_handle_changed(struct hp_handle *);
+void hp_handle_changed(hp_home *, struct hp_handle *);
 bool hp_handles_relieve(hp_home *); /* descriptors ran out: was one freed? */
-void hp_handles_renamed(hp_home *, const char *from, size_t from_len, const char *to, size_t to_len);
 
 /* ---- attr.c ---- */
 struct hp_user {
@@ -141,7 +140,7 @@ struct hp_user {
 int hp_user_init(struct hp_user *);
 void hp_user_free(struct hp_user *);
 /* name "" with a handle: the object itself. access is the user's, not yet policy's. */
-int hp_attr_read(const hp_home *, int fd, const char *name, struct hpw_attr *);
+int hp_attr_read(hp_home *, int fd, const char *name, struct hpw_attr *);
 void hp_attr_limit(hp_home *, int fd, const char *name, uint32_t share, struct hpw_attr *);
 bool hp_user_may(int fd, const char *name, int access);
 
@@ -211,6 +210,7 @@ struct hp_home {
 	struct hp_replay replay;
 	struct hp_watch watch;
 	struct hp_leases leases;
+	struct hp_journal *journal; /* NULL: nothing is to be undone */
 	_Atomic uint64_t generation; /* grows with every change of names or attributes */
 	_Atomic uint64_t requests, replayed, refused;
 	_Atomic uint64_t devices[HP_DEVICES]; /* what is known of them: hp_home_device */
@@ -255,6 +255,8 @@ void hp_watch_add(hp_home *, int fd, struct hp_text path, const struct hpw_attr 
 void hp_watch_new(hp_home *, int fd, struct hp_text path,
 		  const struct hpw_attr *); /* just made: its inode may have been another's */
 bool hp_watch_has(hp_home *, const struct hpw_attr *);
+/* An exchange moves what lies below both. */
+void hp_handles_renamed(hp_home *, struct hp_text from, struct hp_text to, bool exchange);
 void hp_watch_renamed(hp_home *, struct hp_text from, struct hp_text to);
 /* The starter hears of this name (attr NULL: that it is absent); directory and name, or a whole path and no name. */
 void hp_watch_told(hp_home *, struct hp_text directory, struct hp_text name, const struct hpw_attr *);
@@ -318,6 +320,30 @@ void hp_walk_emit_content(hp_lane *, uint32_t flags, struct hp_text path, int di
 			  struct hpw_attr *, size_t limit, size_t *budget);
 int hp_read_link(int fd, const char *name, char **bytes, size_t *room, size_t *length);
 
+/* ---- journal.c, epochs.c: what it takes to undo; all do nothing without a journal ---- */
+/* Before bytes [from, to) of the file change, or its attributes (0, 0). */
+void hp_undo_content(hp_home *, int fd, struct hp_text path, uint64_t from, uint64_t to);
+void hp_undo_handle(hp_home *, struct hp_handle *, uint64_t from, uint64_t to, uint64_t *size);
+/* Its path is the handle's, if that is not NULL. */
+void hp_undo_xattr(hp_home *, struct hp_handle *, int fd, struct hp_text path, const char *name);
+/* Before a name is made; `fd`: for what is there already, or -1. Afterwards, with what the first gave. */
+uint64_t hp_undo_make(hp_home *, const struct hp_found *, int fd, uint32_t type);
+void hp_undo_made(hp_home *, const struct hp_found *, uint64_t at, bool made);
+/* Before and after a name is removed, whose object was looked at; or moved. `at`: what the first gave. */
+uint64_t hp_undo_remove(hp_home *, const struct hp_found *);
+void hp_undo_removed(hp_home *, const struct hp_found *, uint64_t at, bool done);
+uint64_t hp_undo_rename(hp_home *, const struct hp_found *from, const struct hp_found *to, bool exchange);
+void hp_undo_not(hp_home *, uint64_t at); /* it was not done */
+/* After the session has changed it. */
+void hp_undo_changed(hp_home *, int fd);
+void hp_undo_changed_at(hp_home *, const struct stat *);
+void hp_undo_shared(hp_home *, int fd); /* others were seen to change it too */
+uint32_t hp_undo_links(hp_home *, uint64_t dev, uint64_t ino); /* names it has in the journal */
+bool hp_undo_yield(hp_home *); /* there is no room at home: was some made? */
+void hp_undo_free(hp_home *);
+void hp_undo_enter(hp_home *); /* an operation that changes something begins */
+void hp_undo_leave(hp_home *);
+
 /* ---- the lane ---- */
 struct hp_list { /* a LIST that pauses between two pieces */
 	int fd; /* -1: none */
@@ -368,6 +394,7 @@ void hp_op_rename(hp_lane *, const struct hp_call *);
 void hp_op_link(hp_lane *, const struct hp_call *);
 bool hp_op_lock(hp_lane *, const struct hp_call *); /* false: it would wait, nothing appended */
 void hp_op_lease(hp_lane *, const struct hp_call *);
+void hp_op_epoch(hp_lane *, const struct hp_call *);
 void hp_locks_released(struct hp_handle *);
 
 /* ---- change.c, for others ---- */
@@ -377,6 +404,7 @@ int hp_may_write(hp_lane *, int fd, struct hp_text path, uint32_t share);
 void hp_refuse_write(hp_lane *, struct hp_text path);
 int hp_may_read(hp_lane *, int fd, struct hp_text path, uint32_t share);
 bool hp_name_exists(const struct hp_found *);
+struct hp_text hp_directory_of(struct hp_text path);
 int hp_link_handle(const hp_home *, int fd, const struct hp_found *to);
 void hp_entry_of(hp_lane *, int fd, const char *name, struct hp_text path, uint32_t share);
 void hp_entry_of_handle(hp_lane *, struct hp_handle *);

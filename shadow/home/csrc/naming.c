@@ -54,7 +54,11 @@ static int take_over(hp_lane *lane, struct hp_handle *handle, struct hp_found *f
 		error = hp_may_write(lane, found->fd, found->path, found->share);
 	if (error != 0)
 		return error;
+	if (flags & O_TRUNC)
+		hp_undo_content(lane->home, found->fd, found->path, 0, UINT64_MAX);
 	fd = hp_reopen(lane->home, found->fd, O_RDWR | (flags & O_TRUNC));
+	if (flags & O_TRUNC)
+		hp_undo_changed(lane->home, found->fd);
 	return fd < 0 ? -fd : replace_file(lane->home, handle, fd, found);
 }
 
@@ -89,8 +93,12 @@ void hp_op_linkfile(hp_lane *lane, const struct hp_call *call)
 	if (error == 0)
 		error = hp_may_change(lane, &found, false);
 	if (error == 0) {
+		uint64_t record;
+
 		set_times(handle->fd, call->second);
+		record = hp_undo_make(lane->home, &found, handle->fd, 0);
 		error = hp_link_handle(lane->home, handle->fd, &found);
+		hp_undo_made(lane->home, &found, record, error == 0);
 		if (error == 0)
 			name_handle(lane->home, handle, &found);
 		else if (error == EEXIST && takes)
@@ -99,7 +107,7 @@ void hp_op_linkfile(hp_lane *lane, const struct hp_call *call)
 	hp_reply_open(lane, call->head, HPW_LINKFILE);
 	if (error == 0) {
 		hp_changed(lane, false);
-		hp_handle_changed(handle);
+		hp_handle_changed(lane->home, handle);
 		hp_entry_of(lane, handle->fd, "", found.path, found.share);
 		hp_entry_parent(lane, &found);
 	}

@@ -59,6 +59,15 @@ static void object_entry(hp_lane *lane, struct object *object)
 	}
 }
 
+/* Before its attributes change, or its size. */
+static void object_undo(hp_home *home, struct object *object, uint64_t size)
+{
+	if (object->handle != NULL)
+		hp_undo_handle(home, object->handle, size, UINT64_MAX, NULL);
+	else
+		hp_undo_content(home, object->fd, object->found.path, size, UINT64_MAX);
+}
+
 /* The present time may be given by who may write, another only by the owner. */
 static bool now_only(uint32_t set)
 {
@@ -171,11 +180,13 @@ void hp_op_setattr(hp_lane *lane, const struct hp_call *call)
 	if (error == 0)
 		error = may_set(lane, &object, now_only(call->head->mode) ? EACCES : EPERM);
 	if (error == 0) {
+		object_undo(lane->home, &object, call->head->mode & HPW_SET_SIZE ? attr.size : UINT64_MAX);
 		error = set(lane, &object, call->head->mode, &attr);
+		hp_undo_changed(lane->home, object.fd);
 		if (object.directory || object.handle == NULL)
 			hp_changed(lane, true); /* a directory on the walk may have changed */
 		if (object.handle != NULL)
-			hp_handle_changed(object.handle);
+			hp_handle_changed(lane->home, object.handle);
 	}
 	hp_reply_open(lane, call->head, HPW_SETATTR);
 	if (error == 0)
@@ -190,7 +201,7 @@ static bool is_privileged(const hp_home *home, const char *name)
 	return home->user.is_root && (strncmp(name, "security.", 9) == 0 || strncmp(name, "trusted.", 8) == 0);
 }
 
-static int change_xattr(hp_lane *lane, const struct hp_call *call, const struct object *object, const char *path,
+static int change_xattr(hp_lane *lane, const struct hp_call *call, struct object *object, const char *path,
 			const char *name)
 {
 	int error = may_set(lane, object, EACCES);
@@ -200,11 +211,14 @@ static int change_xattr(hp_lane *lane, const struct hp_call *call, const struct 
 		return error;
 	if (is_privileged(lane->home, name))
 		return EPERM;
+	object_undo(lane->home, object, UINT64_MAX);
+	hp_undo_xattr(lane->home, object->handle, object->fd, object->found.path, name);
 	if (call->head->op == HPW_REMOVEXATTR)
-		return removexattr(path, name) == 0 ? 0 : errno;
-	return setxattr(path, name, call->second.bytes + skip, call->second.length - skip, (int)call->head->arg) == 0 ?
-		       0 :
-		       errno;
+		error = removexattr(path, name) == 0 ? 0 : errno;
+	else if (setxattr(path, name, call->second.bytes + skip, call->second.length - skip, (int)call->head->arg) != 0)
+		error = errno;
+	hp_undo_changed(lane->home, object->fd);
+	return error;
 }
 
 /* A question about the size (length 0) is answered with the value all the same. */
@@ -263,7 +277,7 @@ void hp_op_xattr(hp_lane *lane, const struct hp_call *call)
 	} else {
 		hp_changed(lane, true);
 		if (object.handle != NULL)
-			hp_handle_changed(object.handle);
+			hp_handle_changed(lane->home, object.handle);
 		hp_reply_open(lane, head, head->op);
 		if (error == 0)
 			object_entry(lane, &object);
