@@ -24,7 +24,7 @@ SENTENCE = re.compile(rb"^hpool: [^\n]{20,300}\[[A-Z]+-\d{3}\]$", re.MULTILINE)
 ACKNOWLEDGED = """
 import os, sys, time
 out = open("records", "wb", buffering=0)
-for number in range(1_000_000):
+for number in range(int(sys.argv[1])):
     out.write(b"%08d\\n" % number)
     os.fsync(out.fileno())
     print(number, flush=True)
@@ -267,14 +267,14 @@ def test_a_map_larger_than_the_mirror_fails_cleanly(small_mirror: StrictPool) ->
 
 
 class Running:
-    """A job that writes acknowledged records until something happens to it."""
+    """A job that writes so many acknowledged records, or until something happens to it."""
 
-    def __init__(self, pool: StrictPool) -> None:
+    def __init__(self, pool: StrictPool, records: int = 1_000_000, options: tuple[str, ...] = ()) -> None:
         self.pool = pool
         self.work = pool.home.fresh_work({"records.py": ACKNOWLEDGED.encode()})
         self.note = Note.of(pool)
         self.before = {role: set(pool.pids(role)) for role in ("hpool.shadow.job", "hpool.sandbox.starter")}
-        command = pool.home.hpool(["/usr/bin/python3", "records.py"])
+        command = pool.home.hpool(["/usr/bin/python3", "records.py", str(records)], *options)
         self.process = pool.home.popen(command, pool.home.work)
         assert self.process.stdout is not None
         self.said = [self.process.stdout.readline() for _ in range(5)]
@@ -297,21 +297,35 @@ class Running:
             os.kill(pid, signal.SIGKILL)
 
 
-@pytest.mark.parametrize(
-    "role", ["hpool.shadow.job", "hpool.sandbox.starter", "hpool-keeper", "hpool.sandbox"]
-)
-def test_a_process_of_ours_is_killed(own_pool: StrictPool, role: str) -> None:
-    running = Running(own_pool)
+ROLES = ["hpool.shadow.job", "hpool.sandbox.starter", "hpool-keeper", "hpool.sandbox"]
+
+
+def kill_one(running: Running, role: str) -> None:
     if role == "hpool.sandbox":
-        own_pool.roles["sandbox"].kill()
-        own_pool.roles["sandbox"].wait()
+        running.pool.roles["sandbox"].kill()
+        running.pool.roles["sandbox"].wait()
+        running.pool.start("sandbox")
     else:
         running.kill(role)
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_process_of_ours_is_killed_and_nobody_can_tell(own_pool: StrictPool, role: str) -> None:
+    running = Running(own_pool, records=300)
+    kill_one(running, role)
+    ended = running.ends(timeout_s=90)
+    assert (ended.code, ended.stdout) == (0, b"".join(b"%d\n" % number for number in range(300))), ended
+    assert ended.stderr.count(b"begins again") == 1, ended
+    running.everything_said_is_at_home(ended)
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_job_that_may_not_begin_again_has_an_end(own_pool: StrictPool, role: str) -> None:
+    running = Running(own_pool, options=("--restarts", "0"))
+    kill_one(running, role)
     ended = running.ends()
     says_one_sentence(ended, 125)
     running.everything_said_is_at_home(ended)
-    if role == "hpool.sandbox":
-        own_pool.start("sandbox")
     again = own_pool.home.job("/bin/echo", "well")
     assert (again.code, again.stdout) == (0, b"well\n")
     wait_until(lambda: not own_pool.pids("records.py"), "an end of the job's processes")
@@ -363,7 +377,7 @@ def test_a_reader_that_goes_away(pool: StrictPool) -> None:
 
 
 def test_a_wire_that_is_cut_for_good(own_pool: StrictPool) -> None:
-    running = Running(own_pool)
+    running = Running(own_pool, options=("--restarts", "0"))
     own_pool.partition()
     ended = running.ends(timeout_s=60)
     says_one_sentence(ended, 125)

@@ -24,6 +24,7 @@ class Job:
     changed_at_s: float
     machine: str = ""
     outcome: Outcome | None = None
+    restarts: int = 0  # how often it has begun again
 
     @property
     def is_over(self) -> bool:
@@ -58,6 +59,24 @@ class ClaimLedNowhere:
 
 
 @dataclass(frozen=True, slots=True)
+class RunLost:
+    """The machine was lost, or the job's shadow; what it had changed at home is undone. `ticket` is for the
+    next machine."""
+
+    at_s: float
+    ticket: str
+    why: str
+    is_counted: bool = True  # False: it was, when the shadow was lost
+
+
+@dataclass(frozen=True, slots=True)
+class ShadowGone:
+    """Another one undoes what the job had changed; until it says so no machine may have the job."""
+
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class EndReported:
     at_s: float
     outcome: Outcome
@@ -69,7 +88,7 @@ class RemovalAsked:
     why: str
 
 
-Event = ClaimAsked | StartReported | ClaimLedNowhere | EndReported | RemovalAsked
+Event = ClaimAsked | StartReported | ClaimLedNowhere | RunLost | ShadowGone | EndReported | RemovalAsked
 
 # --- commands: what the agent has to do ---------------------------------------------
 
@@ -124,6 +143,16 @@ def step(job: Job, event: Event) -> tuple[Job, list[Command]]:
             if job.state is not JobState.CLAIMED:
                 return job, []
             return _moved(job, JobState.IDLE, at_s, machine="", ticket=ticket), [AdvertiseAgain()]
+        case ShadowGone(_):
+            return (job, []) if job.is_over else (replace(job, ticket="", restarts=job.restarts + 1), [])
+        case RunLost(at_s, ticket, _, is_counted):
+            if job.is_over:
+                return job, []
+            if job.state is JobState.IDLE:
+                idle = replace(job, ticket=ticket)
+            else:
+                idle = _moved(job, JobState.IDLE, at_s, machine="", ticket=ticket)
+            return replace(idle, restarts=job.restarts + is_counted), [AdvertiseAgain()]
         case EndReported(at_s, outcome):
             if job.is_over:
                 return job, [ConfirmEnd()]

@@ -24,7 +24,7 @@ CREATE TABLE IF NOT EXISTS jobs (
     cluster INTEGER NOT NULL, proc INTEGER NOT NULL, state TEXT NOT NULL, ticket TEXT NOT NULL,
     machine TEXT NOT NULL, submitted_at_s REAL NOT NULL, changed_at_s REAL NOT NULL,
     owner TEXT NOT NULL, arguments BLOB NOT NULL, directory BLOB NOT NULL,
-    description BLOB, outcome BLOB, PRIMARY KEY (cluster, proc));
+    description BLOB, outcome BLOB, restarts INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (cluster, proc));
 CREATE INDEX IF NOT EXISTS jobs_by_state ON jobs (state, changed_at_s);
 CREATE TABLE IF NOT EXISTS events (
     number INTEGER PRIMARY KEY, cluster INTEGER NOT NULL, proc INTEGER NOT NULL,
@@ -52,6 +52,9 @@ class Store:
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=FULL")
         self._db.executescript(_SCHEMA)
+        if "restarts" not in {row[1] for row in self._db.execute("PRAGMA table_info(jobs)")}:
+            # A queue of an earlier version.
+            self._db.execute("ALTER TABLE jobs ADD COLUMN restarts INTEGER NOT NULL DEFAULT 0")
 
     def close(self) -> None:
         self._db.close()
@@ -62,7 +65,7 @@ class Store:
             (cluster,) = self._db.execute("SELECT COALESCE(MAX(cluster), 0) + 1 FROM jobs").fetchone()
             job = Job(JobId(cluster, 0), JobState.IDLE, ticket, at_s, at_s)
             self._db.execute(
-                "INSERT INTO jobs VALUES (?,?,?,?,?,?,?,?,?,?,?,NULL)",
+                "INSERT INTO jobs VALUES (?,?,?,?,?,?,?,?,?,?,?,NULL,0)",
                 (
                     *(cluster, 0, job.state.value, ticket, "", at_s, at_s, description.owner),
                     b"\0".join(description.arguments),
@@ -78,10 +81,10 @@ class Store:
         outcome = None if job.outcome is None else OUTCOME.encode(job.outcome)
         with self._transaction():
             self._db.execute(
-                "UPDATE jobs SET state=?, ticket=?, machine=?, changed_at_s=?, outcome=?,"
+                "UPDATE jobs SET state=?, ticket=?, machine=?, changed_at_s=?, outcome=?, restarts=?,"
                 " description=CASE WHEN ? THEN NULL ELSE description END WHERE cluster=? AND proc=?",
                 (
-                    *(job.state.value, job.ticket, job.machine, job.changed_at_s, outcome),
+                    *(job.state.value, job.ticket, job.machine, job.changed_at_s, outcome, job.restarts),
                     # The environment may hold secrets: it goes when it is not needed any more.
                     job.is_over,
                     *(job.job_id.cluster, job.job_id.proc),
@@ -93,6 +96,16 @@ class Store:
         """A line of the job's log that changes nothing else; `facts` is a JSON object."""
         with self._transaction():
             self._log(job_id, at_s, kind, json.loads(facts))
+
+    def description(self, job_id: JobId) -> JobDescription | None:
+        """Until the job is over."""
+        where = (job_id.cluster, job_id.proc)
+        row = self._db.execute("SELECT description FROM jobs WHERE cluster=? AND proc=?", where).fetchone()
+        return None if row is None or row[0] is None else JOB.decode(row[0])
+
+    def job(self, job_id: JobId) -> Job | None:
+        rows = self._select("cluster=? AND proc=?", job_id.cluster, job_id.proc)
+        return rows[0].job if rows else None
 
     def unfinished(self) -> list[Job]:
         return [stored.job for stored in self._select(f"state NOT IN ({_FINAL}) ORDER BY cluster, proc")]
@@ -133,7 +146,7 @@ class Store:
     def _select(self, where: str, *values: object) -> list[StoredJob]:
         rows = self._db.execute(
             "SELECT cluster, proc, state, ticket, machine, submitted_at_s, changed_at_s, outcome,"
-            f" owner, arguments, directory FROM jobs WHERE {where}",
+            f" owner, arguments, directory, restarts FROM jobs WHERE {where}",
             values,
         )
         return [_stored(row) for row in rows]
@@ -161,13 +174,14 @@ class _Transaction:
 
 def _stored(row: tuple[object, ...]) -> StoredJob:
     cluster, proc, state, ticket, machine, submitted_at_s, changed_at_s = row[:7]
-    outcome, owner, arguments, directory = row[7:]
+    outcome, owner, arguments, directory, restarts = row[7:]
     assert isinstance(cluster, int)
     assert isinstance(proc, int)
     assert isinstance(submitted_at_s, float)
     assert isinstance(changed_at_s, float)
     assert isinstance(arguments, bytes)
     assert isinstance(directory, bytes)
+    assert isinstance(restarts, int)
     job = Job(
         JobId(cluster, proc),
         JobState(state),
@@ -176,5 +190,6 @@ def _stored(row: tuple[object, ...]) -> StoredJob:
         changed_at_s,
         str(machine),
         OUTCOME.decode(outcome) if isinstance(outcome, bytes) else None,
+        restarts,
     )
     return StoredJob(job, str(owner), tuple(arguments.split(b"\0")), directory)

@@ -25,7 +25,8 @@ LEGAL_MOVES: Final[dict[JobState, frozenset[JobState]]] = {
     JobState.CLAIMED: frozenset(
         {JobState.IDLE, JobState.RUNNING, JobState.COMPLETED, JobState.FAILED, JobState.REMOVED}
     ),
-    JobState.RUNNING: frozenset({JobState.COMPLETED, JobState.FAILED, JobState.REMOVED}),
+    # Back to IDLE: its machine or its shadow was lost, and it begins again.
+    JobState.RUNNING: frozenset({JobState.IDLE, JobState.COMPLETED, JobState.FAILED, JobState.REMOVED}),
     JobState.COMPLETED: frozenset(),
     JobState.FAILED: frozenset(),
     JobState.REMOVED: frozenset(),

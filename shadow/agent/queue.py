@@ -21,10 +21,11 @@ from hpool.matchmaker.model.errors import BadJobId, NoSuchJob, NotRunning, Shado
 from hpool.matchmaker.model.ids import JobId
 from hpool.matchmaker.model.states import JobState
 from hpool.shadow import lifecycle
+from hpool.shadow.agent.journals import Journals
 from hpool.shadow.agent.shadows import Report, Shadow, Shadows
 from hpool.shadow.api import custody
 from hpool.shadow.api.job import OUTCOME, JobDescription, Outcome, Problem
-from hpool.shadow.api.queue import ClaimReply, ClaimRequest, IntroduceReply, SubmitReply
+from hpool.shadow.api.queue import ClaimReply, ClaimRequest, IntroduceReply, ReattachReply, SubmitReply
 from hpool.shadow.job.spool import read_notes
 from hpool.shadow.lifecycle import Job
 from hpool.shadow.store import Store
@@ -51,6 +52,9 @@ class Queue:
         self._owners: dict[JobId, tuple[int, int]] = {}
         self._live: dict[JobId, Shadow] = {}
         self._watch_secrets: dict[JobId, str] = {}
+        self._attach_secrets: dict[JobId, str] = {}
+        self._doomed: dict[JobId, str] = {}
+        self.journals = Journals(spool.parent / "undo")
         self._adopting: set[asyncio.Task[None]] = set()
 
     @property
@@ -64,18 +68,27 @@ class Queue:
         return tuple(
             self._ads[job_id]._replace(ticket=job.ticket)
             for job_id, job in self._jobs.items()
-            if job.state is JobState.IDLE and job_id in self._ads
+            if job.state is JobState.IDLE and job.ticket and job_id in self._ads
         )
 
     async def submit(self, description: JobDescription) -> SubmitReply:
         """On disk and with a shadow when this returns."""
         shadow = await self._shadows.take()
         job = self._store.accept(description, secrets.token_hex(16), self._clock.now_s())
-        attach_secret, watch_secret = secrets.token_hex(16), secrets.token_hex(16)
+        self._jobs[job.job_id] = job
+        self._assign(job, description, shadow)
+        self._on_change()
+        log.info("job %s: accepted, shadow %d", job.job_id, shadow.pid)
+        return SubmitReply(str(job.job_id), shadow.address, self._attach_secrets[job.job_id])
+
+    def _assign(
+        self, job: Job, description: JobDescription, shadow: Shadow, *, begins_again: bool = False
+    ) -> None:
+        """The shadow is the job's from now on, the first or the next."""
         job_id = job.job_id
-        self._jobs[job_id] = job
         self._live[job_id] = shadow
-        self._watch_secrets[job_id] = watch_secret
+        self._attach_secrets[job_id] = secrets.token_hex(16)
+        self._watch_secrets[job_id] = secrets.token_hex(16)
         self._owners[job_id] = (description.uid, description.gid)
         self._ads[job_id] = JobAd(
             job_id=str(job_id),
@@ -86,15 +99,18 @@ class Queue:
             arch=os.uname().machine,
             submitted_at_s=job.submitted_at_s,
         )
-        spool = self._spool / str(job_id)
+        journal = os.fsencode(self.journals.make(job_id)) if description.undo_bytes else b""
         shadow.follow(lambda report: self._reported(job_id, report), lambda: self._shadow_gone(job_id))
-        assignment = custody.Assignment(
-            str(job_id), description, attach_secret, os.fsencode(spool), watch_secret
+        shadow.tell(
+            custody.Assignment(
+                *(str(job_id), description, self._attach_secrets[job_id]),
+                *(os.fsencode(self._spool / str(job_id)), self._watch_secrets[job_id], journal),
+                restarts_left=max(0, description.restarts - job.restarts),
+                begins_again=begins_again,
+            )
         )
-        shadow.tell(assignment)
-        self._on_change()
-        log.info("job %s: accepted, shadow %d", job_id, shadow.pid)
-        return SubmitReply(str(job_id), shadow.address, attach_secret)
+        if job_id in self._doomed:
+            shadow.tell(custody.Removal(self._doomed.pop(job_id)))
 
     def claim(self, request: ClaimRequest) -> ClaimReply:
         """Checks everything again; a refusal is an ordinary answer."""
@@ -125,6 +141,8 @@ class Queue:
         if job is None:
             raise NoSuchJob(str(job_id))
         event = lifecycle.RemovalAsked(self._clock.now_s(), "hpool was told to remove it")
+        if job_id not in self._live:
+            self._doomed[job_id] = event.why  # its next shadow is on its way
         self._apply(job, event, "removal asked")
 
     def introduce(self, job_id: JobId) -> IntroduceReply:
@@ -134,9 +152,20 @@ class Queue:
             raise NotRunning(str(job_id))
         return IntroduceReply(shadow.address, self._watch_secrets[job_id])
 
+    def reattach(self, job_id: JobId) -> ReattachReply:
+        """For a terminal that lost its shadow. Raises NoSuchJob."""
+        if job_id in self._live and job_id in self._jobs:
+            return ReattachReply(self._live[job_id].address, self._attach_secrets[job_id])
+        job = self._jobs.get(job_id) or self._store.job(job_id)
+        if job is None:
+            raise NoSuchJob(str(job_id))
+        return ReattachReply(outcome=job.outcome)
+
     def adopt(self) -> None:
         """After a start: jobs of a former agent go on if their shadow lives, else have an end."""
-        for job in self._store.unfinished():
+        unfinished = self._store.unfinished()
+        self.journals.prune({job.job_id for job in unfinished})
+        for job in unfinished:
             self._jobs[job.job_id] = job
             task = asyncio.create_task(self._adopt(job.job_id))
             self._adopting.add(task)
@@ -152,12 +181,15 @@ class Queue:
         while _is_locked(spool / "lock"):
             await asyncio.sleep(ADOPTION_PERIOD_S)
         try:
-            outcome = OUTCOME.decode((spool / "outcome").read_bytes())
+            outcome: Outcome | None = OUTCOME.decode((spool / "outcome").read_bytes())
         except OSError:
-            outcome = Outcome.failure(Problem.of(ShadowLost("it ended together with the agent")))
+            outcome = None
         for at_s, note in read_notes(spool):
             self._store.note(job_id, at_s, note.kind, note.facts)
-        self._ended(job_id, outcome)
+        if outcome is not None:
+            self._ended(job_id, outcome)
+        else:
+            self._lost(job_id, "it ended together with the agent")
 
     def _reported(self, job_id: JobId, report: Report) -> None:
         job = self._jobs.get(job_id)
@@ -172,6 +204,10 @@ class Queue:
                 log.info("job %s: never started on %s: %s", job_id, job.machine, why)
                 event = lifecycle.ClaimLedNowhere(now_s, secrets.token_hex(16), why)
                 self._apply(job, event, "returned", why=why)
+            case custody.Returned(why, lost_s):
+                log.info("job %s: begins again: %s", job_id, why)
+                lost = lifecycle.RunLost(now_s, secrets.token_hex(16), why, is_counted=lost_s != 0.0)
+                self._apply(job, lost, "returned", why=why)
             case custody.Noted(kind, facts):
                 self._store.note(job_id, now_s, kind, facts)
             case custody.JobEnded(outcome):
@@ -182,19 +218,55 @@ class Queue:
         if shadow is not None:
             shadow.close()
         if job_id in self._jobs:
-            self._ended(job_id, Outcome.failure(Problem.of(ShadowLost(ORPHANED))))
+            self._lost(job_id, ORPHANED)
         self._shadows.prepare_next()
+
+    def _lost(self, job_id: JobId, why: str) -> None:
+        """Its shadow is gone without a word: another one, or the end."""
+        job, description = self._jobs[job_id], self._store.description(job_id)
+        if description is None or job.restarts >= description.restarts or not description.undo_bytes:
+            self._ended(job_id, Outcome.failure(Problem.of(ShadowLost(why))))
+            return
+        task = asyncio.create_task(self._begin_again(job, description, why))
+        self._adopting.add(task)
+        task.add_done_callback(self._adopting.discard)
+
+    async def _begin_again(self, job: Job, description: JobDescription, why: str) -> None:
+        """The next shadow undoes what the job had changed, and serves it anew."""
+        job_id = job.job_id
+        try:
+            shadow = await self._shadows.take()
+        except (OSError, TimeoutError) as error:
+            self._ended(job_id, Outcome.failure(Problem.of(ShadowLost(f"{why}; no other: {error}"))))
+            return
+        log.info("job %s: its shadow was lost: %s; shadow %d", job_id, why, shadow.pid)
+        lost_s = self._clock.now_s() - job.changed_at_s if job.state is JobState.RUNNING else 0.0
+        sentence = f"the job's shadow was lost ({why}); {lost_s:.1f} s of its work are lost"
+        self._apply(job, lifecycle.ShadowGone(self._clock.now_s()), "restart", sentence=sentence)
+        self._assign(self._jobs[job_id], description, shadow, begins_again=True)
 
     def _ended(self, job_id: JobId, outcome: Outcome) -> None:
         job = self._jobs[job_id]
         event = lifecycle.EndReported(self._clock.now_s(), outcome)
         self._apply(job, event, "ended", status=outcome.shell_status)
-        log.info("job %s: %s, status %d", job_id, self._jobs[job_id].state.value, outcome.shell_status)
+        state = self._jobs[job_id].state
+        log.info("job %s: %s, status %d", job_id, state.value, outcome.shell_status)
         del self._jobs[job_id]
         self._ads.pop(job_id, None)
         self._owners.pop(job_id, None)
         self._watch_secrets.pop(job_id, None)
+        self._attach_secrets.pop(job_id, None)
+        self._doomed.pop(job_id, None)
+        task = asyncio.create_task(asyncio.to_thread(self._settle_journal, job_id, state))
+        self._adopting.add(task)
+        task.add_done_callback(self._adopting.discard)
         _remove_spool(self._spool / str(job_id))
+
+    def _settle_journal(self, job_id: JobId, state: JobState) -> None:
+        if state is JobState.COMPLETED:
+            self.journals.discard(job_id)
+        else:
+            self.journals.prune({*self._jobs, job_id})
 
     def _apply(self, job: Job, event: lifecycle.Event, kind: str, **facts: object) -> None:
         after, commands = lifecycle.step(job, event)

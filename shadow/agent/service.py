@@ -7,6 +7,7 @@ Leaves to others: everything that is done then (queue).
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -50,6 +51,8 @@ class AgentService:
                 api.REMOVE: self.remove,
                 api.LOG: self.log,
                 api.INTRODUCE: self.introduce,
+                api.REATTACH: self.reattach,
+                api.JOURNAL: self.journal,
                 api.AGENT_STATUS: self.status,
             }
         )
@@ -97,6 +100,23 @@ class AgentService:
             return self._queue.introduce(JobId.parse(request.job_id))
         except HpoolError as error:
             return api.IntroduceReply("", "", Problem.of(error))
+
+    async def reattach(self, request: api.ReattachRequest, context: Any) -> api.ReattachReply:
+        await rpc.admit(context, rpc.TOKEN_KEY, self._user_token)
+        try:
+            return self._queue.reattach(JobId.parse(request.job_id))
+        except HpoolError as error:
+            return api.ReattachReply(problem=Problem.of(error))
+
+    async def journal(self, request: api.JournalRequest, context: Any) -> api.JournalReply:
+        await rpc.admit(context, rpc.TOKEN_KEY, self._user_token)
+        try:
+            job_id = JobId.parse(request.job_id)
+            if not self._store.knows(job_id):
+                raise NoSuchJob(request.job_id)
+        except HpoolError as error:
+            return api.JournalReply(problem=Problem.of(error))
+        return api.JournalReply(os.fsencode(self._queue.journals.path(job_id)))
 
     async def status(self, _request: api.AgentStatusRequest, context: Any) -> api.AgentStatusReply:
         await rpc.admit(context, rpc.TOKEN_KEY, self._user_token)

@@ -18,7 +18,7 @@ log = logging.getLogger("shadows")
 
 READY_WITHIN_S: Final = 20.0
 
-Report = custody.JobStarted | custody.NeverStarted | custody.JobEnded | custody.Noted
+Report = custody.JobStarted | custody.NeverStarted | custody.Returned | custody.JobEnded | custody.Noted
 
 
 class Shadow:

@@ -35,6 +35,15 @@ class Refusal(NamedTuple):
     grave: bool
 
 
+class Restart(NamedTuple):
+    run: int
+    sentence: str
+
+
+class Restarted(NamedTuple):
+    run: int
+
+
 class Ended(NamedTuple):
     outcome: Outcome
 
@@ -47,6 +56,7 @@ FromTerminal = (
     | stdio.Signal
     | stdio.Resize
     | stdio.Kill
+    | Restarted
 )
 ToTerminal = (
     Progress
@@ -58,6 +68,7 @@ ToTerminal = (
     | stdio.Remark
     | Died
     | Refusal
+    | Restart
     | Ended
 )
 
@@ -71,6 +82,7 @@ FROM_TERMINAL: Final[OneOfCodec[FromTerminal]] = OneOfCodec(
         "signal": stdio.SIGNAL,
         "resize": stdio.RESIZE,
         "kill": stdio.KILL,
+        "restarted": MessageCodec(pb.Restarted, Restarted),
     },
 )
 TO_TERMINAL: Final[OneOfCodec[ToTerminal]] = OneOfCodec(
@@ -85,6 +97,7 @@ TO_TERMINAL: Final[OneOfCodec[ToTerminal]] = OneOfCodec(
         "remark": stdio.REMARK,
         "died": MessageCodec(pb.Died, Died),
         "refusal": MessageCodec(pb.Refusal, Refusal),
+        "restart": MessageCodec(pb.Restart, Restart),
         "ended": MessageCodec(pb.Ended, Ended, {"outcome": OUTCOME}),
     },
 )

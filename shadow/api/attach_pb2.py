@@ -26,7 +26,7 @@ from hpool.shadow.api import job_pb2 as shadow_dot_api_dot_job__pb2
 from hpool.shadow.api import home_pb2 as shadow_dot_api_dot_home__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17shadow/api/attach.proto\x12\x0chpool.shadow\x1a\x14shadow/api/job.proto\x1a\x15shadow/api/home.proto\"\xda\x02\n\x0c\x46romTerminal\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12$\n\x05input\x18\x02 \x01(\x0b\x32\x13.hpool.shadow.InputH\x00\x12+\n\tinput_end\x18\x03 \x01(\x0b\x32\x16.hpool.shadow.InputEndH\x00\x12\x31\n\x0coutput_taken\x18\x04 \x01(\x0b\x32\x19.hpool.shadow.OutputTakenH\x00\x12\x33\n\routput_closed\x18\x05 \x01(\x0b\x32\x1a.hpool.shadow.OutputClosedH\x00\x12&\n\x06signal\x18\x06 \x01(\x0b\x32\x14.hpool.shadow.SignalH\x00\x12&\n\x06resize\x18\x07 \x01(\x0b\x32\x14.hpool.shadow.ResizeH\x00\x12\"\n\x04kill\x18\x08 \x01(\x0b\x32\x12.hpool.shadow.KillH\x00\x42\t\n\x07message\"\xe2\x03\n\nToTerminal\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12*\n\x08progress\x18\x02 \x01(\x0b\x32\x16.hpool.shadow.ProgressH\x00\x12&\n\x06output\x18\x03 \x01(\x0b\x32\x14.hpool.shadow.OutputH\x00\x12-\n\noutput_end\x18\x04 \x01(\x0b\x32\x17.hpool.shadow.OutputEndH\x00\x12/\n\x0binput_taken\x18\x05 \x01(\x0b\x32\x18.hpool.shadow.InputTakenH\x00\x12&\n\x06remark\x18\x06 \x01(\x0b\x32\x14.hpool.shadow.RemarkH\x00\x12$\n\x05\x65nded\x18\x07 \x01(\x0b\x32\x13.hpool.shadow.EndedH\x00\x12\x35\n\x0einput_consumed\x18\x08 \x01(\x0b\x32\x1b.hpool.shadow.InputConsumedH\x00\x12\x30\n\x0bprotections\x18\t \x01(\x0b\x32\x19.hpool.shadow.ProtectionsH\x00\x12\"\n\x04\x64ied\x18\n \x01(\x0b\x32\x12.hpool.shadow.DiedH\x00\x12(\n\x07refusal\x18\x0b \x01(\x0b\x32\x15.hpool.shadow.RefusalH\x00\x42\t\n\x07message\"@\n\x08Progress\x12\r\n\x05state\x18\x01 \x01(\t\x12\x0f\n\x07machine\x18\x02 \x01(\t\x12\x14\n\x0cinput_window\x18\x03 \x01(\x04\"5\n\x04\x44ied\x12\x0b\n\x03pid\x18\x01 \x01(\r\x12\x0e\n\x06signal\x18\x02 \x01(\r\x12\x10\n\x08sentence\x18\x03 \x01(\t\"*\n\x07Refusal\x12\x10\n\x08sentence\x18\x01 \x01(\t\x12\r\n\x05grave\x18\x02 \x01(\x08\"/\n\x05\x45nded\x12&\n\x07outcome\x18\x01 \x01(\x0b\x32\x15.hpool.shadow.Outcome2N\n\x08Terminal\x12\x42\n\x06\x41ttach\x12\x1a.hpool.shadow.FromTerminal\x1a\x18.hpool.shadow.ToTerminal(\x01\x30\x01\x32>\n\x08Watching\x12\x32\n\x03See\x12\x13.hpool.shadow.Watch\x1a\x12.hpool.shadow.Seen(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17shadow/api/attach.proto\x12\x0chpool.shadow\x1a\x14shadow/api/job.proto\x1a\x15shadow/api/home.proto\"\x88\x03\n\x0c\x46romTerminal\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12$\n\x05input\x18\x02 \x01(\x0b\x32\x13.hpool.shadow.InputH\x00\x12+\n\tinput_end\x18\x03 \x01(\x0b\x32\x16.hpool.shadow.InputEndH\x00\x12\x31\n\x0coutput_taken\x18\x04 \x01(\x0b\x32\x19.hpool.shadow.OutputTakenH\x00\x12\x33\n\routput_closed\x18\x05 \x01(\x0b\x32\x1a.hpool.shadow.OutputClosedH\x00\x12&\n\x06signal\x18\x06 \x01(\x0b\x32\x14.hpool.shadow.SignalH\x00\x12&\n\x06resize\x18\x07 \x01(\x0b\x32\x14.hpool.shadow.ResizeH\x00\x12\"\n\x04kill\x18\x08 \x01(\x0b\x32\x12.hpool.shadow.KillH\x00\x12,\n\trestarted\x18\t \x01(\x0b\x32\x17.hpool.shadow.RestartedH\x00\x42\t\n\x07message\"\x8c\x04\n\nToTerminal\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12*\n\x08progress\x18\x02 \x01(\x0b\x32\x16.hpool.shadow.ProgressH\x00\x12&\n\x06output\x18\x03 \x01(\x0b\x32\x14.hpool.shadow.OutputH\x00\x12-\n\noutput_end\x18\x04 \x01(\x0b\x32\x17.hpool.shadow.OutputEndH\x00\x12/\n\x0binput_taken\x18\x05 \x01(\x0b\x32\x18.hpool.shadow.InputTakenH\x00\x12&\n\x06remark\x18\x06 \x01(\x0b\x32\x14.hpool.shadow.RemarkH\x00\x12$\n\x05\x65nded\x18\x07 \x01(\x0b\x32\x13.hpool.shadow.EndedH\x00\x12\x35\n\x0einput_consumed\x18\x08 \x01(\x0b\x32\x1b.hpool.shadow.InputConsumedH\x00\x12\x30\n\x0bprotections\x18\t \x01(\x0b\x32\x19.hpool.shadow.ProtectionsH\x00\x12\"\n\x04\x64ied\x18\n \x01(\x0b\x32\x12.hpool.shadow.DiedH\x00\x12(\n\x07refusal\x18\x0b \x01(\x0b\x32\x15.hpool.shadow.RefusalH\x00\x12(\n\x07restart\x18\x0c \x01(\x0b\x32\x15.hpool.shadow.RestartH\x00\x42\t\n\x07message\"@\n\x08Progress\x12\r\n\x05state\x18\x01 \x01(\t\x12\x0f\n\x07machine\x18\x02 \x01(\t\x12\x14\n\x0cinput_window\x18\x03 \x01(\x04\"5\n\x04\x44ied\x12\x0b\n\x03pid\x18\x01 \x01(\r\x12\x0e\n\x06signal\x18\x02 \x01(\r\x12\x10\n\x08sentence\x18\x03 \x01(\t\"*\n\x07Refusal\x12\x10\n\x08sentence\x18\x01 \x01(\t\x12\r\n\x05grave\x18\x02 \x01(\x08\"(\n\x07Restart\x12\x0b\n\x03run\x18\x01 \x01(\r\x12\x10\n\x08sentence\x18\x02 \x01(\t\"\x18\n\tRestarted\x12\x0b\n\x03run\x18\x01 \x01(\r\"/\n\x05\x45nded\x12&\n\x07outcome\x18\x01 \x01(\x0b\x32\x15.hpool.shadow.Outcome2N\n\x08Terminal\x12\x42\n\x06\x41ttach\x12\x1a.hpool.shadow.FromTerminal\x1a\x18.hpool.shadow.ToTerminal(\x01\x30\x01\x32>\n\x08Watching\x12\x32\n\x03See\x12\x13.hpool.shadow.Watch\x1a\x12.hpool.shadow.Seen(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,19 +34,23 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'shadow.api.attach_pb2', _gl
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_FROMTERMINAL']._serialized_start=87
-  _globals['_FROMTERMINAL']._serialized_end=433
-  _globals['_TOTERMINAL']._serialized_start=436
-  _globals['_TOTERMINAL']._serialized_end=918
-  _globals['_PROGRESS']._serialized_start=920
-  _globals['_PROGRESS']._serialized_end=984
-  _globals['_DIED']._serialized_start=986
-  _globals['_DIED']._serialized_end=1039
-  _globals['_REFUSAL']._serialized_start=1041
-  _globals['_REFUSAL']._serialized_end=1083
-  _globals['_ENDED']._serialized_start=1085
-  _globals['_ENDED']._serialized_end=1132
-  _globals['_TERMINAL']._serialized_start=1134
-  _globals['_TERMINAL']._serialized_end=1212
-  _globals['_WATCHING']._serialized_start=1214
-  _globals['_WATCHING']._serialized_end=1276
+  _globals['_FROMTERMINAL']._serialized_end=479
+  _globals['_TOTERMINAL']._serialized_start=482
+  _globals['_TOTERMINAL']._serialized_end=1006
+  _globals['_PROGRESS']._serialized_start=1008
+  _globals['_PROGRESS']._serialized_end=1072
+  _globals['_DIED']._serialized_start=1074
+  _globals['_DIED']._serialized_end=1127
+  _globals['_REFUSAL']._serialized_start=1129
+  _globals['_REFUSAL']._serialized_end=1171
+  _globals['_RESTART']._serialized_start=1173
+  _globals['_RESTART']._serialized_end=1213
+  _globals['_RESTARTED']._serialized_start=1215
+  _globals['_RESTARTED']._serialized_end=1239
+  _globals['_ENDED']._serialized_start=1241
+  _globals['_ENDED']._serialized_end=1288
+  _globals['_TERMINAL']._serialized_start=1290
+  _globals['_TERMINAL']._serialized_end=1368
+  _globals['_WATCHING']._serialized_start=1370
+  _globals['_WATCHING']._serialized_end=1432
 # @@protoc_insertion_point(module_scope)

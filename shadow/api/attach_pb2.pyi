@@ -8,7 +8,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class FromTerminal(_message.Message):
-    __slots__ = ("sequence", "input", "input_end", "output_taken", "output_closed", "signal", "resize", "kill")
+    __slots__ = ("sequence", "input", "input_end", "output_taken", "output_closed", "signal", "resize", "kill", "restarted")
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     INPUT_FIELD_NUMBER: _ClassVar[int]
     INPUT_END_FIELD_NUMBER: _ClassVar[int]
@@ -17,6 +17,7 @@ class FromTerminal(_message.Message):
     SIGNAL_FIELD_NUMBER: _ClassVar[int]
     RESIZE_FIELD_NUMBER: _ClassVar[int]
     KILL_FIELD_NUMBER: _ClassVar[int]
+    RESTARTED_FIELD_NUMBER: _ClassVar[int]
     sequence: int
     input: _home_pb2.Input
     input_end: _home_pb2.InputEnd
@@ -25,10 +26,11 @@ class FromTerminal(_message.Message):
     signal: _home_pb2.Signal
     resize: _home_pb2.Resize
     kill: _home_pb2.Kill
-    def __init__(self, sequence: _Optional[int] = ..., input: _Optional[_Union[_home_pb2.Input, _Mapping[str, object]]] = ..., input_end: _Optional[_Union[_home_pb2.InputEnd, _Mapping[str, object]]] = ..., output_taken: _Optional[_Union[_home_pb2.OutputTaken, _Mapping[str, object]]] = ..., output_closed: _Optional[_Union[_home_pb2.OutputClosed, _Mapping[str, object]]] = ..., signal: _Optional[_Union[_home_pb2.Signal, _Mapping[str, object]]] = ..., resize: _Optional[_Union[_home_pb2.Resize, _Mapping[str, object]]] = ..., kill: _Optional[_Union[_home_pb2.Kill, _Mapping[str, object]]] = ...) -> None: ...
+    restarted: Restarted
+    def __init__(self, sequence: _Optional[int] = ..., input: _Optional[_Union[_home_pb2.Input, _Mapping[str, object]]] = ..., input_end: _Optional[_Union[_home_pb2.InputEnd, _Mapping[str, object]]] = ..., output_taken: _Optional[_Union[_home_pb2.OutputTaken, _Mapping[str, object]]] = ..., output_closed: _Optional[_Union[_home_pb2.OutputClosed, _Mapping[str, object]]] = ..., signal: _Optional[_Union[_home_pb2.Signal, _Mapping[str, object]]] = ..., resize: _Optional[_Union[_home_pb2.Resize, _Mapping[str, object]]] = ..., kill: _Optional[_Union[_home_pb2.Kill, _Mapping[str, object]]] = ..., restarted: _Optional[_Union[Restarted, _Mapping[str, object]]] = ...) -> None: ...
 
 class ToTerminal(_message.Message):
-    __slots__ = ("sequence", "progress", "output", "output_end", "input_taken", "remark", "ended", "input_consumed", "protections", "died", "refusal")
+    __slots__ = ("sequence", "progress", "output", "output_end", "input_taken", "remark", "ended", "input_consumed", "protections", "died", "refusal", "restart")
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     PROGRESS_FIELD_NUMBER: _ClassVar[int]
     OUTPUT_FIELD_NUMBER: _ClassVar[int]
@@ -40,6 +42,7 @@ class ToTerminal(_message.Message):
     PROTECTIONS_FIELD_NUMBER: _ClassVar[int]
     DIED_FIELD_NUMBER: _ClassVar[int]
     REFUSAL_FIELD_NUMBER: _ClassVar[int]
+    RESTART_FIELD_NUMBER: _ClassVar[int]
     sequence: int
     progress: Progress
     output: _home_pb2.Output
@@ -51,7 +54,8 @@ class ToTerminal(_message.Message):
     protections: _home_pb2.Protections
     died: Died
     refusal: Refusal
-    def __init__(self, sequence: _Optional[int] = ..., progress: _Optional[_Union[Progress, _Mapping[str, object]]] = ..., output: _Optional[_Union[_home_pb2.Output, _Mapping[str, object]]] = ..., output_end: _Optional[_Union[_home_pb2.OutputEnd, _Mapping[str, object]]] = ..., input_taken: _Optional[_Union[_home_pb2.InputTaken, _Mapping[str, object]]] = ..., remark: _Optional[_Union[_home_pb2.Remark, _Mapping[str, object]]] = ..., ended: _Optional[_Union[Ended, _Mapping[str, object]]] = ..., input_consumed: _Optional[_Union[_home_pb2.InputConsumed, _Mapping[str, object]]] = ..., protections: _Optional[_Union[_home_pb2.Protections, _Mapping[str, object]]] = ..., died: _Optional[_Union[Died, _Mapping[str, object]]] = ..., refusal: _Optional[_Union[Refusal, _Mapping[str, object]]] = ...) -> None: ...
+    restart: Restart
+    def __init__(self, sequence: _Optional[int] = ..., progress: _Optional[_Union[Progress, _Mapping[str, object]]] = ..., output: _Optional[_Union[_home_pb2.Output, _Mapping[str, object]]] = ..., output_end: _Optional[_Union[_home_pb2.OutputEnd, _Mapping[str, object]]] = ..., input_taken: _Optional[_Union[_home_pb2.InputTaken, _Mapping[str, object]]] = ..., remark: _Optional[_Union[_home_pb2.Remark, _Mapping[str, object]]] = ..., ended: _Optional[_Union[Ended, _Mapping[str, object]]] = ..., input_consumed: _Optional[_Union[_home_pb2.InputConsumed, _Mapping[str, object]]] = ..., protections: _Optional[_Union[_home_pb2.Protections, _Mapping[str, object]]] = ..., died: _Optional[_Union[Died, _Mapping[str, object]]] = ..., refusal: _Optional[_Union[Refusal, _Mapping[str, object]]] = ..., restart: _Optional[_Union[Restart, _Mapping[str, object]]] = ...) -> None: ...
 
 class Progress(_message.Message):
     __slots__ = ("state", "machine", "input_window")
@@ -80,6 +84,20 @@ class Refusal(_message.Message):
     sentence: str
     grave: bool
     def __init__(self, sentence: _Optional[str] = ..., grave: _Optional[bool] = ...) -> None: ...
+
+class Restart(_message.Message):
+    __slots__ = ("run", "sentence")
+    RUN_FIELD_NUMBER: _ClassVar[int]
+    SENTENCE_FIELD_NUMBER: _ClassVar[int]
+    run: int
+    sentence: str
+    def __init__(self, run: _Optional[int] = ..., sentence: _Optional[str] = ...) -> None: ...
+
+class Restarted(_message.Message):
+    __slots__ = ("run",)
+    RUN_FIELD_NUMBER: _ClassVar[int]
+    run: int
+    def __init__(self, run: _Optional[int] = ...) -> None: ...
 
 class Ended(_message.Message):
     __slots__ = ("outcome",)

@@ -22,6 +22,9 @@ class Assignment(NamedTuple):
     attach_secret: str
     spool: bytes
     watch_secret: str = ""
+    journal: bytes = b""
+    restarts_left: int = 0
+    begins_again: bool = False
 
 
 class Claimed(NamedTuple):
@@ -49,6 +52,11 @@ class NeverStarted(NamedTuple):
     why: str
 
 
+class Returned(NamedTuple):
+    why: str
+    lost_s: float
+
+
 class JobEnded(NamedTuple):
     outcome: Outcome
 
@@ -59,7 +67,7 @@ class Noted(NamedTuple):
 
 
 ToShadow = Assignment | Claimed | Removal | Recorded
-FromShadow = Ready | JobStarted | NeverStarted | JobEnded | Noted
+FromShadow = Ready | JobStarted | NeverStarted | Returned | JobEnded | Noted
 
 TO_SHADOW: Final[OneOfCodec[ToShadow]] = OneOfCodec(
     pb.ToShadow,
@@ -76,6 +84,7 @@ FROM_SHADOW: Final[OneOfCodec[FromShadow]] = OneOfCodec(
         "ready": MessageCodec(pb.Ready, Ready),
         "job_started": MessageCodec(pb.JobStarted, JobStarted),
         "never_started": MessageCodec(pb.NeverStarted, NeverStarted),
+        "returned": MessageCodec(pb.Returned, Returned),
         "noted": MessageCodec(pb.Noted, Noted),
         "job_ended": MessageCodec(pb.JobEnded, JobEnded, {"outcome": OUTCOME}),
     },

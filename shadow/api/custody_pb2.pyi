@@ -19,32 +19,40 @@ class ToShadow(_message.Message):
     def __init__(self, assignment: _Optional[_Union[Assignment, _Mapping[str, object]]] = ..., claimed: _Optional[_Union[Claimed, _Mapping[str, object]]] = ..., removal: _Optional[_Union[Removal, _Mapping[str, object]]] = ..., recorded: _Optional[_Union[Recorded, _Mapping[str, object]]] = ...) -> None: ...
 
 class FromShadow(_message.Message):
-    __slots__ = ("ready", "job_started", "never_started", "job_ended", "noted")
+    __slots__ = ("ready", "job_started", "never_started", "job_ended", "noted", "returned")
     READY_FIELD_NUMBER: _ClassVar[int]
     JOB_STARTED_FIELD_NUMBER: _ClassVar[int]
     NEVER_STARTED_FIELD_NUMBER: _ClassVar[int]
     JOB_ENDED_FIELD_NUMBER: _ClassVar[int]
     NOTED_FIELD_NUMBER: _ClassVar[int]
+    RETURNED_FIELD_NUMBER: _ClassVar[int]
     ready: Ready
     job_started: JobStarted
     never_started: NeverStarted
     job_ended: JobEnded
     noted: Noted
-    def __init__(self, ready: _Optional[_Union[Ready, _Mapping[str, object]]] = ..., job_started: _Optional[_Union[JobStarted, _Mapping[str, object]]] = ..., never_started: _Optional[_Union[NeverStarted, _Mapping[str, object]]] = ..., job_ended: _Optional[_Union[JobEnded, _Mapping[str, object]]] = ..., noted: _Optional[_Union[Noted, _Mapping[str, object]]] = ...) -> None: ...
+    returned: Returned
+    def __init__(self, ready: _Optional[_Union[Ready, _Mapping[str, object]]] = ..., job_started: _Optional[_Union[JobStarted, _Mapping[str, object]]] = ..., never_started: _Optional[_Union[NeverStarted, _Mapping[str, object]]] = ..., job_ended: _Optional[_Union[JobEnded, _Mapping[str, object]]] = ..., noted: _Optional[_Union[Noted, _Mapping[str, object]]] = ..., returned: _Optional[_Union[Returned, _Mapping[str, object]]] = ...) -> None: ...
 
 class Assignment(_message.Message):
-    __slots__ = ("job_id", "job", "attach_secret", "spool", "watch_secret")
+    __slots__ = ("job_id", "job", "attach_secret", "spool", "watch_secret", "journal", "restarts_left", "begins_again")
     JOB_ID_FIELD_NUMBER: _ClassVar[int]
     JOB_FIELD_NUMBER: _ClassVar[int]
     ATTACH_SECRET_FIELD_NUMBER: _ClassVar[int]
     SPOOL_FIELD_NUMBER: _ClassVar[int]
     WATCH_SECRET_FIELD_NUMBER: _ClassVar[int]
+    JOURNAL_FIELD_NUMBER: _ClassVar[int]
+    RESTARTS_LEFT_FIELD_NUMBER: _ClassVar[int]
+    BEGINS_AGAIN_FIELD_NUMBER: _ClassVar[int]
     job_id: str
     job: _job_pb2.JobDescription
     attach_secret: str
     spool: bytes
     watch_secret: str
-    def __init__(self, job_id: _Optional[str] = ..., job: _Optional[_Union[_job_pb2.JobDescription, _Mapping[str, object]]] = ..., attach_secret: _Optional[str] = ..., spool: _Optional[bytes] = ..., watch_secret: _Optional[str] = ...) -> None: ...
+    journal: bytes
+    restarts_left: int
+    begins_again: bool
+    def __init__(self, job_id: _Optional[str] = ..., job: _Optional[_Union[_job_pb2.JobDescription, _Mapping[str, object]]] = ..., attach_secret: _Optional[str] = ..., spool: _Optional[bytes] = ..., watch_secret: _Optional[str] = ..., journal: _Optional[bytes] = ..., restarts_left: _Optional[int] = ..., begins_again: _Optional[bool] = ...) -> None: ...
 
 class Claimed(_message.Message):
     __slots__ = ("claim_secret", "machine")
@@ -81,6 +89,14 @@ class NeverStarted(_message.Message):
     WHY_FIELD_NUMBER: _ClassVar[int]
     why: str
     def __init__(self, why: _Optional[str] = ...) -> None: ...
+
+class Returned(_message.Message):
+    __slots__ = ("why", "lost_s")
+    WHY_FIELD_NUMBER: _ClassVar[int]
+    LOST_S_FIELD_NUMBER: _ClassVar[int]
+    why: str
+    lost_s: float
+    def __init__(self, why: _Optional[str] = ..., lost_s: _Optional[float] = ...) -> None: ...
 
 class Noted(_message.Message):
     __slots__ = ("kind", "facts")

@@ -51,6 +51,8 @@ class JobDescription(NamedTuple):
     bandwidth: int = 0  # bytes a second in each direction; 0: no cap
     ignored_signals: tuple[int, ...] = ()
     blocked_signals: tuple[int, ...] = ()
+    restarts: int = 0
+    undo_bytes: int = 0
 
 
 class Problem(NamedTuple):

@@ -96,6 +96,26 @@ class IntroduceReply(NamedTuple):
     problem: Problem | None = None
 
 
+class ReattachRequest(NamedTuple):
+    job_id: str
+
+
+class ReattachReply(NamedTuple):
+    shadow_address: str = ""
+    attach_secret: str = ""
+    outcome: Outcome | None = None
+    problem: Problem | None = None
+
+
+class JournalRequest(NamedTuple):
+    job_id: str
+
+
+class JournalReply(NamedTuple):
+    directory: bytes = b""
+    problem: Problem | None = None
+
+
 class AgentStatusRequest(NamedTuple):
     pass
 
@@ -139,6 +159,16 @@ INTRODUCE: Final = UnaryMethod(
     "hpool.shadow.Agent/Introduce",
     MessageCodec(pb.IntroduceRequest, IntroduceRequest),
     MessageCodec(pb.IntroduceReply, IntroduceReply, {"problem": PROBLEM}),
+)
+REATTACH: Final = UnaryMethod(
+    "hpool.shadow.Agent/Reattach",
+    MessageCodec(pb.ReattachRequest, ReattachRequest),
+    MessageCodec(pb.ReattachReply, ReattachReply, {"outcome": OUTCOME, "problem": PROBLEM}),
+)
+JOURNAL: Final = UnaryMethod(
+    "hpool.shadow.Agent/Journal",
+    MessageCodec(pb.JournalRequest, JournalRequest),
+    MessageCodec(pb.JournalReply, JournalReply, {"problem": PROBLEM}),
 )
 AGENT_STATUS: Final = UnaryMethod(
     "hpool.shadow.Agent/Status",

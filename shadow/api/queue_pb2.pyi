@@ -145,6 +145,38 @@ class IntroduceReply(_message.Message):
     problem: _job_pb2.Problem
     def __init__(self, shadow_address: _Optional[str] = ..., watch_secret: _Optional[str] = ..., problem: _Optional[_Union[_job_pb2.Problem, _Mapping[str, object]]] = ...) -> None: ...
 
+class ReattachRequest(_message.Message):
+    __slots__ = ("job_id",)
+    JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    job_id: str
+    def __init__(self, job_id: _Optional[str] = ...) -> None: ...
+
+class ReattachReply(_message.Message):
+    __slots__ = ("shadow_address", "attach_secret", "outcome", "problem")
+    SHADOW_ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    ATTACH_SECRET_FIELD_NUMBER: _ClassVar[int]
+    OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    PROBLEM_FIELD_NUMBER: _ClassVar[int]
+    shadow_address: str
+    attach_secret: str
+    outcome: _job_pb2.Outcome
+    problem: _job_pb2.Problem
+    def __init__(self, shadow_address: _Optional[str] = ..., attach_secret: _Optional[str] = ..., outcome: _Optional[_Union[_job_pb2.Outcome, _Mapping[str, object]]] = ..., problem: _Optional[_Union[_job_pb2.Problem, _Mapping[str, object]]] = ...) -> None: ...
+
+class JournalRequest(_message.Message):
+    __slots__ = ("job_id",)
+    JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    job_id: str
+    def __init__(self, job_id: _Optional[str] = ...) -> None: ...
+
+class JournalReply(_message.Message):
+    __slots__ = ("directory", "problem")
+    DIRECTORY_FIELD_NUMBER: _ClassVar[int]
+    PROBLEM_FIELD_NUMBER: _ClassVar[int]
+    directory: bytes
+    problem: _job_pb2.Problem
+    def __init__(self, directory: _Optional[bytes] = ..., problem: _Optional[_Union[_job_pb2.Problem, _Mapping[str, object]]] = ...) -> None: ...
+
 class AgentStatusRequest(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...

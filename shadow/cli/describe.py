@@ -30,6 +30,8 @@ def describe(
     intercept: str = "auto",
     sync: str = "external",
     bandwidth: int = 0,
+    restarts: int = 0,
+    undo_bytes: int = 0,
 ) -> JobDescription:
     """Raises HpoolError for what could not be executed at home either."""
     arguments = tuple(os.fsencode(word) for word in command)
@@ -58,6 +60,8 @@ def describe(
         bandwidth=bandwidth,
         ignored_signals=_ignored(),
         blocked_signals=tuple(sorted(signal.pthread_sigmask(signal.SIG_BLOCK, ()))),
+        restarts=restarts,
+        undo_bytes=undo_bytes,
     )
 
 

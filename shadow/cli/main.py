@@ -20,6 +20,7 @@ COMMANDS: Final = {
     "run": ("hpool.shadow.cli.run", "Run a program on another machine as if it ran here."),
     "queue": ("hpool.shadow.cli.status", "List your jobs."),
     "status": ("hpool.shadow.cli.status", "List the machines of the pool."),
+    "rollback": ("hpool.shadow.cli.rollback", "Undo what a job changed."),
     "remove": ("hpool.shadow.cli.status", "End a job."),
     "trace": ("hpool.shadow.cli.trace", "Print the system calls of a running job."),
     "profile": ("hpool.shadow.cli.profile", "Print where a job's time went."),

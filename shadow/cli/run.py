@@ -16,18 +16,21 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from hpool.matchmaker.model.errors import HpoolError, NoAgent, NoMachine
+from hpool.matchmaker.model.errors import HpoolError, InputLost, NoAgent, NoMachine
 from hpool.matchmaker.model.settings import load_settings, parse_rate, parse_size
 
 if TYPE_CHECKING:
     from hpool.matchmaker.hosting.role import Contact
-    from hpool.shadow.api.job import JobDescription, Statistics
+    from hpool.shadow.api.job import JobDescription, Outcome, Statistics
     from hpool.shadow.api.queue import SubmitReply
     from hpool.shadow.cli.personal import Pool
 
 PATIENCE_S: Final = 30.0  # with a personal pool: no other machine will ever come
 LOOK_AGAIN_S: Final = 1.0
 SUBMIT_WITHIN_S: Final = 30.0
+REATTACH_WITHIN_S: Final = 30.0
+ASK_AGAIN_S: Final = 0.2
+RESTARTS: Final = 3
 
 
 @click.command(
@@ -67,6 +70,20 @@ SUBMIT_WITHIN_S: Final = 30.0
     metavar="SIZE/s",
     help="The most of the link it may use in each direction, e.g. 2MB/s. Else pool.toml's, or all.",
 )
+@click.option(
+    "--restarts",
+    type=click.IntRange(0),
+    help="How often it may begin again, its files rolled back, after its machine was lost."
+    f" Default: {RESTARTS}; none with -t or --network host.",
+)
+@click.option(
+    "--undo-limit",
+    metavar="SIZE",
+    default="8G",
+    show_default=True,
+    help="The most that may be kept of what it overwrites and removes; 0: it can be neither rolled back nor"
+    " begun again.",
+)
 @click.option("--memory", metavar="SIZE", help="Memory the job may use, e.g. 2G.")
 @click.option("--cpus", type=click.IntRange(1), default=1, show_default=True, help="Processors it wants.")
 @click.option("--pool", "pool_address", metavar="HOST:PORT", help="Matchmaker of the pool to use.")
@@ -81,6 +98,8 @@ def run(
     intercept: str,
     sync: str,
     bandwidth: str | None,
+    restarts: int | None,
+    undo_limit: str,
     memory: str | None,
     cpus: int,
     pool_address: str | None,
@@ -109,6 +128,9 @@ def run(
         intercept=intercept,
         sync=sync,
         bandwidth=settings.bandwidth if bandwidth is None else parse_rate(bandwidth),
+        # What was typed, or said to others, cannot be taken back.
+        restarts=restarts if restarts is not None else 0 if tty or network == "host" else RESTARTS,
+        undo_bytes=parse_size(undo_limit),
     )
     from hpool.shadow.cli.personal import Pool
 
@@ -123,7 +145,11 @@ def _run(pool: Pool, description: JobDescription, *, raw: bool, stats: bool, qui
     accepted = _submit(pool, description)
     patience = _Patience(pool, quiet)
     terminal = Terminal(
-        accepted.shadow_address, accepted.attach_secret, raw=raw, on_progress=patience.progress
+        *(accepted.shadow_address, accepted.attach_secret),
+        raw=raw,
+        on_progress=patience.progress,
+        on_restart=patience.restart,
+        reattach=lambda gone: _reattach(pool, accepted.job_id, gone) if description.restarts else None,
     )
     patience.watch(lambda: terminal.end(signal.SIGTERM))
     outcome = terminal.run()
@@ -138,6 +164,10 @@ def _run(pool: Pool, description: JobDescription, *, raw: bool, stats: bool, qui
             say(line)
     if patience.lost is not None:
         raise patience.lost
+    if terminal.input_lost:
+        raise InputLost
+    if terminal.differs:
+        say(f"what the job printed when it began again is not what had been shown: {terminal.differs}")
     if terminal.ended_by is not None:
         say(f"the job was ended by {signal.Signals(terminal.ended_by).name}")
         return 128 + terminal.ended_by
@@ -179,6 +209,32 @@ def _submit_to(contact: Contact, description: JobDescription) -> SubmitReply:
     return reply
 
 
+def _reattach(pool: Pool, job_id: str, gone: str) -> tuple[str, str] | Outcome | None:
+    """The agent gives the job a new shadow, if it may begin again."""
+    import grpc
+
+    from hpool.matchmaker.hosting import rpc
+    from hpool.shadow.api.queue import REATTACH, ReattachReply, ReattachRequest
+
+    until_s = time.monotonic() + REATTACH_WITHIN_S
+    while time.monotonic() < until_s:
+        try:
+            contact = pool.ensure()
+            reply: ReattachReply = REATTACH.on(rpc.sync_channel(contact.address))(
+                ReattachRequest(job_id), metadata=((rpc.TOKEN_KEY, contact.token),), timeout=5.0
+            )
+        except (grpc.RpcError, HpoolError):
+            reply = ReattachReply()
+        if reply.problem is not None:
+            return None
+        if reply.outcome is not None:
+            return reply.outcome
+        if reply.shadow_address not in {"", gone}:
+            return reply.shadow_address, reply.attach_secret
+        time.sleep(ASK_AGAIN_S)
+    return None
+
+
 def _no_agent(contact: Contact, error: Exception) -> NoAgent:
     return NoAgent(contact.address, str(getattr(error, "details", lambda: error)()))
 
@@ -198,6 +254,11 @@ class _Patience:
         if not self._quiet and (state == "silent" or self._is_silent):
             say(f"no word from {machine}; waiting for it" if state == "silent" else f"{machine} is back")
         self._is_silent = state == "silent"
+
+    def restart(self, sentence: str) -> None:
+        self._is_silent = False
+        if not self._quiet:
+            say(sentence)
 
     def watch(self, give_up: Callable[[], None]) -> None:
         threading.Thread(target=self._watch, args=(give_up,), daemon=True).start()

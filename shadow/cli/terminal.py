@@ -11,9 +11,7 @@ import os
 import queue
 import select
 import signal
-import stat
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from types import FrameType
@@ -26,31 +24,45 @@ from hpool.matchmaker.model.errors import ShadowLost
 from hpool.shadow.api import attach, stdio
 from hpool.shadow.api.job import Outcome
 from hpool.shadow.cli.describe import terminal_size
+from hpool.shadow.cli.replay import Input, Shown
 
 TWICE_WITHIN_S: Final = 1.0
 _FORWARDED: Final = (signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
+
+
+Reattach = Callable[[str], "tuple[str, str] | Outcome | None"]
 
 
 class Terminal:
     """Attached to one job from construction to its end."""
 
     def __init__(
-        self, address: str, secret: str, *, raw: bool, on_progress: Callable[[str, str], None]
+        self,
+        address: str,
+        secret: str,
+        *,
+        raw: bool,
+        on_progress: Callable[[str, str], None],
+        on_restart: Callable[[str], None],
+        reattach: Reattach,
     ) -> None:
+        """`reattach`: where the job's next shadow is, and its secret, when the one at this address is gone;
+        or how the job ended; None: nobody knows."""
         self._is_raw = raw
         self._on_progress = on_progress
+        self._on_restart = on_restart
+        self._reattach = reattach
         self._outgoing: queue.SimpleQueue[attach.FromTerminal | None] = queue.SimpleQueue()
-        self._call: Any = attach.ATTACH.on(rpc.sync_channel(address))(
-            iter(self._outgoing.get, None), metadata=((attach.ATTACH_KEY, secret),)
-        )
+        self._address = address
+        self._call = self._attach(address, secret)
         self._is_claimed = False
         self._is_started = False
         self._interrupted_at_s = -TWICE_WITHIN_S
-        self._credit = threading.Condition()
-        self._input_limit = 0
-        self._input_is_wanted = True
-        self._input_file = InputFile(0)
+        self._input = Input(0, self._say)
+        self._shown = {stdio.STDOUT: Shown(), stdio.STDERR: Shown()}
+        self._closed: set[int] = set()
         self.ended_by: int | None = None
+        self.input_lost = False
         self.remarks: list[str] = []
         self.refusals: list[attach.Refusal] = []
         self.died: list[attach.Died] = []
@@ -59,47 +71,74 @@ class Terminal:
     def run(self) -> Outcome:
         """Until the job's end. Raises ShadowLost."""
         with self._signals(), raw_mode(self._is_raw):
-            try:
-                for message in self._call:
-                    if isinstance(message, attach.Ended):
-                        self._outgoing.put(None)  # hangs up: the shadow waits for it
-                        return message.outcome
-                    self._obey(message)
-            except grpc.RpcError as error:
-                raise ShadowLost("the connection to it broke") from error
-            raise ShadowLost("it ended the conversation early")
+            while True:
+                try:
+                    for message in self._call:
+                        if isinstance(message, attach.Ended):
+                            self._outgoing.put(None)  # hangs up: the shadow waits for it
+                            return message.outcome
+                        self._obey(message)
+                    why = "it ended the conversation early"
+                except grpc.RpcError:
+                    why = "the connection to it broke"
+                found = None if self.ended_by is not None else self._reattach(self._address)
+                if found is None:
+                    raise ShadowLost(why)
+                if isinstance(found, Outcome):
+                    return found
+                self._outgoing.put(None)
+                self._outgoing = queue.SimpleQueue()
+                self._address = found[0]
+                self._call = self._attach(*found)
+                self._begin_again("the job's shadow was lost; the job begins again")
 
     def end(self, number: int) -> None:
         """Ends the job because of this signal."""
         self.ended_by = number
         self._outgoing.put(stdio.Kill())
 
+    @property
+    def differs(self) -> str:
+        """Which outputs were not what had been shown before the job began again; empty: none."""
+        names = {stdio.STDOUT: "stdout", stdio.STDERR: "stderr"}
+        return " and ".join(
+            names[stream]
+            for stream, shown in self._shown.items()
+            if not shown.is_same or (shown.is_behind and stream not in self._closed)
+        )
+
+    def _say(self, message: attach.FromTerminal) -> None:
+        self._outgoing.put(message)
+
+    def _attach(self, address: str, secret: str) -> Any:
+        outgoing = self._outgoing
+        return attach.ATTACH.on(rpc.sync_channel(address))(
+            iter(outgoing.get, None), metadata=((attach.ATTACH_KEY, secret),)
+        )
+
     # --- what the shadow says -----------------------------------------------------------
 
     def _obey(self, message: attach.ToTerminal) -> None:
         match message:
             case stdio.Output(stream, position, content):
-                if _write_all(stream, content):
+                if _write_all(stream, self._shown[stream].new_of(content)):
                     self._outgoing.put(stdio.OutputTaken(stream, position + len(content)))
                 else:
+                    self._closed.add(stream)
                     self._outgoing.put(stdio.OutputClosed(stream))
             case stdio.InputTaken(position, closed):
-                with self._credit:
-                    self._input_limit = max(self._input_limit, position + stdio.INPUT_WINDOW)
-                    self._input_is_wanted = not closed
-                    self._credit.notify()
+                self._input.grant(position + stdio.INPUT_WINDOW, is_wanted=not closed)
             case stdio.InputConsumed(position):
-                with self._credit:
-                    self._input_is_wanted = False
-                    self._credit.notify()
-                self._input_file.leave_at(position)
+                self._input.leave_at(position)
             case attach.Progress(state, machine, input_window):
                 self._on_progress(state, machine)
                 self._is_claimed = state != "waiting"
                 if state == "started" and not self._is_started:
                     self._is_started = True
-                    self._input_limit = input_window
-                    threading.Thread(target=self._read_input, name="input", daemon=True).start()
+                    self._input.begin(input_window)
+            case attach.Restart(run, sentence):
+                self._outgoing.put(attach.Restarted(run))
+                self._begin_again(sentence)
             case stdio.Protections(names):
                 self.protections = names
             case attach.Refusal():
@@ -109,30 +148,21 @@ class Terminal:
             case stdio.Remark(text):
                 self.remarks.append(text)
 
-    # --- what the user says ---------------------------------------------------------------
+    def _begin_again(self, sentence: str) -> None:
+        """Streams begin anew; what was shown already is not shown again."""
+        self._on_restart(sentence)
+        self._is_started = self._is_claimed = False
+        self.died.clear()
+        for shown in self._shown.values():
+            shown.begin_again()
+        if not self._input.can_begin_again:
+            self.input_lost = True
+            self._outgoing.put(stdio.Kill())
+        self._input.begin_again()
+        for stream in self._closed:
+            self._outgoing.put(stdio.OutputClosed(stream))
 
-    def _read_input(self) -> None:
-        """Reads stdin no further than the window: what the job does not take stays for others."""
-        position = 0
-        while True:
-            with self._credit:
-                while self._input_limit <= position and self._input_is_wanted:
-                    self._credit.wait()
-                if not self._input_is_wanted:
-                    return
-                room = self._input_limit - position
-            try:
-                content = os.read(0, min(stdio.CHUNK, room))
-            except BlockingIOError:  # somebody left it non-blocking
-                select.select([0], [], [])
-                continue
-            except OSError:
-                content = b""
-            if not content:
-                self._outgoing.put(stdio.InputEnd())
-                return
-            self._outgoing.put(stdio.Input(position, content))
-            position += len(content)
+    # --- what the user says ---------------------------------------------------------------
 
     @contextlib.contextmanager
     def _signals(self) -> Iterator[None]:
@@ -164,21 +194,6 @@ class Terminal:
 
     def _resized(self, _number: int, _frame: FrameType | None) -> None:
         self._outgoing.put(stdio.Resize(terminal_size()))
-
-
-class InputFile:
-    """stdin, if it is a file: left where the job had read to, as at home, for whoever reads on."""
-
-    def __init__(self, fd: int) -> None:
-        self._fd = fd
-        self._start: int | None = None
-        with contextlib.suppress(OSError):
-            if stat.S_ISREG(os.fstat(fd).st_mode):
-                self._start = os.lseek(fd, 0, os.SEEK_CUR)
-
-    def leave_at(self, position: int) -> None:
-        if self._start is not None:
-            os.lseek(self._fd, self._start + position, os.SEEK_SET)
 
 
 @contextlib.contextmanager

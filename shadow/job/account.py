@@ -123,6 +123,10 @@ class Account:
         for watcher in self._watchers.values():
             self._tell_starter(watcher.request)
 
+    def ended_there(self) -> None:
+        """The machine was lost: who watches waits for the next one."""
+        self._is_started = False
+
     def over(self) -> None:
         """Nobody waits for more."""
         self._is_over = True

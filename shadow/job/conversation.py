@@ -23,6 +23,7 @@ from hpool.matchmaker.model.errors import (
 )
 from hpool.shadow.api import attach, custody, home, stdio
 from hpool.shadow.api.job import JobDescription, Outcome, Problem
+from hpool.shadow.home.epochs import RolledBack
 from hpool.shadow.job.account import Account
 
 log = logging.getLogger("job")
@@ -32,6 +33,7 @@ REMOVAL_GRACE_S: Final = 5.0
 FRUITLESS_CLAIMS: Final = 3
 MOST_REMARKS: Final = 200
 SAY_SILENCE_AFTER_S: Final = 5.0
+_OF_STREAMS: Final = (stdio.Input, stdio.InputEnd, stdio.OutputTaken, stdio.OutputClosed)
 
 
 class OutputWindows:
@@ -69,9 +71,13 @@ class Conversation:
         settle: Callable[[Outcome], Awaitable[None]],
         memory_key: bytes,
         lease_s: float,
+        *,
+        go_back: Callable[[], Awaitable[RolledBack]],
+        restarts_left: int = 0,
     ) -> None:
         """`memory_key`: the submitter's secret, under which sandboxes keep what they remember of his runs.
-        `lease_s`: how long a broken connection is waited for."""
+        `lease_s`: how long a broken connection is waited for. `go_back` fences a lost run off and undoes what
+        it changed; the job may begin again `restarts_left` times."""
         self.job = job
         self._memory_key = memory_key
         self._lease_s = lease_s
@@ -82,13 +88,21 @@ class Conversation:
         self._settle = settle
         self._machine = ""
         self._claims = 0
+        self._claims_before = 0  # those of runs that are lost
         self._is_started = False
         self._ending: asyncio.Task[None] | None = None
         self._removing: str | None = None
         self._timers: set[asyncio.TimerHandle] = set()
         self._silence: asyncio.TimerHandle | None = None
         self._is_silent = False
+        self._is_linked = True
         self._outputs = OutputWindows()
+        self._go_back = go_back
+        self._restarts_left = restarts_left
+        self._returning: asyncio.Task[None] | None = None
+        self._run = 0  # the terminal hears of each new one, and answers
+        self._terminal_run = 0
+        self._started_s = self._last_word_s = 0.0
         self._remarks = 0
         self._starter: asyncio.Queue[home.ToStarter] | None = None
         self._terminal: asyncio.Queue[attach.ToTerminal] = asyncio.Queue()
@@ -147,6 +161,7 @@ class Conversation:
                 self._starter.put_nowait(home.ClockReading(number, time.time_ns()))
             case home.Started():
                 self._is_started = True
+                self._started_s = self._last_word_s = time.monotonic()
                 self._report(custody.JobStarted(self._machine))
                 self.account.started()
                 self._terminal.put_nowait(attach.Progress("started", self._machine, stdio.INPUT_WINDOW))
@@ -171,6 +186,13 @@ class Conversation:
             case home.Finished(_, exit_code, signal):
                 if exit_code > 255 or signal > 64:
                     raise BadMessage("the starter", f"an end with {exit_code}, {signal}")
+                if (
+                    not message.ended
+                    and message.problem is not None
+                    and message.problem.code == MachineLost.code
+                ):
+                    self.starter_gone(message.problem.sentence)
+                    return
                 if self._ending is None:
                     self.account.profiled(message.statistics, message.costs)
                 self._end(self._outcome_of(message))
@@ -187,13 +209,16 @@ class Conversation:
             return
         if self._removing is not None:
             self._end(self._removed())
-        elif self._is_started:
-            self._end(Outcome.failure(Problem.of(MachineLost(self._machine, why)), self._machine))
-        else:
+        elif not self._is_started:
             self._fruitless(why)
+        elif self._restarts_left > 0:
+            self._begin_again(why)
+        else:
+            self._end(self._lost(why))
 
     def starter_link(self, is_there: bool) -> None:
         """The session's connection came or broke; the job goes on over there meanwhile."""
+        self._is_linked = is_there
         if self._silence is not None:
             self._silence.cancel()
             self._silence = None
@@ -202,6 +227,7 @@ class Conversation:
             self.account.write("link", sentence=f"{self._machine} is in touch again")
             self._terminal.put_nowait(attach.Progress("started", self._machine, 0))
         elif not is_there and self._starter is not None and self._ending is None:
+            self._last_word_s = time.monotonic()
             self._silence = asyncio.get_running_loop().call_later(SAY_SILENCE_AFTER_S, self._say_silence)
 
     def _say_silence(self) -> None:
@@ -232,6 +258,11 @@ class Conversation:
             self._starter.put_nowait(message)
 
     def terminal_said(self, message: attach.FromTerminal) -> None:
+        if isinstance(message, attach.Restarted):
+            self._terminal_run = message.run
+            return
+        if isinstance(message, _OF_STREAMS) and self._terminal_run != self._run:
+            return  # of a run that is lost
         if isinstance(message, stdio.OutputTaken):
             self._outputs.taken(message)
         if isinstance(message, stdio.Kill):
@@ -249,11 +280,45 @@ class Conversation:
         """The machine failed before the job did anything: another one may have it."""
         log.info("claim %d led nowhere: %s", self._claims, why)
         self.claim_secret = ""
-        if self._claims >= FRUITLESS_CLAIMS:
+        if self._claims - self._claims_before >= FRUITLESS_CLAIMS:
             self._end(Outcome.failure(Problem.of(SandboxFailed(self._machine, why)), self._machine))
             return
         self._terminal.put_nowait(attach.Progress("waiting", "", 0))
         self._report(custody.NeverStarted(why))
+
+    def _begin_again(self, why: str) -> None:
+        """What the lost run did is undone; then it was never there."""
+        self.claim_secret = ""
+        self._is_started = self._is_silent = False
+        self._restarts_left -= 1
+        ended_s = time.monotonic() if self._is_linked else self._last_word_s
+        self._returning = asyncio.create_task(self._return(why, ended_s - self._started_s))
+
+    async def _return(self, why: str, lost_s: float) -> None:
+        back = await self._go_back()
+        if self._ending is not None:
+            return
+        if not back.is_whole:
+            self._end(self._lost(f"{why}; it cannot begin again, as {back.sentence}"))
+            return
+        if self._silence is not None:
+            self._silence.cancel()
+        sentence = (
+            f"{self._machine} was lost ({why}); the job begins again, {lost_s:.1f} s of its work are lost"
+        )
+        log.info("%s", sentence)
+        self._run += 1
+        self._claims_before = self._claims
+        self._outputs = OutputWindows()
+        self.released.clear()
+        self.account.ended_there()
+        self.account.write("restart", sentence=sentence)
+        self._terminal.put_nowait(attach.Restart(self._run, sentence))
+        self._terminal.put_nowait(attach.Progress("waiting", "", 0))
+        self._report(custody.Returned(why, lost_s))
+
+    def _lost(self, why: str) -> Outcome:
+        return Outcome.failure(Problem.of(MachineLost(self._machine, why)), self._machine)
 
     def _removed(self) -> Outcome:
         problem = Problem.of(JobRemoved(self._removing or ""))

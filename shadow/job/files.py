@@ -1,16 +1,18 @@
-"""The job's files, opened for serving: policy, confinement, the file service.
+"""The job's files, opened for serving: policy, confinement, the file service, the way back.
 
-Owns: putting them together for one job. Leaves to others: each of them (shadow.home).
+Owns: putting them together for one job, and again when it begins again. Leaves to others:
+each of them (shadow.home).
 """
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 import os
 import pwd
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Final
 
@@ -19,17 +21,55 @@ from hpool.matchmaker.model.settings import Directories
 from hpool.shadow.api.job import JobDescription
 from hpool.shadow.home import landlock
 from hpool.shadow.home.digests import Digests
-from hpool.shadow.home.policy import policy_for
-from hpool.shadow.home.service import Home
+from hpool.shadow.home.epochs import RolledBack, roll_back
+from hpool.shadow.home.policy import Refusal, policy_for
+from hpool.shadow.home.service import Home, Receive, Send
 
 log = logging.getLogger("files")
 
 MEMORY_KEY_BYTES: Final = 32
 
 
+class JobFiles:
+    """The file service of a job, begun anew when the job is."""
+
+    def __init__(self, make_home: Callable[[], Home], journal: Path | None) -> None:
+        self._make_home = make_home
+        self._journal = journal
+        self._home: Home | None = make_home()
+        self._refusals: list[Refusal] = []
+
+    async def serve_lane(self, number: int, receive: Receive, send: Send) -> None:
+        assert self._home is not None  # while things are undone nobody is admitted
+        await self._home.serve_lane(number, receive, send)
+
+    def refusals(self) -> list[Refusal]:
+        """Of all runs, each once."""
+        last = self._home.refusals() if self._home is not None else []
+        return list(dict.fromkeys([*self._refusals, *last]))
+
+    async def go_back(self) -> RolledBack:
+        """To the job's beginning; no lane may be served. Handles, locks and leases of the lost run are gone
+        before anything is undone."""
+        if self._journal is None:
+            return RolledBack("no journal was kept of what it changed")
+        self._refusals = self.refusals()
+        self.close()
+        back = await asyncio.to_thread(roll_back, self._journal, 0)
+        if back.is_whole:
+            self._home = self._make_home()
+        return back
+
+    def close(self) -> None:
+        if self._home is not None:
+            self._home.close()
+            self._home = None
+
+
 @contextlib.asynccontextmanager
-async def open_home(job: JobDescription, spool: Path) -> AsyncIterator[Home]:
-    """Raises HomeUnusable. This thread, and those it starts later, are confined afterwards."""
+async def open_files(job: JobDescription, spool: Path, journal: Path | None) -> AsyncIterator[JobFiles]:
+    """Raises HomeUnusable. This thread, and those it starts later, are confined afterwards. What an earlier
+    shadow of the job had changed is undone first."""
     environment = _environment(job)
     cache = Directories.of_user(os.environ, os.getuid()).cache
     try:
@@ -41,16 +81,31 @@ async def open_home(job: JobDescription, spool: Path) -> AsyncIterator[Home]:
             os.geteuid(),
         )
         digests = Digests(cache)
-        confinement = landlock.confine([*policy.writable(), os.fsencode(spool), os.fsencode(cache)])
+        own = [os.fsencode(each) for each in (spool, cache, journal) if each is not None]
+        confinement = landlock.confine([*policy.writable(), *own])
         log.info("%s", confinement.sentence)
         search_path = os.fsencode(environment.get("PATH", os.defpath)).split(b":")
-        home = Home(policy, search_path=search_path, digests=digests)
+
+        def make_home() -> Home:
+            return Home(
+                *(policy,),
+                search_path=search_path,
+                digests=digests,
+                journal=journal,
+                journal_bytes=job.undo_bytes,
+            )
+
+        if journal is not None and (journal / "log").exists():
+            back = await asyncio.to_thread(roll_back, journal, 0)
+            if not back.is_whole:
+                raise HomeUnusable(f"what the job had changed cannot be undone: {back.sentence}")
+        files = JobFiles(make_home, journal)
     except OSError as error:
         raise HomeUnusable(str(error)) from error
     try:
-        yield home
+        yield files
     finally:
-        home.close()
+        files.close()
         digests.close()
 
 

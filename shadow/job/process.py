@@ -12,7 +12,6 @@ import logging
 import os
 import socket
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -24,8 +23,9 @@ from hpool.matchmaker.model.errors import HpoolError, ShadowLost
 from hpool.shadow.api import custody
 from hpool.shadow.api.custody import FROM_SHADOW, TO_SHADOW, FramedLink
 from hpool.shadow.api.job import Outcome
+from hpool.shadow.home.epochs import RolledBack
 from hpool.shadow.job.conversation import Conversation
-from hpool.shadow.job.files import memory_key, open_home
+from hpool.shadow.job.files import JobFiles, memory_key, open_files
 from hpool.shadow.job.service import ShadowService
 from hpool.shadow.job.spool import Spool
 
@@ -51,7 +51,7 @@ class ShadowProcess:
         self._spool: Spool | None = None
         self._link: FramedLink | None = None
         self._conversation: Conversation | None = None
-        self._last_remarks: Callable[[], list[str]] = list
+        self._files: JobFiles | None = None
 
     async def run(self, link: socket.socket) -> None:
         self._link = FramedLink(await asyncio.open_connection(sock=link), TO_SHADOW, FROM_SHADOW)
@@ -68,19 +68,26 @@ class ShadowProcess:
     async def _serve(self, assignment: custody.Assignment, link: FramedLink) -> None:
         spool = Path(os.fsdecode(assignment.spool))
         self._spool = Spool(spool)
-        conversation = Conversation(assignment.job, self._report, self._settle, memory_key(), self._lease_s)
+        journal = Path(os.fsdecode(assignment.journal)) if assignment.journal else None
+        conversation = Conversation(
+            *(assignment.job, self._report, self._settle, memory_key(), self._lease_s),
+            go_back=self._go_back,
+            restarts_left=assignment.restarts_left,
+        )
         self._conversation = conversation
         listening = asyncio.create_task(self._obey(conversation, link))
         asyncio.get_running_loop().call_later(ATTACH_WITHIN_S, self._expect_terminal, conversation)
+        self._service.take(conversation, assignment, self._lease_s)
         async with contextlib.AsyncExitStack() as keeping:
             try:
-                files = await keeping.enter_async_context(open_home(assignment.job, spool))
+                files = await keeping.enter_async_context(open_files(assignment.job, spool, journal))
             except HpoolError as error:
-                self._service.take(conversation, assignment, None, self._lease_s)
                 conversation.fail(error)
             else:
-                self._service.take(conversation, assignment, files.serve_lane, self._lease_s)
-                self._last_remarks = lambda: [refusal.sentence for refusal in files.refusals()]
+                self._files = files
+                self._service.open(files.serve_lane)
+                if assignment.begins_again:
+                    self._report(custody.Returned("what it had changed is undone", 0.0))
             await conversation.over.wait()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(DETACH_WITHIN_S):
@@ -119,12 +126,20 @@ class ShadowProcess:
         elif isinstance(report, custody.Noted):
             self._spool.leave_note(report)
 
+    async def _go_back(self) -> RolledBack:
+        """The lost run is fenced off first: nothing of it is served any more."""
+        assert self._files is not None
+        await self._service.close()
+        if not self._agent_is_there:
+            return RolledBack("the agent is gone, and nobody would find another machine for it")
+        return await self._files.go_back()
+
     async def _settle(self, outcome: Outcome) -> None:
         """The outcome is on disk, in the queue or in the spool, before anybody is told."""
         assert self._link is not None
         assert self._conversation is not None
-        for line in self._last_remarks():
-            self._conversation.remark(line)
+        for refusal in self._files.refusals() if self._files is not None else ():
+            self._conversation.remark(refusal.sentence)
         assert self._spool is not None
         if self._agent_is_there:
             self._link.send(custody.JobEnded(outcome))

@@ -44,6 +44,7 @@ class ShadowService:
         self._budget = UNLIMITED
         self._streams: dict[str, LongStream] = {}
         self._serving: set[asyncio.Task[None]] = set()
+        self._is_open = asyncio.Event()
         self.is_attached = False
         self.detached = asyncio.Event()
 
@@ -51,15 +52,18 @@ class ShadowService:
         self,
         conversation: Conversation,
         secrets: custody.Assignment,
-        serve_lane: ServeLane | None,
         lease_s: float,
     ) -> None:
+        """The job's terminal may come; its starter waits until files are open."""
         self._conversation = conversation
         self._lease_s = lease_s
         self._budget = Budget(conversation.job.bandwidth)
         self._attach_secret = secrets.attach_secret
         self._watch_secret = secrets.watch_secret
+
+    def open(self, serve_lane: ServeLane) -> None:
         self._serve_lane = serve_lane
+        self._is_open.set()
 
     def handlers(self) -> tuple[Any, ...]:
         return (
@@ -141,7 +145,7 @@ class ShadowService:
         self._streams.clear()
 
     async def close(self) -> None:
-        """Files are served no longer when this returns."""
+        """Files are served no longer when this returns, to any starter that was admitted before."""
         self._end_streams()
         for task in self._serving:
             task.cancel()
@@ -195,6 +199,7 @@ class ShadowService:
         conversation = self._conversation
         await rpc.admit(context, home.CLAIM_KEY, conversation.claim_secret if conversation else "")
         assert conversation is not None
+        await self._is_open.wait()
         return conversation
 
 

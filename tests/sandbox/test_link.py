@@ -20,6 +20,7 @@ from hpool.matchmaker.hosting.resuming import Ledger
 from hpool.sandbox.starter.link import Link, LinkLost
 from hpool.shadow.api import attach, custody, home, stdio
 from hpool.shadow.api.job import Outcome
+from hpool.shadow.home.epochs import RolledBack
 from hpool.shadow.job.conversation import Conversation
 from hpool.shadow.job.service import ShadowService
 from tests.shadow.test_store import description
@@ -66,15 +67,21 @@ class Shadow:
         server.add_generic_rpc_handlers(service.handlers())
         self.address = rpc.bind(server, "127.0.0.1:0", None)
         await server.start()
-        self.conversation = Conversation(self.job, self.reports.append, self._settle, b"k" * 32, self.lease_s)
+        self.conversation = Conversation(
+            *(self.job, self.reports.append, self._settle, b"k" * 32, self.lease_s), go_back=self._go_back
+        )
         secrets = custody.Assignment("1.0", self.job, "attach", b"", "watch")
-        service.take(self.conversation, secrets, EchoHome().serve_lane, self.lease_s)
+        service.take(self.conversation, secrets, self.lease_s)
+        service.open(EchoHome().serve_lane)
         self.conversation.claimed(SECRET, "m")
         self._stop = asyncio.Event()
         self._ready.set()
         await self._stop.wait()
         await service.close()
         await server.stop(None)
+
+    async def _go_back(self) -> RolledBack:
+        return RolledBack("there is no journal")
 
     async def _settle(self, outcome: Outcome) -> None:
         self.outcomes.append(outcome)

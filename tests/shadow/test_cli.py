@@ -19,8 +19,8 @@ from hpool.shadow.cli.describe import describe, parse_sharing, same_output
 from hpool.shadow.cli.inspect import report
 from hpool.shadow.cli.main import COMMANDS, hpool
 from hpool.shadow.cli.render import bytes_text, table
+from hpool.shadow.cli.replay import Input
 from hpool.shadow.cli.run import protection_text, say, summary
-from hpool.shadow.cli.terminal import InputFile
 
 
 def call(*arguments: str) -> tuple[int, str]:
@@ -131,12 +131,12 @@ def test_a_file_is_left_where_the_job_had_read_to(tmp_path: Path) -> None:
     (tmp_path / "in").write_bytes(bytes(100))
     with (tmp_path / "in").open("rb", buffering=0) as file:
         file.read(10)
-        stdin = InputFile(file.fileno())
+        stdin = Input(file.fileno(), lambda message: None)
         file.read()
         stdin.leave_at(5)
         assert file.tell() == 15
     read_fd, write_fd = os.pipe()
-    InputFile(read_fd).leave_at(5)  # a pipe cannot be left anywhere: no harm
+    Input(read_fd, lambda message: None).leave_at(5)  # a pipe cannot be left anywhere: no harm
     os.close(read_fd)
     os.close(write_fd)
 

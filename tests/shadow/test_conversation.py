@@ -11,6 +11,7 @@ import pytest
 from hpool.matchmaker.model.errors import BadMessage, HomeUnusable
 from hpool.shadow.api import attach, custody, home, stdio
 from hpool.shadow.api.job import JobDescription, Outcome, Problem
+from hpool.shadow.home.epochs import RolledBack
 from hpool.shadow.job import conversation as module
 from hpool.shadow.job.conversation import Conversation
 from tests.shadow.test_store import description
@@ -21,11 +22,19 @@ JOB: JobDescription = description()
 class Stage:
     """A conversation with everybody else played by the test."""
 
-    def __init__(self) -> None:
+    def __init__(self, restarts_left: int = 0) -> None:
         self.reports: list[custody.FromShadow] = []
         self.settled: list[Outcome] = []
-        self.talk = Conversation(JOB, self.reports.append, self._settle, b"k" * 32, 1.0)
+        self.back = RolledBack(is_changed=True)
+        self.talk = Conversation(
+            *(JOB, self.reports.append, self._settle, b"k" * 32, 1.0),
+            go_back=self._go_back,
+            restarts_left=restarts_left,
+        )
         self.starter: asyncio.Queue[Any] | None = None
+
+    async def _go_back(self) -> RolledBack:
+        return self.back
 
     async def _settle(self, outcome: Outcome) -> None:
         self.settled.append(outcome)
@@ -45,10 +54,10 @@ class Stage:
                 return said
 
 
-def play(scene: Callable[[Stage], Awaitable[None]]) -> None:
+def play(scene: Callable[[Stage], Awaitable[None]], restarts_left: int = 0) -> None:
     async def bounded() -> None:
         async with asyncio.timeout(10):
-            await scene(Stage())
+            await scene(Stage(restarts_left))
 
     asyncio.run(bounded())
 
@@ -233,3 +242,69 @@ def test_an_impossible_end_is_not_believed() -> None:
                 stage.talk.starter_said(finished)
 
     play(scene)
+
+
+def test_a_job_whose_machine_is_lost_begins_again() -> None:
+    async def scene(stage: Stage) -> None:
+        stage.claim_and_start()
+        stage.talk.starter_said(stdio.Output(1, 0, b"one"))
+        stage.talk.starter_gone("it burns")
+        with pytest.raises(BadMessage):
+            stage.talk.starter_said(stdio.Output(1, 3, b"late"))
+        assert stage.talk.claim_secret == "", "the lost run is fenced off"
+        said = [await stage.talk.for_terminal() for _ in range(6)]
+        assert said[3] == stdio.Output(1, 0, b"one")
+        assert isinstance(said[4], attach.Restart)
+        assert said[4].run == 1
+        assert said[5] == attach.Progress("waiting", "", 0)
+        assert isinstance(stage.reports[-1], custody.Returned)
+        stage.claim_and_start()
+        assert stage.starter is not None
+        # What the terminal says of the run before is not heard.
+        stage.talk.terminal_said(stdio.Input(5, b"old"))
+        stage.talk.terminal_said(attach.Restarted(1))
+        stage.talk.terminal_said(stdio.Input(0, b"again"))
+        assert stage.starter.get_nowait() == stdio.Input(0, b"again")
+        stage.talk.starter_said(stdio.Output(1, 0, b"one"))
+        stage.talk.starter_said(home.Finished(True, 0, 0, 0))
+        assert (await stage.terminal())[-1] == attach.Ended(stage.settled[0])
+        assert stage.settled[0].shell_status == 0
+
+    play(scene, restarts_left=1)
+
+
+def test_a_job_begins_again_so_often_and_no_more() -> None:
+    async def scene(stage: Stage) -> None:
+        for _ in range(2):
+            stage.claim_and_start()
+            stage.talk.starter_gone("it burns")
+            await asyncio.sleep(0)
+        await stage.terminal()
+        assert stage.settled[0].problem is not None
+        assert stage.settled[0].problem.code == "LINK-002"
+
+    play(scene, restarts_left=1)
+
+
+def test_a_job_whose_changes_cannot_be_undone_does_not_begin_again() -> None:
+    async def scene(stage: Stage) -> None:
+        stage.back = RolledBack("others have changed what the job has changed", ("/f: others",))
+        stage.claim_and_start()
+        stage.talk.starter_gone("it burns")
+        await stage.terminal()
+        assert stage.settled[0].problem is not None
+        assert "it cannot begin again, as others have changed" in stage.settled[0].problem.sentence
+        assert not any(isinstance(report, custody.Returned) for report in stage.reports)
+
+    play(scene, restarts_left=1)
+
+
+def test_a_killed_keeper_is_a_lost_machine() -> None:
+    async def scene(stage: Stage) -> None:
+        stage.claim_and_start()
+        problem = Problem("LINK-002", "its keeper there was killed", "", 125)
+        stage.talk.starter_said(home.Finished(False, 0, 0, 0, problem))
+        await asyncio.sleep(0)
+        assert isinstance(stage.reports[-1], custody.Returned)
+
+    play(scene, restarts_left=1)

@@ -17,9 +17,9 @@
 
 static uint32_t checksum(const struct hpj_record *record, struct hp_text first, struct hp_text second)
 {
-	const struct hp_text parts[] = {
-		{ (const char *)record + CHECKED_FROM, CHECKED_TO - CHECKED_FROM }, first, second
-	};
+	const struct hp_text parts[] = { { (const char *)record + CHECKED_FROM, CHECKED_TO - CHECKED_FROM },
+					 first,
+					 second };
 	uint64_t sum = 0xcbf29ce484222325ull ^ record->size;
 
 	for (unsigned i = 0; i < 3; i++)

@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "journal.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 
 static struct hp_touched **place_of(struct hp_journal *journal, uint64_t dev, uint64_t ino)
@@ -136,6 +137,33 @@ bool hpj_hold_add(struct hp_journal *journal, uint64_t dev, uint64_t ino, uint64
 	return true;
 }
 
+static int64_t ctime_of(int fd)
+{
+	struct stat st;
+
+	return fd >= 0 && fstat(fd, &st) == 0 ? st.st_ctim.tv_sec * 1000000000 + st.st_ctim.tv_nsec : 0;
+}
+
+/* The inode may have other names: that it loses this one is no change of others'. */
+static void let_go(const struct hp_journal *journal, const struct hpj_held *held, struct hp_touched *touched)
+{
+	struct hpj_slot *slot = &journal->log.table->slots[touched->slot];
+	char name[24];
+	int fd;
+
+	hpj_hold_name(name, held->sequence);
+	fd = openat(journal->log.hold, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (slot->ctime_ns != ctime_of(fd) && !slot->busy)
+		slot->foreign |= slot->ctime_ns != 0;
+	slot->busy = 1;
+	unlinkat(journal->log.hold, name, 0);
+	slot->ctime_ns = ctime_of(fd);
+	slot->busy = 0;
+	if (fd >= 0)
+		close(fd);
+	touched->holds--;
+}
+
 void hpj_holds_forget(struct hp_journal *journal, uint64_t before)
 {
 	for (struct hpj_held **place = &journal->held, *held; (held = *place) != NULL;) {
@@ -147,7 +175,7 @@ void hpj_holds_forget(struct hp_journal *journal, uint64_t before)
 		}
 		touched = hpj_touched_any(journal, held->dev, held->ino);
 		if (touched != NULL)
-			touched->holds--;
+			let_go(journal, held, touched);
 		journal->holds--;
 		journal->held_bytes -= held->bytes;
 		*place = held->next;

@@ -165,7 +165,9 @@ static int roll_back(struct undo *undo, const struct hpj_index *index, uint64_t 
 
 int hp_rollback(const char *directory, uint64_t epoch, int forced, char *report, size_t room)
 {
-	struct undo undo = { .root_fd = -1, .proc_fd = -1, .alias_fd = -1, .trouble_fd = -1, .report = report, .room = room };
+	struct undo undo = {
+		.root_fd = -1, .proc_fd = -1, .alias_fd = -1, .trouble_fd = -1, .report = report, .room = room
+	};
 	struct hpj_index index;
 	int error;
 

@@ -29,8 +29,8 @@ struct undo_inode {
 	struct undo_inode *next;
 	uint64_t dev, ino;
 	struct undo_alias *aliases;
-	uint64_t hold;	 /* number of the record that put it into hold/; HPJ_NEVER: none */
-	bool foreign;	 /* others have changed it since */
+	uint64_t hold;  /* number of the record that put it into hold/; HPJ_NEVER: none */
+	bool foreign;  /* others have changed it since */
 	struct undo_name *names; /* where it may be, the last heard first */
 };
 
@@ -44,7 +44,8 @@ int undo_read_aliases(struct undo *);
 int undo_add_alias(struct undo *, const struct hpj_record *, uint64_t now);
 void undo_forget(struct undo *);
 struct undo_inode *undo_inode_of(struct undo *, uint64_t dev, uint64_t ino);
-bool undo_is(struct undo *, const struct hpj_record *, const struct stat *); /* the record's inode, or what stands for it */
+bool undo_is(struct undo *, const struct hpj_record *,
+	     const struct stat *); /* the record's inode, or what stands for it */
 void undo_check(struct undo *); /* what have others changed? */
 /* The directory of `path` and the name in it (inside `path`); -errno. */
 int undo_parent(const struct undo *, struct hp_text path, const char **name);

@@ -86,7 +86,8 @@ static int put_back(const struct undo *undo, const struct hpj_record *record, in
 
 	if (record->kind == HPJ_DATA)
 		return hpj_copy(undo->log.data, record->place, fd, record->offset, record->length);
-	if (fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)record->offset, (off_t)record->length) == 0)
+	if (fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)record->offset, (off_t)record->length) ==
+	    0)
 		return 0;
 	if (end > (uint64_t)st->st_size) /* what lies beyond its end is none either */
 		end = (uint64_t)st->st_size;

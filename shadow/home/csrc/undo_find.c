@@ -279,7 +279,8 @@ int undo_find(struct undo *undo, const struct hpj_record *record, struct stat *s
 	char hold[24];
 	int fd = open_if(undo, hpj_first(record), record, st);
 
-	for (const struct undo_name *name = inode == NULL ? NULL : inode->names; fd < 0 && name != NULL; name = name->next)
+	for (const struct undo_name *name = inode == NULL ? NULL : inode->names; fd < 0 && name != NULL;
+	     name = name->next)
 		fd = open_if(undo, (struct hp_text){ name->path, strlen(name->path) }, record, st);
 	if (fd >= 0 || inode == NULL || inode->hold == HPJ_NEVER)
 		return fd;

@@ -62,8 +62,8 @@ static int move(int from_fd, const char *from, int to_fd, const char *to, unsign
 /* The process was killed between making it and writing down what it was: fresh, and nothing in it. */
 static bool may_be_ours(const struct hpj_record *record, const struct stat *st)
 {
-	return (st->st_mode & S_IFMT) == (record->attr.mode & S_IFMT) && st->st_ctim.tv_sec + 1 >= record->attr.mtime_s &&
-	       (!S_ISREG(st->st_mode) || st->st_size == 0);
+	return (st->st_mode & S_IFMT) == (record->attr.mode & S_IFMT) &&
+	       st->st_ctim.tv_sec + 1 >= record->attr.mtime_s && (!S_ISREG(st->st_mode) || st->st_size == 0);
 }
 
 void undo_made(struct undo *undo, const struct hpj_record *record)

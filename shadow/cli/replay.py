@@ -1,0 +1,152 @@
+"""The standard streams of a job that may begin again: given again, and shown once.
+
+Owns: what was read of stdin, as far as it is kept; what was shown of each output, and whether a later run
+says the same. Leaves to others: when the job begins again, credit, messages (terminal).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import stat
+import threading
+import zlib
+from collections.abc import Callable
+from typing import Final
+
+from hpool.shadow.api import stdio
+
+KEPT_BYTES: Final = 64 << 20
+
+
+class Shown:
+    """One output: bytes count from the beginning of the job, whichever run says them."""
+
+    def __init__(self) -> None:
+        self.is_same = True
+        self._shown = 0
+        self._sum = 0
+        self._said = 0  # by this run
+        self._said_sum = 0
+
+    def begin_again(self) -> None:
+        self._said = self._said_sum = 0
+
+    def new_of(self, content: bytes) -> bytes:
+        """What of it nobody has seen yet. `is_same` tells whether the rest was what had been shown."""
+        repeated = min(len(content), self._shown - self._said)
+        if repeated:
+            self._said_sum = zlib.crc32(content[:repeated], self._said_sum)
+            self._said += repeated
+            if self._said == self._shown:
+                self.is_same = self.is_same and self._said_sum == self._sum
+        new = content[repeated:]
+        if new:
+            self._sum = zlib.crc32(new, self._sum)
+            self._shown += len(new)
+            self._said, self._said_sum = self._shown, self._sum
+        return new
+
+    @property
+    def is_behind(self) -> bool:
+        """The run has said less than a former one."""
+        return self._said < self._shown
+
+
+class Input:
+    """stdin, read no further than is wanted: what the job does not take stays for others. A file is read
+    again from where it was; of anything else the first 64 MiB are kept."""
+
+    def __init__(self, fd: int, send: Callable[[stdio.Input | stdio.InputEnd], None]) -> None:
+        self._fd = fd
+        self._send = send
+        self._change = threading.Condition()
+        self._limit = 0
+        self._is_wanted = False
+        self._run = 0
+        self._position = 0  # of what is to be sent next
+        self._kept = bytearray()  # what was read, from `_base` on
+        self._base = 0
+        self._is_over = False
+        self._end_said = False
+        self._start: int | None = None
+        self._is_read = False
+        with contextlib.suppress(OSError):
+            if stat.S_ISREG(os.fstat(fd).st_mode):
+                self._start = os.lseek(fd, 0, os.SEEK_CUR)
+
+    @property
+    def can_begin_again(self) -> bool:
+        return self._base == 0
+
+    def begin(self, window: int) -> None:
+        """The job runs."""
+        with self._change:
+            self._limit = window
+            self._is_wanted = True
+            self._change.notify()
+        if not self._is_read:
+            self._is_read = True
+            threading.Thread(target=self._read, name="input", daemon=True).start()
+
+    def begin_again(self) -> None:
+        """The next run wants it from the beginning."""
+        with self._change:
+            self._run += 1
+            self._position = self._limit = 0
+            self._is_wanted = self._end_said = False
+
+    def grant(self, limit: int, *, is_wanted: bool) -> None:
+        with self._change:
+            self._limit = max(self._limit, limit)
+            self._is_wanted = is_wanted
+            self._change.notify()
+
+    def leave_at(self, position: int) -> None:
+        """Nobody wants more. A file is left where the job had read to, as at home, for whoever reads on."""
+        with self._change:
+            self._is_wanted = False
+        if self._start is not None:
+            os.lseek(self._fd, self._start + position, os.SEEK_SET)
+
+    def _read(self) -> None:
+        while True:
+            with self._change:
+                while not self._is_wanted or self._limit <= self._position or self._end_said:
+                    self._change.wait()
+                run, position = self._run, self._position
+                room = min(stdio.CHUNK, self._limit - position)
+                content = bytes(self._kept[position - self._base :][:room])
+                if content or self._is_over:
+                    self._pass_on(content)
+                    continue
+            content = self._take(position, room)
+            with self._change:
+                if self._start is None:
+                    self._keep(content)
+                elif run == self._run:
+                    self._pass_on(content)
+
+    def _pass_on(self, content: bytes) -> None:
+        self._end_said = not content
+        self._send(stdio.Input(self._position, content) if content else stdio.InputEnd())
+        self._position += len(content)
+
+    def _keep(self, content: bytes) -> None:
+        self._is_over = not content
+        if len(self._kept) + len(content) > KEPT_BYTES:
+            del self._kept[: self._position - self._base]
+            self._base = self._position
+        self._kept += content
+
+    def _take(self, position: int, room: int) -> bytes:
+        while True:
+            try:
+                if self._start is not None:
+                    return os.pread(self._fd, room, self._start + position)
+                return os.read(self._fd, room)
+            except BlockingIOError:  # somebody left it non-blocking
+                select.select([self._fd], [], [])
+            except OSError:
+                return b""
