@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import stat
 import time
@@ -176,3 +177,12 @@ def run_both(
         said = b"".join(line for line in got.stderr.splitlines(True) if not line.startswith(DIED))
         got = replace(got, stderr=said)
     return differences(expected, got, tree, got_tree)
+
+
+SENTENCE = re.compile(rb"^hpool: [^\n]{20,300}\[[A-Z]+-\d{3}\]$", re.MULTILINE)
+
+
+def says_one_sentence(ended: Ended, code: int) -> None:
+    found = SENTENCE.findall(ended.stderr)
+    assert (ended.code, len(found)) == (code, 1), ended
+    assert b"Traceback" not in ended.stderr

@@ -3,41 +3,19 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from integration import fixture
-from integration.judge import Ended
+from integration.judge import says_one_sentence
 from integration.pool import StrictPool
-from integration.rooms import wait_until
 from integration.tidy import Note
 
 pytestmark = [pytest.mark.slow, pytest.mark.root]
-SENTENCE = re.compile(rb"^hpool: [^\n]{20,300}\[[A-Z]+-\d{3}\]$", re.MULTILINE)
-# A record, made durable, then said: what was said has to be at home whatever happens next.
-ACKNOWLEDGED = """
-import os, sys, time
-out = open("records", "wb", buffering=0)
-for number in range(int(sys.argv[1])):
-    out.write(b"%08d\\n" % number)
-    os.fsync(out.fileno())
-    print(number, flush=True)
-    time.sleep(0.002)
-"""
-
-
-def says_one_sentence(ended: Ended, code: int) -> None:
-    found = SENTENCE.findall(ended.stderr)
-    assert (ended.code, len(found)) == (code, 1), ended
-    assert b"Traceback" not in ended.stderr
-
-
 # ---- bad input ------------------------------------------------------------------
 
 
@@ -266,72 +244,6 @@ def test_a_map_larger_than_the_mirror_fails_cleanly(small_mirror: StrictPool) ->
 # ---- processes of ours that die -----------------------------------------------------
 
 
-class Running:
-    """A job that writes so many acknowledged records, or until something happens to it."""
-
-    def __init__(self, pool: StrictPool, records: int = 1_000_000, options: tuple[str, ...] = ()) -> None:
-        self.pool = pool
-        self.work = pool.home.fresh_work({"records.py": ACKNOWLEDGED.encode()})
-        self.note = Note.of(pool)
-        self.before = {role: set(pool.pids(role)) for role in ("hpool.shadow.job", "hpool.sandbox.starter")}
-        command = pool.home.hpool(["/usr/bin/python3", "records.py", str(records)], *options)
-        self.process = pool.home.popen(command, pool.home.work)
-        assert self.process.stdout is not None
-        self.said = [self.process.stdout.readline() for _ in range(5)]
-        assert self.said == [b"%d\n" % number for number in range(5)], self.process.communicate(timeout=20)
-
-    def ends(self, timeout_s: float = 30) -> Ended:
-        out, err = self.process.communicate(timeout=timeout_s)
-        code = self.process.returncode
-        return Ended(code if code >= 0 else 128 - code, b"".join(self.said) + out, err)
-
-    def everything_said_is_at_home(self, ended: Ended) -> None:
-        last = int(ended.stdout.split(b"\n")[-2])
-        records = (self.work / "records").read_bytes().split(b"\n")
-        assert len(records) > last, "an acknowledged record is not at home"
-        assert records[:-1] == [b"%08d" % number for number in range(len(records) - 1)]
-
-    def kill(self, words: str) -> None:
-        """The processes whose command line has these words and that serve this job."""
-        for pid in self.pool.pids(words):
-            os.kill(pid, signal.SIGKILL)
-
-
-ROLES = ["hpool.shadow.job", "hpool.sandbox.starter", "hpool-keeper", "hpool.sandbox"]
-
-
-def kill_one(running: Running, role: str) -> None:
-    if role == "hpool.sandbox":
-        running.pool.roles["sandbox"].kill()
-        running.pool.roles["sandbox"].wait()
-        running.pool.start("sandbox")
-    else:
-        running.kill(role)
-
-
-@pytest.mark.parametrize("role", ROLES)
-def test_a_process_of_ours_is_killed_and_nobody_can_tell(own_pool: StrictPool, role: str) -> None:
-    running = Running(own_pool, records=300)
-    kill_one(running, role)
-    ended = running.ends(timeout_s=90)
-    assert (ended.code, ended.stdout) == (0, b"".join(b"%d\n" % number for number in range(300))), ended
-    assert ended.stderr.count(b"begins again") == 1, ended
-    running.everything_said_is_at_home(ended)
-
-
-@pytest.mark.parametrize("role", ROLES)
-def test_a_job_that_may_not_begin_again_has_an_end(own_pool: StrictPool, role: str) -> None:
-    running = Running(own_pool, options=("--restarts", "0"))
-    kill_one(running, role)
-    ended = running.ends()
-    says_one_sentence(ended, 125)
-    running.everything_said_is_at_home(ended)
-    again = own_pool.home.job("/bin/echo", "well")
-    assert (again.code, again.stdout) == (0, b"well\n")
-    wait_until(lambda: not own_pool.pids("records.py"), "an end of the job's processes")
-    wait_until(lambda: not own_pool.pids("hpool-keeper"), "an end of the keepers")
-
-
 def test_the_matchmaker_dies_and_running_jobs_never_notice(own_pool: StrictPool) -> None:
     own_pool.home.fresh_work()
     command = own_pool.home.hpool(["/bin/sh", "-c", "echo started; read word; echo $word"])
@@ -354,19 +266,6 @@ def test_the_agent_dies_and_the_next_run_starts_another(own_pool: StrictPool) ->
     del note
 
 
-@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM, signal.SIGKILL], ids=lambda n: n.name)
-def test_the_terminal_closes(pool: StrictPool, number: signal.Signals) -> None:
-    running = Running(pool)
-    os.kill(running.process.pid, number)
-    ended = running.ends()
-    assert ended.code == 128 + number
-    running.everything_said_is_at_home(ended)
-    running.note.wait()
-    size = (running.work / "records").stat().st_size
-    time.sleep(0.1)
-    assert (running.work / "records").stat().st_size == size
-
-
 def test_a_reader_that_goes_away(pool: StrictPool) -> None:
     pool.home.fresh_work()
     command = " ".join(pool.home.hpool(["/usr/bin/yes"]))
@@ -374,17 +273,6 @@ def test_a_reader_that_goes_away(pool: StrictPool) -> None:
         ["/bin/bash", "-c", f"{command} | head -2; echo ${{PIPESTATUS[0]}}"], pool.home.work
     )
     assert ended.stdout == b"y\ny\n141\n"
-
-
-def test_a_wire_that_is_cut_for_good(own_pool: StrictPool) -> None:
-    running = Running(own_pool, options=("--restarts", "0"))
-    own_pool.partition()
-    ended = running.ends(timeout_s=60)
-    says_one_sentence(ended, 125)
-    running.everything_said_is_at_home(ended)
-    own_pool.heal()
-    assert own_pool.home.job("/bin/echo", "well", timeout_s=60).stdout == b"well\n"
-    wait_until(lambda: not own_pool.pids("records.py"), "an end of the job on the machine", 30)
 
 
 def test_a_job_without_a_machine_says_that_it_waits(own_pool: StrictPool) -> None:

@@ -299,9 +299,7 @@ class BadMessage(HpoolError):
 class MachineLost(HpoolError):
     """The machine that ran the job, or the way to it, is gone. Its processes there end by themselves.
 
-    The job begins again on another machine by itself, its files rolled back, unless it was told not to
-    (--restarts 0), has done so too often, or its changes could not be undone. Then what it wrote may be
-    at home in part: treat its output as incomplete.
+    The job begins again by itself unless its changes could not be undone, or it was told not to (--restarts).
     """
 
     code = "LINK-002"
@@ -309,30 +307,6 @@ class MachineLost(HpoolError):
     remedy = "Run the job again; what it wrote so far may be incomplete. `hpool rollback` may undo it."
     machine: str
     why: str
-
-
-class CannotRollBack(HpoolError):
-    """What a job changed can be undone while its journal is there and nobody else changed the same files.
-
-    `--force` undoes it although others have: what they wrote into the same places is lost.
-    """
-
-    code = "HOME-003"
-    says = "job {job_id} cannot be rolled back: {why}"
-    remedy = "See what is in the way above; `hpool rollback --force` if it is only others' changes."
-    job_id: str
-    why: str
-
-
-class InputLost(HpoolError):
-    """The job had to begin again, and more of its input had been read from a pipe than hpool keeps (64 MiB).
-
-    Its files are as they were before it began. An input that is a file is read again, whatever its size.
-    """
-
-    code = "RUN-010"
-    says = "the job cannot begin again: more of its input was taken from a pipe than is kept"
-    remedy = "Run it again, with its input from a file if it may have to begin again."
 
 
 class ShadowLost(HpoolError):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from hpool.matchmaker.model.errors import CannotRollBack
+from hpool.matchmaker.model.again import CannotRollBack
 from hpool.matchmaker.model.ids import JobId
 from hpool.shadow.api import queue as api
 from hpool.shadow.cli.render import printable

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from hpool.matchmaker.model.errors import HpoolError, InputLost, NoAgent, NoMachine
+from hpool.matchmaker.model.again import InputLost
+from hpool.matchmaker.model.errors import HpoolError, NoAgent, NoMachine
 from hpool.matchmaker.model.settings import load_settings, parse_rate, parse_size
 
 if TYPE_CHECKING:

@@ -1,0 +1,32 @@
+"""Errors of going back and beginning again: a part of the catalogue.
+
+Owns: those. Leaves to others: all others (errors).
+"""
+
+from __future__ import annotations
+
+from hpool.matchmaker.model.errors import HpoolError
+
+
+class CannotRollBack(HpoolError):
+    """What a job changed can be undone while its journal is there and nobody else changed the same files.
+
+    `--force` undoes it although others have: what they wrote into the same places is lost.
+    """
+
+    code = "HOME-003"
+    says = "job {job_id} cannot be rolled back: {why}"
+    remedy = "See what is in the way above; `hpool rollback --force` if it is only others' changes."
+    job_id: str
+    why: str
+
+
+class InputLost(HpoolError):
+    """The job had to begin again, and more of its input had been read from a pipe than hpool keeps (64 MiB).
+
+    Its files are as they were before it began. An input that is a file is read again, whatever its size.
+    """
+
+    code = "RUN-010"
+    says = "the job cannot begin again: more of its input was taken from a pipe than is kept"
+    remedy = "Run it again, with its input from a file if it may have to begin again."
