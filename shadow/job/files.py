@@ -12,6 +12,7 @@ import logging
 import os
 import pwd
 import secrets
+import shutil
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Final
@@ -59,6 +60,12 @@ class JobFiles:
         if back.is_whole:
             self._home = self._make_home()
         return back
+
+    async def let_go(self) -> None:
+        """The job completed and that is on record: removed files go for good, and with them the names by which
+        link counts of others are too high. The rest of the journal is the agent's to discard."""
+        if self._journal is not None:
+            await asyncio.to_thread(shutil.rmtree, self._journal / "hold", ignore_errors=True)
 
     def close(self) -> None:
         if self._home is not None:

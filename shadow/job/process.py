@@ -148,6 +148,8 @@ class ShadowProcess:
                     await self._recorded.wait()
         if not self._agent_is_there:
             self._spool.leave_outcome(outcome)
+        if outcome.problem is None and self._files is not None:
+            await self._files.let_go()
 
 
 def child_main(link: socket.socket, listen_host: str, advertise_host: str | None, lease_s: float) -> int:
