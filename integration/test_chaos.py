@@ -22,7 +22,7 @@ from integration.pool import StrictPool
 pytestmark = [pytest.mark.slow, pytest.mark.root]
 ROUNDS = int(os.environ.get("HPOOL_CHAOS_ROUNDS", "4"))
 ROLES = ["hpool.shadow.job", "hpool.sandbox.starter", "hpool-keeper", "hpool.sandbox"]
-# It appends, overwrites in place, cuts off, replaces, links, moves, removes, commits; a second run sees a first one.
+# It appends, overwrites, cuts off, replaces, links, moves, removes, commits; a second run sees a first one.
 CHANGES = """
 import os, sqlite3, sys, time
 count = int(open("count").read())

@@ -62,7 +62,7 @@ class JobFiles:
         return back
 
     async def let_go(self) -> None:
-        """The job completed and that is on record: removed files go for good, and with them the names by which
+        """The job completed and that is on record: removed files go for good, and so do the names by which
         link counts of others are too high. The rest of the journal is the agent's to discard."""
         if self._journal is not None:
             await asyncio.to_thread(shutil.rmtree, self._journal / "hold", ignore_errors=True)
