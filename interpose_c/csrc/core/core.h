@@ -132,6 +132,7 @@ long hp_vector_length(long user, long count);
 /* Makes the call, which writes at most `length` bytes to `output` at `at` (< 0: at its
  * position), with the blocks it touches present, and notes what it wrote. */
 long hp_write_noted(struct hp_call *call, struct hp_file *file, int output, long length, int64_t at);
+void hp_ring(struct hp_file *file); /* the starter is to look at it */
 /* errno of a write that failed at home, told once. */
 int hp_lost_write(struct hp_file *file);
 long hp_sync_file(struct hp_file *file); /* NULL: everything */

@@ -125,11 +125,21 @@ static long close_locked(int fd, const struct hp_file *file)
 	return result;
 }
 
+/* With the last one the file itself goes. */
+static long close_nameless(int fd, struct hp_file *file)
+{
+	long result = hp_syscall1(__NR_close, fd);
+
+	hp_ring(file);
+	return result;
+}
+
 long hp_call_close(struct hp_call *call)
 {
 	int fd = (int)call->arg[0];
 	uint32_t kind = fd >= 0 && fd < HP_FDS ? __atomic_load_n(&kinds[fd], __ATOMIC_RELAXED) : 0;
 	struct hp_file *file;
+	uint32_t flags;
 	int error;
 
 	if (!hp_channel)
@@ -138,9 +148,12 @@ long hp_call_close(struct hp_call *call)
 	file = file_of(kind);
 	if (!file)
 		return HP_PASS;
-	if (!__atomic_load_n(&file->error, __ATOMIC_RELAXED))
-		return __atomic_load_n(&file->flags, __ATOMIC_RELAXED) & HP_FILE_LOCKED ? close_locked(fd, file) :
-											  HP_PASS;
+	flags = __atomic_load_n(&file->flags, __ATOMIC_RELAXED);
+	if (!__atomic_load_n(&file->error, __ATOMIC_RELAXED)) {
+		if (flags & HP_FILE_LOCKED)
+			return close_locked(fd, file);
+		return flags & HP_FILE_NAMELESS ? close_nameless(fd, file) : HP_PASS;
+	}
 	error = __atomic_exchange_n(&file->error, 0, __ATOMIC_SEQ_CST);
 	hp_syscall1(__NR_close, fd);
 	return -error;

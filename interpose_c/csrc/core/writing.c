@@ -52,16 +52,21 @@ static void add_extent(struct hp_file *file, uint64_t low, uint64_t high)
 	}
 }
 
-static void note(struct hp_file *file, uint64_t low, uint64_t high)
+void hp_ring(struct hp_file *file)
 {
-	if (low >= high)
-		return;
-	add_extent(file, low, high);
 	if (__atomic_load_n(&file->queued, __ATOMIC_SEQ_CST) || __atomic_exchange_n(&file->queued, 1, __ATOMIC_SEQ_CST))
 		return;
 	__atomic_add_fetch(&hp_channel->dirty_bell, 1, __ATOMIC_SEQ_CST);
 	if (__atomic_load_n(&hp_channel->flusher_asleep, __ATOMIC_SEQ_CST))
 		hp_syscall6(__NR_futex, (long)&hp_channel->dirty_bell, FUTEX_WAKE, 1, 0, 0, 0);
+}
+
+static void note(struct hp_file *file, uint64_t low, uint64_t high)
+{
+	if (low >= high)
+		return;
+	add_extent(file, low, high);
+	hp_ring(file);
 }
 
 int hp_lost_write(struct hp_file *file)

@@ -62,6 +62,7 @@ void hp_apply_removed(hp_engine *engine, struct hp_pending *pending, const struc
 	if (change->object) {
 		change->object->attr.nlink = change->object->orphan ? 0 : change->object->attr.nlink;
 		hp_mirror_publish(engine, change->object);
+		hp_file_forsake(engine, change->object);
 	}
 	apply_parents(engine, body, length, change->object);
 }
@@ -90,6 +91,7 @@ void hp_apply_renamed(hp_engine *engine, struct hp_pending *pending, const struc
 {
 	struct change *change = pending->context;
 	struct hp_name *from, *to;
+	struct hp_object *old;
 	int directory, directory2;
 
 	if (reply->error)
@@ -132,8 +134,7 @@ void hp_apply_renamed(hp_engine *engine, struct hp_pending *pending, const struc
 		return;
 	}
 	if (to->object) {
-		struct hp_object *old = to->object;
-
+		old = to->object;
 		if (last_link(old))
 			old->orphan = true;
 		old->attr.nlink -= old->attr.nlink > 0;
@@ -143,7 +144,10 @@ void hp_apply_renamed(hp_engine *engine, struct hp_pending *pending, const struc
 			hp_mirror_forget_dirfd(engine, old);
 		hp_mirror_publish(engine, old);
 	}
+	old = to->object;
 	hp_tree_move(engine, from, to);
+	if (old)
+		hp_file_forsake(engine, old);
 	apply_parents(engine, body, length, to->object);
 }
 

@@ -246,6 +246,7 @@ bool hp_unlink_behind(hp_engine *engine, const struct hp_where *where)
 	object->attr.nlink = 0;
 	hp_touch(engine, &object->attr, false);
 	hp_mirror_publish(engine, object);
+	hp_file_forsake(engine, object);
 	hp_ordered_send(
 		engine,
 		&(struct hp_change){ .parent = parent,

@@ -78,6 +78,7 @@ static uint64_t evict_whole(hp_engine *engine, uint64_t wanted)
 bool hp_evict(hp_engine *engine, uint64_t bytes)
 {
 	uint64_t freed = 0, wanted = bytes < HP_EVICT_STEP ? HP_EVICT_STEP : bytes;
+	bool forsaken = hp_files_forsake(engine);
 
 	for (uint32_t n = 1; n < engine->files_end && freed < wanted; n++)
 		if (engine->files[n] && engine->files[n]->content == HP_CONTENT_BLOCKS)
@@ -85,7 +86,7 @@ bool hp_evict(hp_engine *engine, uint64_t bytes)
 	if (freed < bytes)
 		freed += evict_whole(engine, wanted - freed);
 	engine->stats.evicted_bytes += freed;
-	return freed > 0;
+	return freed > 0 || forsaken;
 }
 
 /* Files the job wrote can be dropped block by block once home has them, if no

@@ -5,6 +5,8 @@
 
 #include "internal.h"
 
+#define LOOK_AFTER 64u /* files numbered between two looks for those that are gone */
+
 /* Nobody else has it open: a write lease says so (fcntl(2), F_SETLEASE). */
 static bool in_use(int fd)
 {
@@ -56,27 +58,44 @@ void hp_file_release(hp_engine *engine, struct hp_object *object)
  * blocks are left, or what was fetched would be fetched again. */
 static bool collect_numbers(hp_engine *engine)
 {
-	bool any = false;
+	bool any = hp_files_forsake(engine);
 
 	for (uint32_t n = 1; n < engine->files_end; n++) {
 		struct hp_object *object = engine->files[n];
-		int fd;
 
-		if (!object || object->mapped || object->filling || hp_file_has_dirty(engine, object) || object->error)
-			continue;
-		if (object->content == HP_CONTENT_BLOCKS && object->names)
-			continue;
-		close(object->fd);
-		object->fd = -1;
-		fd = object->names ? hp_mirror_open(engine, object, O_RDWR) : -1;
-		object->fd = fd;
-		if (fd >= 0 && in_use(fd))
-			continue;
-		if (fd < 0 && object->names)
+		if (!object || object->mapped || object->filling || hp_file_has_dirty(engine, object) ||
+		    object->error || object->content == HP_CONTENT_BLOCKS || in_use(object->fd))
 			continue;
 		hp_file_release(engine, object);
 		any = true;
 	}
+	return any;
+}
+
+bool hp_file_forsake(hp_engine *engine, struct hp_object *object)
+{
+	if (!object->orphan || object->names || object->nameless || !object->file || object->fd < 0 ||
+	    object->in_flight || object->behind || object->collecting || object->filling || object->locks)
+		return false;
+	if (object->touched > engine->serving.quiet) {
+		engine->serving.forsaken = true;
+		return false;
+	}
+	if (in_use(object->fd)) {
+		__atomic_or_fetch(&engine->channel->files[object->file].flags, HP_FILE_NAMELESS, __ATOMIC_SEQ_CST);
+		return false;
+	}
+	hp_file_release(engine, object);
+	return true;
+}
+
+bool hp_files_forsake(hp_engine *engine)
+{
+	bool any = false;
+
+	for (uint32_t n = 1; n < engine->files_end; n++)
+		if (engine->files[n])
+			any |= hp_file_forsake(engine, engine->files[n]);
 	return any;
 }
 
@@ -87,6 +106,8 @@ int hp_file_number(hp_engine *engine, struct hp_object *object)
 
 	if (object->file)
 		return 0;
+	if (++engine->serving.numbered % LOOK_AFTER == 0)
+		hp_files_forsake(engine);
 	for (int round = 0;; round++) {
 		for (number = engine->next_file; number < HP_FILES && engine->files[number]; number++)
 			;

@@ -246,6 +246,7 @@ static void begin_collecting(hp_engine *engine, struct hp_object *object)
 static void end_collecting(hp_engine *engine, struct hp_object *object)
 {
 	object->collecting = false;
+	hp_file_forsake(engine, object);
 	pthread_cond_broadcast(&engine->changed);
 }
 

@@ -87,6 +87,7 @@ struct hp_engine {
 	} dirfds[HP_DIRFDS];
 	struct hp_object *files[HP_FILES];
 	struct hp_object *with_digest;
+	struct hp_serving serving;
 	uint32_t next_file, files_end; /* numbers from the last on were never given */
 	uint64_t map_used; /* bytes of channel->maps */
 	uint64_t trip_ns; /* how long home takes to answer, lately */
@@ -249,6 +250,9 @@ int hp_file_fill(hp_engine *, struct hp_object *, uint64_t offset, uint64_t leng
 int hp_write_sparse(int fd, const uint8_t *bytes, uint64_t length, uint64_t offset);
 void hp_file_prefetch(hp_engine *, struct hp_object *);
 void hp_file_release(hp_engine *, struct hp_object *);
+/* A file without a name that nobody has open any more: nothing of it has to stay, here or at home. True if so. */
+bool hp_file_forsake(hp_engine *, struct hp_object *);
+bool hp_files_forsake(hp_engine *); /* all of them */
 
 /* mapped.c */
 void hp_mapped_begin(struct hp_object *, uint64_t low, uint64_t high, bool again);

@@ -97,6 +97,15 @@ struct hp_object {
 	struct hp_range deferred; /* written between the two: sent when it is known where that lies */
 	bool mixed; /* others appended between ours: the mirror's order is not home's */
 	struct hp_locks *locks;
+	uint64_t touched; /* the last request that had it in hand */
+};
+
+/* Who may hold an object in hand while he waits: requests up to `quiet` are over. */
+struct hp_serving {
+	uint64_t serial, quiet;
+	unsigned now;      /* requests being answered */
+	unsigned numbered; /* files, so far */
+	bool forsaken;     /* files to be looked at when nobody holds any */
 };
 
 /* What a listing said of a name that the mirror does not have yet. Most names

@@ -115,8 +115,10 @@ static void apply_change(hp_engine *engine, struct hp_pending *pending, const st
 		hp_mirror_publish(engine, object);
 	if (name && !name->behind && name->doubtful)
 		hp_ask_doubtful(engine, name);
-	if (object && !object->in_flight)
+	if (object && !object->in_flight) {
 		ask_doubtful_names(engine, object);
+		hp_file_forsake(engine, object);
+	}
 	free(way);
 	pthread_cond_broadcast(&engine->changed);
 }
@@ -281,7 +283,9 @@ void hp_written_answered(hp_engine *engine, struct hp_pending *pending, const st
 	if (reply->error && !object->orphan && (pending->op == HPW_WRITE || pending->op == HPW_FSYNC))
 		hp_ordered_lost(engine, object, reply->error, pending->op == HPW_WRITE ? "writing" : "syncing",
 				hp_object_path(object));
-	if (!object->in_flight)
+	if (!object->in_flight) {
 		ask_doubtful_names(engine, object);
+		hp_file_forsake(engine, object);
+	}
 	pthread_cond_broadcast(&engine->changed);
 }

@@ -314,7 +314,11 @@ static int resolve(hp_engine *engine, uint64_t base, const char *path, size_t le
 
 int hp_resolve(hp_engine *engine, uint64_t base, const char *path, size_t length, int flags, struct hp_where *where)
 {
-	return resolve(engine, base, path, length, flags, false, where);
+	int result = resolve(engine, base, path, length, flags, false, where);
+
+	if (result == 0 && where->object)
+		where->object->touched = engine->serving.serial;
+	return result;
 }
 
 bool hp_resolve_known(hp_engine *engine, const char *path, struct hp_where *where)

@@ -201,8 +201,10 @@ struct hp_object *hp_object_by_inode(hp_engine *engine, uint64_t inode)
 {
 	for (struct hp_object *object = engine->by_inode[number_bucket(inode, 0)]; object;
 	     object = object->next_by_inode)
-		if (object->inode == inode)
+		if (object->inode == inode) {
+			object->touched = engine->serving.serial;
 			return object;
+		}
 	return NULL;
 }
 

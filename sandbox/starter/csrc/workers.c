@@ -135,8 +135,17 @@ static void serve(hp_engine *engine, struct hp_slot *shared)
 	hp_costs_serve(&slot);
 	memset(slot.value, 0, sizeof slot.value);
 	pthread_mutex_lock(&engine->lock);
+	engine->serving.serial++;
+	engine->serving.now++;
 	result = hp_engine_answer(engine, &slot);
 	engine->stats.asked += hp_trips > 0;
+	if (--engine->serving.now == 0) {
+		engine->serving.quiet = engine->serving.serial;
+		if (engine->serving.forsaken) {
+			engine->serving.forsaken = false;
+			hp_files_forsake(engine);
+		}
+	}
 	pthread_mutex_unlock(&engine->lock);
 	memcpy(shared->value, slot.value, sizeof slot.value);
 	if (slot.reply_len)

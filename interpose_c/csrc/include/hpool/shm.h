@@ -130,6 +130,7 @@ enum hp_file_flags {
 	HP_FILE_WRITABLE = 2, /* writes are noted */
 	HP_FILE_APPENDS = 4, /* some descriptor appends: what lies behind home's end goes to home's end */
 	HP_FILE_LOCKED = 8, /* the job holds a lock of it at home */
+	HP_FILE_NAMELESS = 16, /* it has no name any more: the starter waits for the last close */
 };
 
 struct hp_file {
