@@ -112,7 +112,7 @@ int hp_file_as_blocks(hp_engine *engine, struct hp_object *object)
 /* After the job changed the size, at home and in the mirror. */
 void hp_file_set_size(hp_engine *engine, struct hp_object *object, uint64_t size)
 {
-	object->home_size = object->append_from = object->append_sure = size;
+	object->home_size = object->append_from = object->append_sure = object->append_noted = size;
 	if (object->content == HP_CONTENT_BLOCKS && hp_blocks_of(size) < object->blocks) {
 		object->blocks = hp_blocks_of(size);
 		hp_file_publish_map(engine, object);

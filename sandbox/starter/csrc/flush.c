@@ -257,7 +257,7 @@ static void collect_now(hp_engine *engine, struct hp_object *object, enum how ho
 	struct hp_file *file = &engine->channel->files[object->file];
 	struct hp_range ranges[HP_EXTENTS + 2];
 	unsigned count = 0;
-	struct stat status;
+	struct stat status, now; /* the times of before: what is written meanwhile is found by them */
 	uint8_t *buffer;
 	uint64_t tail = 0, end;
 	bool mapped = false;
@@ -280,7 +280,8 @@ static void collect_now(hp_engine *engine, struct hp_object *object, enum how ho
 			ranges[count++] = object->deferred;
 		object->deferred = (struct hp_range){ 0 };
 	}
-	end = (uint64_t)status.st_size;
+	/* looked at after the notes were taken: a size seen before may end in the middle of a write that was noted since */
+	end = fstat(object->fd, &now) ? 0 : (uint64_t)now.st_size;
 	if (how != LAST && end > object->append_noted)
 		end = object->append_noted;
 	if (object->appends && end > object->append_from)

@@ -28,7 +28,7 @@ static bool same_mtime(const struct hpw_attr *a, const struct hpw_attr *b)
 static void adopt(hp_engine *engine, struct hp_object *object, const struct hpw_attr *attr)
 {
 	hp_object_rehome(engine, object, attr);
-	object->home_size = object->append_from = object->append_sure = attr->size;
+	object->home_size = object->append_from = object->append_sure = object->append_noted = attr->size;
 	object->mixed = false;
 	object->deferred = (struct hp_range){ 0 };
 	hp_mirror_set_times(object, object->fd);
