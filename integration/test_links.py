@@ -136,7 +136,7 @@ def test_a_silent_wire_that_comes_back(pool: StrictPool) -> None:
 
 def test_home_waits_no_longer_than_the_lease(own_pool: StrictPool) -> None:
     own_pool.home.fresh_work()
-    command = own_pool.home.hpool(["/bin/sh", "-c", "echo begun; sleep 600"])
+    command = own_pool.home.hpool(["/bin/sh", "-c", "echo begun; sleep 600"], "--restarts", "0")
     process = own_pool.home.popen(command, own_pool.home.work)
     assert process.stdout is not None
     assert process.stdout.readline() == b"begun\n"

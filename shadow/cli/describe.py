@@ -103,29 +103,29 @@ def same_output(first: int, second: int) -> bool:
 
 def _umask() -> int:
     """From /proc: umask(2) can only be read by setting it."""
-    try:
-        with open("/proc/self/status") as file:
-            for line in file:
-                if line.startswith("Umask:"):
-                    return int(line.split()[1], 8)
-    except OSError:
-        pass
+    told = _status("Umask")
+    if told:
+        return int(told, 8)
     mask = os.umask(0o077)
     os.umask(mask)
     return mask
 
 
+def _status(field: str) -> str | None:
+    """Of proc_pid_status(5); None where there is no /proc."""
+    try:
+        with open("/proc/self/status") as file:
+            return next((line.split()[1] for line in file if line.startswith(f"{field}:")), None)
+    except OSError:
+        return None
+
+
 def _ignored() -> tuple[int, ...]:
-    """What nohup and a shell's "&" leave behind. Python itself ignores SIGPIPE and SIGXFSZ, and nothing says
-    what they were before: the job finds them as a login does."""
+    """What nohup and a shell's "&" leave behind, by the kernel's word: libc hides two numbers. Python itself
+    ignores SIGPIPE and SIGXFSZ, and nothing says what they were before: the job finds them as a login does."""
     pythons = {signal.SIGPIPE, signal.SIGXFSZ}
-    return tuple(
-        sorted(
-            number
-            for number in signal.valid_signals() - pythons
-            if signal.getsignal(number) is signal.SIG_IGN
-        )
-    )
+    ignored = int(_status("SigIgn") or "0", 16)
+    return tuple(number for number in range(1, 65) if ignored >> (number - 1) & 1 and number not in pythons)
 
 
 def _limits() -> tuple[ResourceLimit, ...]:
