@@ -122,10 +122,11 @@ def _status(field: str) -> str | None:
 
 def _ignored() -> tuple[int, ...]:
     """What nohup and a shell's "&" leave behind, by the kernel's word: libc hides two numbers. Python itself
-    ignores SIGPIPE and SIGXFSZ, and nothing says what they were before: the job finds them as a login does."""
+    ignores SIGPIPE and SIGXFSZ, and nothing says what they were before: as after a login, then."""
     pythons = {signal.SIGPIPE, signal.SIGXFSZ}
     ignored = int(_status("SigIgn") or "0", 16)
-    return tuple(number for number in range(1, 65) if ignored >> (number - 1) & 1 and number not in pythons)
+    kept = (number for number in range(1, 65) if number not in pythons)
+    return tuple(number for number in kept if ignored >> (number - 1) & 1)
 
 
 def _limits() -> tuple[ResourceLimit, ...]:
