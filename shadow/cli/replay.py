@@ -70,6 +70,7 @@ class Input:
         self._base = 0
         self._is_over = False
         self._end_said = False
+        self._wake_fd, self._waker_fd = os.pipe()
         self._start: int | None = None
         self._is_read = False
         with contextlib.suppress(OSError):
@@ -94,6 +95,7 @@ class Input:
         """The next run wants it from the beginning."""
         with self._change:
             self._run += 1
+            os.write(self._waker_fd, b"\0")  # who waits for more is to look at what is kept
             self._position = self._limit = 0
             self._is_wanted = self._end_said = False
 
@@ -122,6 +124,8 @@ class Input:
                     self._pass_on(content)
                     continue
             content = self._take(position, room)
+            if content is None:
+                continue
             with self._change:
                 if self._start is None:
                     self._keep(content)
@@ -140,13 +144,17 @@ class Input:
             self._base = self._position
         self._kept += content
 
-    def _take(self, position: int, room: int) -> bytes:
-        while True:
-            try:
-                if self._start is not None:
-                    return os.pread(self._fd, room, self._start + position)
-                return os.read(self._fd, room)
-            except BlockingIOError:  # somebody left it non-blocking
-                select.select([self._fd], [], [])
-            except OSError:
-                return b""
+    def _take(self, position: int, room: int) -> bytes | None:
+        """None: another run has begun meanwhile."""
+        try:
+            if self._start is not None:
+                return os.pread(self._fd, room, self._start + position)
+            ready, _, _ = select.select([self._fd, self._wake_fd], [], [])
+            if self._wake_fd in ready:
+                os.read(self._wake_fd, 1)
+                return None
+            return os.read(self._fd, room)
+        except BlockingIOError:  # somebody else has read it
+            return None
+        except OSError:
+            return b""

@@ -110,3 +110,18 @@ def test_nothing_is_read_beyond_what_is_wanted() -> None:
     assert os.read(read_fd, 100) == b"x" * 30
     os.close(read_fd)
     os.close(write_fd)
+
+
+def test_what_is_kept_is_given_again_while_the_pipe_says_nothing_new() -> None:
+    read_fd, write_fd = os.pipe()
+    os.write(write_fd, b"first second")
+    sent = Sent(read_fd)
+    sent.input.begin(100)
+    assert sent.next() == stdio.Input(0, b"first second")
+    for position, rest in ((0, b"first second"), (6, b"second")):
+        sent.input.begin_again(position)
+        sent.input.begin(100)
+        assert sent.next() == stdio.Input(position, rest)
+    os.close(write_fd)
+    assert sent.next() == stdio.InputEnd()
+    os.close(read_fd)
