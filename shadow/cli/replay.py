@@ -123,14 +123,14 @@ class Input:
                 if content or self._is_over:
                     self._pass_on(content)
                     continue
-            content = self._take(position, room)
-            if content is None:
+            taken = self._take(position, room)
+            if taken is None:
                 continue
             with self._change:
                 if self._start is None:
-                    self._keep(content)
+                    self._keep(taken)
                 elif run == self._run:
-                    self._pass_on(content)
+                    self._pass_on(taken)
 
     def _pass_on(self, content: bytes) -> None:
         self._end_said = not content
