@@ -26,7 +26,11 @@ KEEPER = ROOT / "interpose_c/bin/hpool-keeper"
 NOBODY = 65534
 RUNS = 4
 MOUNT_POINT = Path("/mnt")
-STANDIN = "int main(int c, char **v, char **e) { return c < 2 || execve(v[0] + 6, v + 1, e); }"
+# argv[0] is "hpool", marks, a colon and the program (front/info.c)
+STANDIN = """
+#include <string.h>
+int main(int c, char **v, char **e) { return c < 2 || execve(strchr(v[0], ':') + 1, v + 1, e); }
+"""
 NOTHING = "int main(void) { return 0; }"
 
 
