@@ -86,9 +86,7 @@ class AgentService:
     async def log(self, request: api.LogRequest, context: Any) -> api.LogReply:
         await rpc.admit(context, rpc.TOKEN_KEY, self._user_token)
         try:
-            job_id = JobId.parse(request.job_id)
-            if not self._store.knows(job_id):
-                raise NoSuchJob(request.job_id)
+            job_id = self._known(request.job_id)
         except HpoolError as error:
             return api.LogReply((), Problem.of(error))
         events = self._store.events(job_id)
@@ -111,12 +109,17 @@ class AgentService:
     async def journal(self, request: api.JournalRequest, context: Any) -> api.JournalReply:
         await rpc.admit(context, rpc.TOKEN_KEY, self._user_token)
         try:
-            job_id = JobId.parse(request.job_id)
-            if not self._store.knows(job_id):
-                raise NoSuchJob(request.job_id)
+            job_id = self._known(request.job_id)
         except HpoolError as error:
             return api.JournalReply(problem=Problem.of(error))
         return api.JournalReply(os.fsencode(self._queue.journals.path(job_id)))
+
+    def _known(self, text: str) -> JobId:
+        """Raises HpoolError: no number of a job, or of one nobody knows."""
+        job_id = JobId.parse(text)
+        if not self._store.knows(job_id):
+            raise NoSuchJob(text)
+        return job_id
 
     async def status(self, _request: api.AgentStatusRequest, context: Any) -> api.AgentStatusReply:
         await rpc.admit(context, rpc.TOKEN_KEY, self._user_token)

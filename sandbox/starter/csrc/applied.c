@@ -73,9 +73,9 @@ static int rename_in_mirror(hp_engine *engine, int directory, const struct hp_na
 	struct hp_object *moved = from->object, *other = to->object;
 	int failed;
 
-	hp_mirror_links(engine, to->parent, moved);
+	hp_mirror_links(engine, to->parent, moved->kind);
 	if (other && exchange)
-		hp_mirror_links(engine, from->parent, other);
+		hp_mirror_links(engine, from->parent, other->kind);
 	hp_mirror_moving(engine, moved, 1);
 	if (other)
 		hp_mirror_moving(engine, other, 1);

@@ -158,7 +158,7 @@ void hp_mirror_permit(hp_engine *, struct hp_object *); /* mode bits from access
 void hp_mirror_set_times(struct hp_object *, int fd);
 void hp_mirror_publish(hp_engine *, struct hp_object *);
 /* To be called before a symlink gets a name in the directory: who looks for absent names there must know. */
-void hp_mirror_links(hp_engine *, struct hp_object *directory, const struct hp_object *);
+void hp_mirror_links(hp_engine *, struct hp_object *directory, enum hp_kind);
 /* 1 before, -1 after a directory or symlink loses its name or gets another. */
 void hp_mirror_moving(hp_engine *, const struct hp_object *, int begin_or_end);
 void hp_mirror_drop(hp_engine *, struct hp_name *);

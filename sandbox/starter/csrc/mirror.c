@@ -169,9 +169,9 @@ void hp_mirror_publish(hp_engine *engine, struct hp_object *object)
 	__atomic_store_n(&entry->sequence, (entry->sequence | 1u) + 1u, __ATOMIC_SEQ_CST);
 }
 
-void hp_mirror_links(hp_engine *engine, struct hp_object *directory, const struct hp_object *object)
+void hp_mirror_links(hp_engine *engine, struct hp_object *directory, enum hp_kind kind)
 {
-	if (object->kind != HP_SYMLINK || directory->has_links)
+	if (kind != HP_SYMLINK || directory->has_links)
 		return;
 	directory->has_links = true;
 	hp_mirror_publish(engine, directory);
@@ -226,8 +226,7 @@ int hp_mirror_make(hp_engine *engine, struct hp_name *name, const struct hpw_att
 
 	if (parent < 0)
 		return parent;
-	if (kind == HP_SYMLINK)
-		hp_mirror_links(engine, name->parent, &(struct hp_object){ .kind = kind });
+	hp_mirror_links(engine, name->parent, kind);
 	twin = kind == HP_DIR || attr->nlink < 2 ? NULL : hp_object_by_home(engine, attr->dev, attr->ino);
 	if (twin && twin->name && twin->kind == kind) {
 		int other = hp_mirror_dirfd(engine, twin->name->parent);

@@ -51,6 +51,15 @@ static void watch_others(struct hp_journal *journal, const struct hp_touched *to
 	slot->busy = 1;
 }
 
+/* It has been changed, by the session. */
+static void changed(struct hp_journal *journal, const struct hp_touched *touched, const struct stat *st)
+{
+	struct hpj_slot *slot = slot_of(journal, touched);
+
+	slot->ctime_ns = ctime_of(st);
+	slot->busy = 0;
+}
+
 static void changes(struct hp_journal *journal, const struct stat *st)
 {
 	const struct hp_touched *touched = hpj_touched_any(journal, st->st_dev, st->st_ino);
@@ -239,10 +248,8 @@ void hp_undo_made(hp_home *home, const struct hp_found *found, uint64_t at, bool
 		touched = hpj_touched_find(journal, st.st_dev, st.st_ino);
 		if (touched == NULL && st.st_nlink == (S_ISDIR(st.st_mode) ? 2 : 1))
 			touched = hpj_touched_new(journal, st.st_dev, st.st_ino, true, 0);
-		if (touched != NULL) {
-			slot_of(journal, touched)->ctime_ns = ctime_of(&st);
-			slot_of(journal, touched)->busy = 0;
-		}
+		if (touched != NULL)
+			changed(journal, touched, &st);
 	}
 	end(home, error);
 	hp_undo_changed(home, found->parent_fd);
@@ -336,10 +343,8 @@ void hp_undo_changed_at(hp_home *home, const struct stat *st)
 	if (home->journal == NULL || !begin(home))
 		return;
 	touched = hpj_touched_any(home->journal, st->st_dev, st->st_ino);
-	if (touched != NULL) {
-		slot_of(home->journal, touched)->ctime_ns = ctime_of(st);
-		slot_of(home->journal, touched)->busy = 0;
-	}
+	if (touched != NULL)
+		changed(home->journal, touched, st);
 	end(home, 0);
 }
 
