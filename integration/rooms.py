@@ -256,6 +256,7 @@ def _ip(room: Room, *words: str) -> None:
 
 def keep(plan: dict[str, Any]) -> None:
     """Makes the namespaces, furnishes them, and stays until its parent goes."""
+    os.umask(0o022)
     _check(_libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0), "prctl")
     _check(_libc.unshare(NEW_NS | NEW_UTS | NEW_IPC | NEW_NET), "unshare")
     _check(_libc.sethostname(plan["name"].encode(), len(plan["name"])), "sethostname")

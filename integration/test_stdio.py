@@ -137,6 +137,15 @@ def test_closed_input_is_the_end_of_file(pool: StrictPool) -> None:
     assert ended.stdout in (b"0\n", b""), ended
 
 
+def test_closed_outputs_refuse_as_they_did(pool: StrictPool) -> None:
+    script = "echo out; echo $? >&2; echo err >&2; exit 7"
+    command = " ".join(job(pool, "/bin/sh", "-c", f"'{script}'"))
+    both = [pool.home.run([BASH, "-c", f"{command} {closed}"], pool.home.work) for closed in (">&-", "2>&-")]
+    assert [(ended.code, ended.stdout) for ended in both] == [(7, b""), (7, b"out\n")]
+    assert b"writing to descriptor 1: Bad file descriptor" in both[0].stderr
+    assert b"err\n" in both[0].stderr
+
+
 # ---- output -----------------------------------------------------------------------
 
 

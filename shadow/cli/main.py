@@ -82,6 +82,7 @@ def hpool() -> None:
 
 def main() -> NoReturn:
     """Ends the process; a command gives its exit code by click's own means or as its value."""
+    keep_closed()
     try:
         status = hpool.main(standalone_mode=False)
     except HpoolError as error:
@@ -101,9 +102,20 @@ def main() -> NoReturn:
     leave(status if isinstance(status, int) else 0)
 
 
+def keep_closed() -> None:
+    """Takes the numbers of closed standard streams with a descriptor that refuses to be read and written
+    (EBADF) as they did: a pipe or connection of ours must not pass for the user's input or output."""
+    fd = os.open(os.devnull, os.O_PATH)
+    while fd <= 2:
+        fd = os.dup(fd)
+    os.close(fd)
+
+
 def leave(status: int) -> NoReturn:
     """At once: gRPC's threads have nothing left to say, and taking them down takes 20 ms."""
     for stream in (sys.stdout, sys.stderr):
+        if stream is None:  # Python's word for closed
+            continue
         try:
             stream.flush()
         except (OSError, ValueError):

@@ -149,8 +149,11 @@ class Input:
         try:
             if self._start is not None:
                 return os.pread(self._fd, room, self._start + position)
-            ready, _, _ = select.select([self._fd, self._wake_fd], [], [])
-            if self._wake_fd in ready:
+            # Not select: what is inherited may have numbers beyond its 1,024.
+            waiting = select.poll()
+            waiting.register(self._fd, select.POLLIN)
+            waiting.register(self._wake_fd, select.POLLIN)
+            if self._wake_fd in (fd for fd, _ in waiting.poll()):
                 os.read(self._wake_fd, 1)
                 return None
             return os.read(self._fd, room)

@@ -67,7 +67,6 @@ MakeClient = Callable[..., Client]
 @pytest.fixture
 def make_client(tmp_path: Path) -> Iterator[MakeClient]:
     """rules: (path below the root, share); without any, the whole root is writable."""
-    umask = os.umask(0o022)
     root = tmp_path.resolve() / "home"
     root.mkdir()
     homes = []
@@ -83,7 +82,6 @@ def make_client(tmp_path: Path) -> Iterator[MakeClient]:
     yield make
     for home in homes:
         home.close()
-    os.umask(umask)
 
 
 @pytest.fixture

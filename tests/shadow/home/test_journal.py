@@ -70,7 +70,6 @@ class Case:
 
 @pytest.fixture(params=["near", "far"])
 def case(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Case]:
-    umask = os.umask(0o022)
     root = tmp_path.resolve() / "home"
     root.mkdir()
     if request.param == "near":
@@ -83,7 +82,6 @@ def case(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Case]:
     yield case
     case.close()
     shutil.rmtree(journal, ignore_errors=True)
-    os.umask(umask)
 
 
 def write(client: Client, name: str, content: bytes, offset: int = 0) -> None:
