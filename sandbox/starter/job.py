@@ -43,9 +43,12 @@ MESSAGES: Final = b"/usr/share/locale"
 CONVERSIONS: Final = (  # one of them, by distribution
     b"/usr/lib/x86_64-linux-gnu/gconv/gconv-modules.cache",
     b"/usr/lib64/gconv/gconv-modules.cache",
-    b"/etc/locale.alias",  # where Debian has it
 )
-ASKED_BY_LIBRARIES: Final = (b"/selinux", b"/etc/selinux/config")  # libselinux, before main
+ALIASES: Final = (b"/usr/share/locale/locale.alias", b"/etc/locale.alias")  # the latter is Debian's
+ASKED_BY_LIBRARIES: Final = (
+    *(b"/selinux", b"/etc/selinux/config"),  # libselinux, before main
+    *(b"/etc/nsswitch.conf", b"/var/run/nscd/socket"),  # who looks for a user or a host
+)
 RELEASE_WITHIN_S: Final = 20.0
 
 
@@ -320,16 +323,21 @@ def _lost(barrier_errno: int, first: str) -> Problem | None:
 
 
 def sure_questions(job: JobDescription) -> bytes:
-    """What any run asks home for, as lines of a memory: with it the first run begins after one round trip."""
-    lines = [b"R " + job.directory, *(b"R " + path for path in islands(job)), b"B " + job.program]
+    """What any run asks home for, as lines of a memory: with it the first run begins after one round trip.
+    Few bytes: the connection is new, and each doubling of what it carries is a round trip more."""
+    lines = [b"N " + job.directory, *(b"R " + path for path in islands(job)), b"B " + job.program]
     variables = dict(variable.partition(b"=")[::2] for variable in job.environment)
     locale = variables.get(b"LC_ALL") or variables.get(b"LC_CTYPE") or variables.get(b"LANG") or b"C"
     if locale not in {b"C", b"POSIX"} and b"/" not in locale:
         name, dot, charset = locale.partition(b".")  # glibc looks for both spellings
+        other = name + dot + charset.lower().replace(b"-", b"")
+        place = LOCALES + b"/" + other
         lines += [b"R " + LOCALES + b"/locale-archive", b"L " + LOCALES]
-        place = LOCALES + b"/" + name + dot + charset.lower().replace(b"-", b"")
-        lines += [b"D " + place, b"D " + place + b"/LC_MESSAGES", b"D " + MESSAGES]
-        lines += [b"C " + path for path in CONVERSIONS]
+        lines += [b"D " + place, b"D " + place + b"/LC_MESSAGES", b"B " + place + b"/LC_CTYPE"]
+        spellings = dict.fromkeys([locale, other, name, name.partition(b"_")[0]])
+        lines += [b"R " + MESSAGES + b"/" + spelling for spelling in spellings]
+        lines += [b"C " + path for path in ALIASES]
+        lines += [b"B " + path for path in CONVERSIONS]
     lines += [b"R " + path for path in ASKED_BY_LIBRARIES]
     return b"".join(line + b"\n" for line in lines)
 

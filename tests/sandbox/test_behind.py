@@ -109,6 +109,17 @@ def test_a_new_file_and_all_that_is_done_to_it_wait_for_nobody(away: Away) -> No
     assert lost(away) == ""
 
 
+def test_a_directory_that_nobody_looked_into_takes_new_files_as_well(away: Away) -> None:
+    (away.home / "plain").mkdir()
+    assert away.ask(NAME, away.home / "plain", STAT) == RETRY  # home has nothing to watch yet
+    before = base.stats(away).round_trips
+    for number in range(100):
+        make(away, away.home / f"plain/{number}")
+    assert base.stats(away).round_trips - before < 10
+    assert engine_lib.hp_engine_barrier(away.engine) == 0
+    assert len(os.listdir(away.home / "plain")) == 100
+
+
 def test_its_inode_number_is_the_one_that_home_has(away: Away) -> None:
     file = away.home / "d/new"
     answers.clear()

@@ -231,6 +231,23 @@ def test_a_second_run_has_at_its_start_what_the_first_asked_for(
             assert away.there(other).read_text() == "y" * 100_000
 
 
+def test_the_names_of_a_small_directory_come_behind_the_first_answer(away: Away) -> None:
+    (away.home / "one").write_text("1" * 100_000)
+    assert recall(away, b"N " + os.fsencode(away.home) + b"\n", b"") < 10_000
+    before = stats(away).round_trips
+    for name in ("a", "b", "c", "d"):
+        assert away.ask(NAME, away.home / name, STAT) == -errno.ENOENT
+    assert stats(away).round_trips - before <= 1, "the listing itself may still be on its way"
+    assert os.listdir(away.there(away.home)) == ["one"]
+
+
+def test_a_listing_at_the_start_brings_very_small_files_only(away: Away) -> None:
+    for name, size in (("tiny", 100), ("large", 100_000)):
+        (away.home / name).write_text("x" * size)
+    assert recall(away, b"D " + os.fsencode(away.home) + b"\n", b"") < 10_000
+    assert away.there(away.home / "tiny").read_text() == "x" * 100
+
+
 def listed(away: Away, directory: Path) -> list[str]:
     assert away.ask(NAME, directory, LIST) == RETRY
     return sorted(os.listdir(away.there(directory)))

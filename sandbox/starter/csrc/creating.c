@@ -11,8 +11,8 @@
 
 #include "internal.h"
 
-#define FIRST_READY 4u
-#define GROWTH 8u
+#define FIRST_READY 8u
+#define GROWTH 16u
 #define MOST_READY 512u
 #define MOST_POOLED 1024u /* in all directories */
 #define LIST_AFTER_CREATES 2
@@ -161,10 +161,10 @@ bool hp_create_behind(hp_engine *engine, const struct hp_where *where, int flags
 	struct hp_name *name;
 	char *path;
 
-	if (!(parent->attr.sure & HPW_SURE_NAMES) || mode & ~0777u)
+	if (!(parent->attr.sure & HPW_SURE_CHANGES) || mode & ~0777u)
 		return false;
 	if (!parent->known && !parent->listed && ++parent->creates >= LIST_AFTER_CREATES)
-		hp_list_behind(engine, parent);
+		hp_list_behind(engine, parent); /* from then on home watches it, too */
 	if (!is_known_absent(engine, where))
 		return false;
 	pool = pool_of(engine, parent, mode);

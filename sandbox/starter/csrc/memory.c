@@ -2,16 +2,20 @@
  * all of it at once the next time the same program starts. Small files' content
  * is kept too (pack.c) and used again if home still shows the same attributes.
  *
- * A line a question: R, a name; C, a name and its small content; L, a
- * directory's names; D, also their small content; B, a program or library with what it needs; then a space and the path. What the replay brings is
- * applied like any answer, so a wrong or old memory costs bytes and nothing
- * else. Paths with a newline are not remembered.
+ * A line a question: R, a name; C, a name and its small content; N, a name, and
+ * if it is a small directory then its names, which nobody waits for; L, a
+ * directory's names; D, also their very small content; B, a program, a library
+ * or another file that is kept by digest, with what it needs; then a space and
+ * the path. What the replay brings is applied like any answer, so a wrong or
+ * old memory costs bytes and nothing else. Paths with a newline are not
+ * remembered.
  */
 #define _GNU_SOURCE
 #include "internal.h"
 
 #define MOST_BYTES (1u << 20) /* of remembered text */
 #define LIST_BUDGET (2u << 20) /* of content, for one directory */
+#define LIST_CONTENT (4u << 10) /* of one file in it: the connection is new and slow */
 #define MOST_CONTENT (64u << 20)
 
 void hp_remember(hp_engine *engine, char kind, const char *path, size_t length)
@@ -130,7 +134,7 @@ static void ask_again(hp_engine *engine, struct recall **all, uint16_t op, uint1
 	hp_wire_send(engine, HP_LANE_WAIT, &recall->pending,
 		     &(struct hp_request){ .head = { .op = op,
 						     .flags = flags,
-						     .length = HP_INLINE_LIMIT,
+						     .length = op == HPW_LIST ? LIST_CONTENT : HP_INLINE_LIMIT,
 						     .mode = LIST_BUDGET,
 						     .len1 = (uint32_t)line->length },
 					   .string1 = line->path });
@@ -164,6 +168,17 @@ static void take_up(hp_engine *engine, struct recall **all, const struct line *l
 		ask_again(engine, all, HPW_RESOLVE, HPW_CONTENT, line);
 }
 
+/* It is on its way while the program is started. */
+static void ask_names(hp_engine *engine, const struct line *line)
+{
+	char *path = strndup(line->path, line->length);
+	struct hp_where where;
+
+	if (hp_resolve_known(engine, path, &where) && where.object->kind == HP_DIR)
+		hp_ahead_small(engine, where.object, false);
+	free(path);
+}
+
 /* Returns when everything has come, or the link is gone. */
 void hp_engine_recall(hp_engine *engine, const char *text, size_t length, const uint8_t *packed, size_t packed_length)
 {
@@ -195,6 +210,8 @@ void hp_engine_recall(hp_engine *engine, const char *text, size_t length, const 
 	for (size_t i = 0; i < count && !engine->failed; i++)
 		if (lines[i].kind == 'R' || lines[i].kind == 'C')
 			take_up(engine, &all, &lines[i], pack);
+		else if (lines[i].kind == 'N')
+			ask_names(engine, &lines[i]);
 	hp_bundle_fetch(engine, last);
 	wait_for_all(engine, &all);
 	hp_costs_stage(0);
