@@ -13,16 +13,7 @@
 #include "core.h"
 #include "hpool/arch.h"
 
-#define PARENTS 128u /* a power of two */
-#define TEXT 100u
-
-static struct parent {
-	uint32_t sequence; /* odd while it is written */
-	uint32_t place;
-	uint64_t moves, inode;
-	uint32_t length;
-	char text[TEXT];
-} parents[PARENTS];
+struct hp_parent hp_parents[HP_PARENTS];
 
 static uint32_t place; /* grows when the working directory changes */
 
@@ -39,18 +30,18 @@ static bool same(const char *a, const char *b, size_t length)
 	return true;
 }
 
-static struct parent *slot_of(const char *text, size_t length)
+static struct hp_parent *slot_of(const char *text, size_t length)
 {
 	uint32_t hash = (uint32_t)length;
 
 	for (size_t i = 0; i < length; i++)
 		hash = hash * 31 + (uint8_t)text[i];
-	return &parents[(hash ^ hash >> 11) % PARENTS];
+	return &hp_parents[(hash ^ hash >> 11) % HP_PARENTS];
 }
 
 static uint64_t recall(const char *text, size_t length, const struct hp_moment *before, uint32_t here)
 {
-	const struct parent *parent = slot_of(text, length);
+	const struct hp_parent *parent = slot_of(text, length);
 	uint32_t sequence = __atomic_load_n(&parent->sequence, __ATOMIC_ACQUIRE);
 	uint64_t inode = 0;
 
@@ -63,7 +54,7 @@ static uint64_t recall(const char *text, size_t length, const struct hp_moment *
 
 static void remember(const char *text, size_t length, const struct hp_moment *before, uint32_t here, uint64_t inode)
 {
-	struct parent *parent = slot_of(text, length);
+	struct hp_parent *parent = slot_of(text, length);
 	uint32_t sequence = __atomic_load_n(&parent->sequence, __ATOMIC_RELAXED);
 
 	if (sequence & 1 || !__atomic_compare_exchange_n(&parent->sequence, &sequence, sequence + 1, false,
@@ -83,7 +74,7 @@ static uint64_t find(const char *text, size_t length)
 {
 	struct open_how how = { .flags = HP_O_PATH | HP_O_DIRECTORY | HP_O_CLOEXEC,
 				.resolve = RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS };
-	char name[TEXT + 1];
+	char name[HP_PARENT_TEXT + 1];
 	struct hp_stat stat;
 	uint64_t inode = 0;
 	long fd;
@@ -130,7 +121,7 @@ bool hp_known_absent(int dirfd, const char *path, const struct hp_moment *before
 	for (; path[length]; length++)
 		if (path[length] == '/')
 			cut = length + 1;
-	if (cut >= TEXT || cut == length || before->moves & 1 || hp_in_vfork_child() ||
+	if (cut >= HP_PARENT_TEXT || cut == length || before->moves & 1 || hp_in_vfork_child() ||
 	    (path[0] != '/' && (dirfd != AT_FDCWD || hp_place_shared)) || hp_equal(path + cut, ".") ||
 	    hp_equal(path + cut, ".."))
 		return false;

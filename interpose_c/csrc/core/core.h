@@ -84,6 +84,15 @@ static inline struct hp_moment hp_moment_now(void)
 	return (struct hp_moment){ __atomic_load_n(&hp_channel->listings, __ATOMIC_ACQUIRE),
 				   __atomic_load_n(&hp_channel->moves, __ATOMIC_ACQUIRE) };
 }
+#define HP_PARENTS 128u /* a power of two */
+#define HP_PARENT_TEXT 100u
+extern struct hp_parent {
+	uint32_t sequence; /* odd while it is written */
+	uint32_t place;
+	uint64_t moves, inode;
+	uint32_t length;
+	char text[HP_PARENT_TEXT];
+} hp_parents[HP_PARENTS];
 /* After the native call gave ENOENT: final, and found out cheaply. */
 bool hp_known_absent(int dirfd, const char *path, const struct hp_moment *before);
 void hp_place_changed(void);
@@ -96,6 +105,8 @@ void hp_overlay(struct hp_stat *stat);
 long hp_stat_path(int dirfd, const char *path, struct hp_stat *stat, int flags);
 
 /* ---- descriptors.c ---- */
+#define HP_FDS 65536
+extern uint32_t hp_fd_kinds[HP_FDS];
 #define HP_FD_PLAIN 1u
 #define HP_FD_FILE 16u /* HP_FD_FILE + number */
 #define HP_FD_APPEND 0x80000000u /* set on top: opened with O_APPEND */

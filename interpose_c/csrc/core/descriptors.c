@@ -7,20 +7,18 @@
  */
 #include "core.h"
 
-#define HP_FDS 65536
-
-static uint32_t kinds[HP_FDS];
+uint32_t hp_fd_kinds[HP_FDS];
 
 void hp_fd_forget(int fd)
 {
 	if (fd >= 0 && fd < HP_FDS)
-		__atomic_store_n(&kinds[fd], 0, __ATOMIC_RELAXED);
+		__atomic_store_n(&hp_fd_kinds[fd], 0, __ATOMIC_RELAXED);
 }
 
 void hp_fd_set(int fd, uint32_t kind)
 {
 	if (fd >= 0 && fd < HP_FDS)
-		__atomic_store_n(&kinds[fd], hp_in_vfork_child() ? 0 : kind, __ATOMIC_RELAXED);
+		__atomic_store_n(&hp_fd_kinds[fd], hp_in_vfork_child() ? 0 : kind, __ATOMIC_RELAXED);
 }
 
 static struct hp_file *file_of(uint32_t kind)
@@ -56,7 +54,7 @@ static inline uint32_t kind_of(int fd)
 
 	if (!hp_channel || fd < 0)
 		return HP_FD_PLAIN;
-	kind = fd < HP_FDS ? __atomic_load_n(&kinds[fd], __ATOMIC_RELAXED) : 0;
+	kind = fd < HP_FDS ? __atomic_load_n(&hp_fd_kinds[fd], __ATOMIC_RELAXED) : 0;
 	return kind ? kind : kind_unknown(fd);
 }
 
@@ -109,8 +107,8 @@ void hp_fd_numbered(int fd, uint32_t number)
 	if (number == 0 || (hp_fd_kind(fd) & ~HP_FD_APPEND) == HP_FD_FILE + number)
 		return;
 	for (int i = 0; i < HP_FDS; i++)
-		if (__atomic_load_n(&kinds[i], __ATOMIC_RELAXED) == HP_FD_PLAIN)
-			__atomic_store_n(&kinds[i], 0, __ATOMIC_RELAXED);
+		if (__atomic_load_n(&hp_fd_kinds[i], __ATOMIC_RELAXED) == HP_FD_PLAIN)
+			__atomic_store_n(&hp_fd_kinds[i], 0, __ATOMIC_RELAXED);
 }
 
 /* POSIX locks end with any close; the starter finds out which ones that were. */
@@ -137,7 +135,7 @@ static long close_nameless(int fd, struct hp_file *file)
 long hp_call_close(struct hp_call *call)
 {
 	int fd = (int)call->arg[0];
-	uint32_t kind = fd >= 0 && fd < HP_FDS ? __atomic_load_n(&kinds[fd], __ATOMIC_RELAXED) : 0;
+	uint32_t kind = fd >= 0 && fd < HP_FDS ? __atomic_load_n(&hp_fd_kinds[fd], __ATOMIC_RELAXED) : 0;
 	struct hp_file *file;
 	uint32_t flags;
 	int error;

@@ -1,29 +1,29 @@
 /* Who the program is, for itself and for the job's other processes. */
 #include "front.h"
 
-static char exe[HP_PATH_MAX];
+char hp_exe_text[HP_PATH_MAX];
 static int32_t publisher; /* our pid as published */
 
 void hp_self_exe_set(const char *path)
 {
 	unsigned length = hp_text_length(path);
 
-	if (length >= sizeof exe)
-		length = sizeof exe - 1;
-	memcpy(exe, path, length);
-	exe[length] = 0;
+	if (length >= sizeof hp_exe_text)
+		length = sizeof hp_exe_text - 1;
+	memcpy(hp_exe_text, path, length);
+	hp_exe_text[length] = 0;
 }
 
 const char *hp_self_exe(void)
 {
-	return exe;
+	return hp_exe_text;
 }
 
 /* Each process has an entry by its pid; a reader compares the pid, so one of a
  * process that was killed is taken over by the next with that index. */
 void hp_proc_publish(void)
 {
-	unsigned length = hp_text_length(exe);
+	unsigned length = hp_text_length(hp_exe_text);
 	struct hp_proc *proc;
 
 	if (!hp_channel)
@@ -33,7 +33,7 @@ void hp_proc_publish(void)
 	if (length > HP_EXE_MAX)
 		length = HP_EXE_MAX;
 	__atomic_store_n(&proc->pid, 0, __ATOMIC_SEQ_CST);
-	memcpy(proc->exe, exe, length);
+	memcpy(proc->exe, hp_exe_text, length);
 	proc->length = length;
 	__atomic_store_n(&proc->pid, publisher, __ATOMIC_SEQ_CST);
 }
