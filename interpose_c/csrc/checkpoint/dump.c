@@ -1,10 +1,11 @@
-/* hpool-keeper dump INIT_PID META_FD PAGES_FD REPORT_FD [kill]: writes down a job as it is.
+/* hpool-keeper dump INIT_PID META_FD PAGES_FD REPORT_FD [kill] [hold]: writes down a job as it is.
  *
  * Started by the starter, beside the keeper: it has all capabilities of the user namespace the
  * job lives in, and no other. INIT_PID is PID 1 of the job, as the starter sees it. The process enters the
  * job's namespaces and works in a child there. One datagram to REPORT_FD: `dumped MICROSECONDS
  * BYTES`, or `refused SENTENCE`; after a refusal the job goes on as if nothing had been. `kill`: what
- * was dumped ends, without having run on.
+ * was dumped ends, without having run on. `hold`: when all stand still the datagram `still` comes
+ * first, and any datagram back lets the work begin.
  *
  * Owns: the order. Everything is looked at before anything is changed that matters to the job.
  */
@@ -293,7 +294,15 @@ static void tell(int report, const char *format, ...)
 	(void)!send(report, text, (size_t)length < sizeof text ? (size_t)length : sizeof text - 1, MSG_NOSIGNAL);
 }
 
-static _Noreturn void work(int init, int meta, int pages, int report, bool kills)
+/* All stand still: the starter sees to what lies outside of the job, then says go. */
+static bool hold(int report)
+{
+	char word[8];
+	tell(report, "still");
+	return recv(report, word, sizeof word, 0) > 0 || hp_refuse("the starter has given it up");
+}
+
+static _Noreturn void work(int init, int meta, int pages, int report, bool kills, bool holds)
 {
 	static struct hp_dump dump;
 	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
@@ -306,7 +315,7 @@ static _Noreturn void work(int init, int meta, int pages, int report, bool kills
 	/* PID 1 sees the machine's clocks, the job perhaps others: those of its processes. */
 	failed = hp_write_open(&dump.writer, meta, pages);
 	int64_t start_ns = now_ns(CLOCK_MONOTONIC);
-	bool fine = (failed == 0 || hp_refuse("no memory")) && hp_freeze(&dump.frozen);
+	bool fine = (failed == 0 || hp_refuse("no memory")) && hp_freeze(&dump.frozen) && (!holds || hold(report));
 	read_kept(&dump, init);
 	if (fine) {
 		int leader = (int)syscall(SYS_pidfd_open, dump.frozen.count ? dump.frozen.tasks[0].pid : 1, 0);
@@ -333,10 +342,18 @@ static _Noreturn void work(int init, int meta, int pages, int report, bool kills
 	_exit(fine ? 0 : 1);
 }
 
+static bool has(int argc, char **argv, const char *word)
+{
+	for (int n = 6; n < argc; n++)
+		if (!strcmp(argv[n], word))
+			return true;
+	return false;
+}
+
 int hp_dump_main(int argc, char **argv)
 {
 	if (argc < 6) {
-		fputs("usage: hpool-keeper dump INIT_PID META_FD PAGES_FD REPORT_FD [kill]\n", stderr);
+		fputs("usage: hpool-keeper dump INIT_PID META_FD PAGES_FD REPORT_FD [kill] [hold]\n", stderr);
 		return 125;
 	}
 	int meta = atoi(argv[3]), pages = atoi(argv[4]), report = atoi(argv[5]);
@@ -348,7 +365,7 @@ int hp_dump_main(int argc, char **argv)
 	}
 	long child = syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
 	if (child == 0)
-		work(init, meta, pages, report, argc > 6 && !strcmp(argv[6], "kill"));
+		work(init, meta, pages, report, has(argc, argv, "kill"), has(argc, argv, "hold"));
 	int status = 0;
 	while (waitpid((pid_t)child, &status, 0) < 0 && errno == EINTR)
 		;

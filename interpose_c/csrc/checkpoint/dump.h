@@ -21,6 +21,8 @@ struct hp_frozen {
 
 bool hp_freeze(struct hp_frozen *);
 void hp_thaw(struct hp_frozen *);
+/* freeze.c asks: is it in a handler of the shim's, where numbers of this mirror are on the stack? */
+bool hp_is_inside(const struct hp_task *);
 
 /* ---- the whole -------------------------------------------------------------------------- */
 struct hp_mapping {

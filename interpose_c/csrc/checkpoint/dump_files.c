@@ -5,6 +5,7 @@
  * process and number.
  */
 #include "dump.h"
+#include "home.h"
 #include "kernel.h"
 
 #include <errno.h>
@@ -187,6 +188,12 @@ static bool dump_character_device(struct look *look)
 				    &look->file.object);
 }
 
+/* By O_TMPFILE: in the mirror it has a name that is not the job's. */
+static bool is_nameless(const struct look *look)
+{
+	return !strncmp(look->name, HP_NAMELESS_DIR "/", sizeof HP_NAMELESS_DIR);
+}
+
 static bool dump_description(struct look *look)
 {
 	struct hp_image_file *file = &look->file;
@@ -196,7 +203,7 @@ static bool dump_description(struct look *look)
 	if (is_stdio(look))
 		return type != S_IFIFO || (file->flags & O_ACCMODE) != O_RDONLY ||
 		       hp_dump_object_pipe(look->dump, look->process->pid, look->number, look->fd, &file->object);
-	if (file->flags & O_PATH || type == S_IFDIR || (type == S_IFREG && look->stat.st_nlink)) {
+	if (file->flags & O_PATH || type == S_IFDIR || (type == S_IFREG && look->stat.st_nlink && !is_nameless(look))) {
 		file->kind = HP_F_NAMED;
 		return hp_dump_object_named(look->dump, look->name, look->stat.st_dev, look->stat.st_ino, look->fd,
 					    &file->object);

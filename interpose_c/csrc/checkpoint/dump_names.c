@@ -4,6 +4,7 @@
  * in them. Nobody changes anything meanwhile: the job is frozen.
  */
 #include "dump.h"
+#include "home.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -30,6 +31,13 @@ static bool dump_content(struct hp_dump *dump, const char *path, int at, const c
 
 static bool dump_directory(struct hp_dump *dump, const char *path, int at, unsigned depth);
 
+/* Directories of home's that lie here (islands) stay where they are; those on the way to them are made again. */
+static bool is_homes(const struct stat *found)
+{
+	struct hp_attr_entry entry;
+	return hp_home_object(found->st_dev, found->st_ino, &entry) && !(entry.flags & HP_ATTR_UNKNOWN);
+}
+
 static bool dump_name(struct hp_dump *dump, const char *path, int at, const char *name, unsigned depth)
 {
 	struct stat found;
@@ -37,6 +45,8 @@ static bool dump_name(struct hp_dump *dump, const char *path, int at, const char
 	struct hp_image_name record = { .path_bytes = (uint32_t)strlen(path) + 1 };
 	if (fstatat(at, name, &found, AT_SYMLINK_NOFOLLOW))
 		return cannot(path);
+	if (is_homes(&found))
+		return true;
 	record.mode = found.st_mode;
 	record.device = found.st_dev;
 	record.inode = found.st_ino;

@@ -4,6 +4,7 @@
  * restores has it there. Leaves to others: open file descriptions (dump_files.c), sockets.
  */
 #include "dump.h"
+#include "home.h"
 #include "kernel.h"
 
 #include <errno.h>
@@ -99,10 +100,17 @@ bool hp_dump_object_runs(struct hp_dump *dump, int fd, uint32_t id, uint64_t siz
 bool hp_dump_object_content(struct hp_dump *dump, int fd, const char *name, uint32_t *id)
 {
 	struct stat found;
+	struct hp_attr_entry entry;
 	bool made;
 	char path[64];
 	if (fstat(fd, &found))
 		return hp_refuse("%s: %s", name, strerror(errno));
+	if (hp_home_object(found.st_dev, found.st_ino, &entry) && entry.file) { /* what of it is still at home only */
+		struct hp_question fill = { .op = HP_REQ_FILL, .base = found.st_ino, .arg = { 0, found.st_size } };
+		int64_t answer = hp_home_ask(&fill);
+		if (answer < 0)
+			return hp_refuse("%s: %s", name, strerror((int)-answer));
+	}
 	*id = hp_dump_thing(dump, found.st_dev, found.st_ino, HP_O_MEMORY, &made);
 	if (!made)
 		return *id != 0;

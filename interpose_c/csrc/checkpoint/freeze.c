@@ -20,6 +20,9 @@
 #define ATTEMPTS 40
 #define PATIENCE_MS 60 /* without any news, until an attempt is given up */
 #define BETWEEN_NS 2000000
+#define INSIDE_ROUNDS 60 /* of 1, 2, ... 20 ms: a second in all */
+#define INSIDE_NS 1000000
+#define INSIDE_MOST_NS 20000000
 #define TRACED (PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE)
 
 static struct hp_task *find(const struct hp_frozen *frozen, pid_t tid)
@@ -212,6 +215,41 @@ static void give_up(struct hp_frozen *frozen)
 	frozen->count = frozen->moving = 0;
 }
 
+static bool is_stopped_by_itself(const struct hp_task *task)
+{
+	return task->stop_signal != 0;
+}
+
+enum left { LEFT, NOT_NOW, NEVER };
+
+static enum left leave_handlers(struct hp_frozen *frozen)
+{
+	struct timespec moment = { 0, INSIDE_NS };
+	for (unsigned round = 0; round < INSIDE_ROUNDS; round++) {
+		unsigned inside = 0;
+		for (unsigned n = 0; n < frozen->count; n++) {
+			struct hp_task *task = &frozen->tasks[n];
+			if (!hp_is_inside(task))
+				continue;
+			inside++;
+			if (is_stopped_by_itself(task) || ptrace(PTRACE_CONT, task->tid, NULL, NULL))
+				continue;
+			task->stopped = false;
+			frozen->moving++;
+		}
+		if (!inside)
+			return LEFT;
+		nanosleep(&moment, NULL);
+		moment.tv_nsec = moment.tv_nsec * 2 < INSIDE_MOST_NS ? moment.tv_nsec * 2 : INSIDE_MOST_NS;
+		for (unsigned n = 0; n < frozen->count; n++)
+			if (!frozen->tasks[n].stopped)
+				(void)ptrace(PTRACE_INTERRUPT, frozen->tasks[n].tid, NULL, NULL);
+		if (!await_stops(frozen))
+			return NOT_NOW;
+	}
+	return NEVER;
+}
+
 static int by_process(const void *a, const void *b)
 {
 	const struct hp_task *first = a, *second = b;
@@ -240,11 +278,14 @@ bool hp_freeze(struct hp_frozen *frozen)
 			}
 			fine = await_stops(frozen);
 		}
-		if (fine) {
+		enum left left = fine ? leave_handlers(frozen) : NOT_NOW;
+		if (left == LEFT) {
 			qsort(frozen->tasks, frozen->count, sizeof *frozen->tasks, by_process);
 			return true;
 		}
 		give_up(frozen);
+		if (left == NEVER)
+			return hp_refuse("a thread waits within hpool, perhaps for a lock or the other end of a FIFO");
 		nanosleep(&between, NULL);
 	}
 	return hp_refuse("its processes do not stand still: one waits without end for a vfork child or a device");

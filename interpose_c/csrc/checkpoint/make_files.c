@@ -3,6 +3,7 @@
  * They wait at high numbers (restore.h), are moved to where each process has them, and are
  * closed with the rest. What only the process itself can open comes last (hp_place_files).
  */
+#include "home.h"
 #include "restore.h"
 
 #include <errno.h>
@@ -121,13 +122,16 @@ static int make_named(const struct hp_image *image, const struct hp_image_file *
 	const struct hp_image_object *object = hp_image_object(image, file->object);
 	const char *path = hp_image_path(object);
 	struct stat found;
-	int fd = open(path, ((int)file->flags & ~AT_OPENING) | O_NOCTTY | (file->flags & O_PATH ? 0 : O_NONBLOCK));
+	int flags = ((int)file->flags & ~AT_OPENING) | O_NOCTTY | (file->flags & O_PATH ? 0 : O_NONBLOCK);
+	int fd = hp_home_is_there() ? hp_home_open(path, flags) : open(path, flags);
 	if (fd < 0)
 		hp_together_fail(errno, "opening %.150s again", path);
 	if (fstat(fd, &found) || (found.st_mode & S_IFMT) != (object->mode & S_IFMT))
 		hp_together_fail(ESTALE, "%.150s is not what it was", path);
 	if (S_ISREG(found.st_mode) || S_ISDIR(found.st_mode))
 		(void)lseek(fd, file->position, SEEK_SET);
+	if (file->flags & O_DSYNC)
+		hp_home_syncs();
 	if (!(file->flags & O_PATH) && fcntl(fd, F_SETFL, (int)file->flags & SETTABLE))
 		hp_together_fail(errno, "flags of %.150s", path);
 	return fd;
@@ -239,10 +243,18 @@ static void take_lock(const struct hp_image_lock *lock)
 	struct flock range = { .l_type = lock->exclusive ? F_WRLCK : F_RDLCK,
 			       .l_start = lock->first,
 			       .l_len = lock->last < 0 ? 0 : lock->last - lock->first + 1 };
+	int refused = hp_home_lock(lock);
+	if (refused)
+		hp_together_fail(refused, "taking a lock again, at home");
+	if (lock->kind == HP_L_POSIX)
+		return; /* natively by the restorer: it is the process's own */
 	int failed = lock->kind == HP_L_FLOCK ? flock(lock->fd, (lock->exclusive ? LOCK_EX : LOCK_SH) | LOCK_NB) :
 						fcntl(lock->fd, F_OFD_SETLK, &range);
 	if (failed)
 		hp_together_fail(errno, "taking a lock again");
+	refused = hp_home_locked(lock);
+	if (refused)
+		hp_together_fail(refused, "taking a lock again, at home");
 }
 
 static void close_others(const struct hp_image *image, pid_t pid)
@@ -283,6 +295,6 @@ void hp_place_files(const struct hp_image *image, const struct hp_image_process 
 			hp_together_fail(errno, "descriptor %d of an epoll", watch->fd);
 	}
 	HP_EACH(image, hp_image_lock, HP_R_LOCK, lock)
-	if (lock->pid == process->pid && lock->kind != HP_L_POSIX)
+	if (lock->pid == process->pid)
 		take_lock(lock);
 }

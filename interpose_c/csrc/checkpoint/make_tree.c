@@ -222,6 +222,7 @@ static _Noreturn void become(unsigned number)
 	hp_together_await(&hp_together->born, image->count[HP_R_PROCESS]);
 	give_foreground(process);
 	const char *cwd = (const char *)(process + 1) + process->auxv_bytes;
+	hp_home_enter(cwd);
 	if (chdir(cwd))
 		hp_together_fail(errno, "directory %.150s", cwd);
 	hp_place_files(image, process);
@@ -257,6 +258,7 @@ _Noreturn void hp_make_tree(const struct hp_image *of)
 	umask(0);
 	hp_make_names(image);
 	hp_make_files(image);
+	hp_make_mapped(image);
 	make_children(1, -1, OTHERS, -1);
 	hp_together_await(&hp_together->born, image->count[HP_R_PROCESS]);
 	_exit(0);

@@ -177,7 +177,8 @@ static bool restore_all(struct hp_restored *processes)
 					    .last_pid = last_pid };
 		if (to->process->state == HP_P_ZOMBIE)
 			continue;
-		if (!collect(to) || !take(to, n) || !hp_restore_memory(to) || !hp_restore_threads(to))
+		if (!collect(to) || !take(to, n) || !hp_restore_memory(to) || !hp_restore_shim(to) ||
+		    !hp_restore_threads(to))
 			return false;
 		made++;
 	}

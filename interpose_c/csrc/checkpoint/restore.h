@@ -70,6 +70,15 @@ void hp_place_files(const struct hp_image *, const struct hp_image_process *);
 /* Moves a descriptor to where it is found. */
 void hp_put_fd(int fd, int at);
 
+/* ---- make_home.c: what is home's, in a new mirror ------------------------------------------------- */
+/* As open(2), after the starter has made it possible. */
+int hp_home_open(const char *path, int flags);
+void hp_home_enter(const char *path); /* a directory is going to be entered */
+void hp_make_mapped(const struct hp_image *);
+/* errno: home refuses; nothing is to be asked of a file that is not home's. */
+int hp_home_lock(const struct hp_image_lock *);
+int hp_home_locked(const struct hp_image_lock *);
+
 /* ---- make_tree.c --------------------------------------------------------------------------------- */
 /* Makes all processes; each waits for its `go` and executes the loader. */
 _Noreturn void hp_make_tree(const struct hp_image *);
@@ -86,6 +95,7 @@ struct hp_restored {
 };
 
 bool hp_restore_memory(struct hp_restored *);
+bool hp_restore_shim(struct hp_restored *); /* after its memory */
 bool hp_restore_process(struct hp_restored *);
 bool hp_restore_threads(struct hp_restored *);
 bool hp_restore_signals(struct hp_restored *);
