@@ -11,7 +11,7 @@ import contextlib
 import os
 import socket
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -207,6 +207,10 @@ def _parse_protection(item: str) -> tuple[str, Protection]:
     return name, Protection(granted == "yes", detail)
 
 
+def _words(kill: bool, hold: bool) -> list[str]:
+    return ["kill"] * kill + ["hold"] * hold
+
+
 class Keeper:
     """A running keeper. Leaving the `with` block ends the job, whatever it does."""
 
@@ -275,10 +279,19 @@ class Keeper:
             return None
         return parse(datagram, descriptors) if datagram else None
 
-    def dump(self, meta_fd: int, pages_fd: int, *, kill: bool, executable: Path | int = KEEPER) -> Dumped:
+    def dump(
+        self,
+        meta_fd: int,
+        pages_fd: int,
+        *,
+        kill: bool,
+        executable: Path | int = KEEPER,
+        while_still: Callable[[], str] | None = None,
+    ) -> Dumped:
         """Writes the job down as it is, into two empty files. Raises DumpRefused; the job has not noticed.
 
-        With `kill` it ends there: Exited with SIGKILL follows.
+        With `kill` it ends there: Exited with SIGKILL follows. `while_still` runs when all of it stands still
+        and nothing is written down yet; a sentence of it is a refusal.
         """
         (init_pid,) = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split() or ("0",)
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -287,7 +300,7 @@ class Keeper:
         program = os.fspath(executable) if isinstance(executable, Path) else f"/proc/self/fd/{executable}"
         with ours, theirs:
             dumper = subprocess.Popen(
-                ["hpool-keeper", "dump", init_pid, *map(str, passed), *(["kill"] if kill else [])],
+                ["hpool-keeper", "dump", init_pid, *map(str, passed), *_words(kill, while_still is not None)],
                 executable=program,
                 stdin=subprocess.DEVNULL,
                 env={},
@@ -295,7 +308,17 @@ class Keeper:
             )
             theirs.close()
             said = ours.recv(_DATAGRAM_BYTES)
+            refusal = ""
+            if said == b"still" and while_still is not None:
+                refusal = while_still()
+                if refusal:
+                    ours.shutdown(socket.SHUT_WR)  # nobody says go: it lets the job go on
+                else:
+                    ours.send(b"go")
+                said = ours.recv(_DATAGRAM_BYTES)
             dumper.wait()
+        if refusal:
+            raise DumpRefused(refusal)
         match said.decode("utf-8", "replace").split(" ", 1):
             case ["dumped", numbers]:
                 frozen_us, pages_bytes = map(int, numbers.split())

@@ -30,6 +30,7 @@ ffibuilder.cdef(
     int hp_engine_feed(hp_engine *, int lane, const uint8_t *bytes, size_t length);
     int hp_engine_prepare(hp_engine *, const char *path, int want);
     int hp_engine_barrier(hp_engine *);
+    int hp_engine_epoch(hp_engine *, uint64_t number);
     void hp_engine_await_synced(hp_engine *);
     long hp_engine_lost(hp_engine *, char *buffer, size_t room);
     void hp_engine_stats(hp_engine *, struct hp_engine_stats *);

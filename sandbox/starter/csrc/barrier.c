@@ -62,6 +62,25 @@ int hp_engine_barrier(hp_engine *engine)
 	return error;
 }
 
+/* The job stands still, or this is only to leave less for when it does (number 0: no mark). All that it did is
+ * at home, in front of the mark that begins the epoch. An errno: what was lost, or that home takes no mark. */
+int hp_engine_epoch(hp_engine *engine, uint64_t number)
+{
+	struct hp_pending pending = { 0 };
+	int error;
+
+	pthread_mutex_lock(&engine->lock);
+	error = -hp_flush_everything(engine);
+	if (number && !error) {
+		hp_locks_settle(engine);
+		hp_ordered_wait(engine);
+		error = hp_wire_call(engine, HP_LANE_WAIT, &pending,
+				     &(struct hp_request){ .head = { .op = HPW_EPOCH, .offset = number } });
+	}
+	pthread_mutex_unlock(&engine->lock);
+	return error;
+}
+
 long hp_engine_lost(hp_engine *engine, char *buffer, size_t room)
 {
 	int length;

@@ -1,0 +1,129 @@
+"""Plays a starter with a real engine and a real home, around one job that is dumped and restored.
+
+Usage: carried_starter.py CONFIG (JSON; see test_carried.Carried). The home is this machine, the job's
+directory of it the test's. Orders come as lines on stdin, answers go to the descriptor `report`, also JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import sys
+import threading
+from typing import Any
+
+from hpool.interpose_c.executables import KEEPER, LOADER
+from hpool.interpose_c.keeper import DumpRefused, Exited, Failed, Keeper, KeeperSpec
+from hpool.sandbox.starter.engine import WANT_DIRECTORY, WANT_PROGRAM, NativeEngine, mount_mirror
+from hpool.sandbox.starter.engine import enter_user_namespace as enter
+from hpool.shadow.home._home import ffi, lib
+
+ROOM = 8 << 20
+MIRROR_BYTES = 256 << 20
+SHARE_READ_WRITE = 1
+
+
+def serve_home(directory: str, journal: str) -> Any:
+    path = ffi.new("char[]", os.fsencode(directory))
+    rules = ffi.new("struct hp_home_rule[1]", [{"path": path, "share": SHARE_READ_WRITE}])
+    policy = ffi.new("struct hp_home_policy *", {"rules": rules, "count": 1, "fallback": 0})
+    message = ffi.new("char[]", 512)
+    home = lib.hp_home_create(policy, message, len(message))
+    assert home, ffi.string(message)
+    failed = lib.hp_home_journal(home, os.fsencode(journal), 1 << 30)
+    assert failed >= 0, os.strerror(-failed)
+    return home
+
+
+def pump(engine: NativeEngine, home: Any, number: int) -> None:
+    lane = lib.hp_lane_create(home)
+    result = ffi.new("struct hp_lane_result *")
+    while (batch := engine.next(number, 1000)) is not None:
+        result.at, result.more = 0, int(len(batch) > 0)
+        while result.more:
+            assert lib.hp_lane_run(lane, batch, len(batch), result) == 0
+            reply = bytes(ffi.buffer(result.reply, result.reply_bytes)) if result.reply_bytes else b""
+            assert engine.feed(number, memoryview(reply))
+
+
+def main() -> None:
+    config = json.loads(sys.argv[1])
+    report = os.fdopen(config["report"], "w", buffering=1)
+    keeper_fd, loader_fd = os.open(KEEPER, os.O_RDONLY), os.open(LOADER, os.O_RDONLY)
+    files = {name: os.open(path, os.O_RDWR) for name, path in config["image"].items()}
+    enter((1000, 1000), tuple(config["outside"]))
+    root_fd = mount_mirror("/mnt", MIRROR_BYTES, 100_000)
+    home = serve_home(config["directory"], config["journal"])
+    engine = NativeEngine(
+        root_fd=root_fd,
+        loader_fd=loader_fd,
+        cache_fd=-1,
+        mirror_bytes=MIRROR_BYTES,
+        clock_offset_ns=0,
+        groups=(),
+        network=False,
+        strict=False,
+    )
+    for lane in (0, 1):
+        threading.Thread(target=pump, args=(engine, home, lane), daemon=True).start()
+    engine.recall(b"", b"")
+    directory, argv = os.fsencode(config["directory"]), [os.fsencode(word) for word in config["argv"]]
+    assert engine.prepare(directory, WANT_DIRECTORY) == 0
+    assert engine.prepare(argv[0], WANT_PROGRAM) == 0
+    spec = KeeperSpec(
+        exe=argv[0],
+        argv=argv,
+        environment=[b"PATH=/usr/bin:/bin", b"LANG=C.UTF-8"],
+        cwd=directory,
+        hostname=b"home",
+        intercept="shim",
+        restore=(files["meta"], files["pages"]) if config["restore"] else None,
+    )
+    epoch = config["epoch"]
+
+    def quiesce() -> str:
+        nonlocal epoch
+        failed = engine.epoch(epoch + 1)
+        epoch += not failed
+        return os.strerror(failed) if failed else ""
+
+    def say(*words: object) -> None:
+        print(json.dumps(words), file=report)
+
+    with Keeper.launch(spec, root_fd, stdin=config["stdin"], stdout=1, stderr=2, executable=keeper_fd) as keeper:
+        os.dup2(os.open("/dev/null", os.O_RDWR), 1)
+        while True:
+            ready, _, _ = select.select([keeper.fileno(), 0], [], [])
+            if keeper.fileno() in ready:
+                message = keeper.receive()
+                say(type(message).__name__, str(message))
+                if message is None or isinstance(message, (Exited, Failed)):
+                    if isinstance(message, Exited):
+                        say("end", message.shell_code, engine.barrier(), engine.lost())
+                    break
+            elif 0 in ready:
+                order = os.read(0, 100).decode().strip()
+                if not order:
+                    break
+                for fd in files.values():
+                    os.ftruncate(fd, 0)
+                    os.lseek(fd, 0, os.SEEK_SET)
+                try:
+                    engine.epoch(0)
+                    done = keeper.dump(
+                        files["meta"],
+                        files["pages"],
+                        kill=order == "kill",
+                        executable=keeper_fd,
+                        while_still=quiesce,
+                    )
+                    say("dumped", epoch, done.frozen_us, done.pages_bytes)
+                except DumpRefused as refusal:
+                    say("refused", str(refusal))
+    report.flush()
+    os._exit(0)  # the engine's threads and ours go with the process
+
+
+if __name__ == "__main__":
+    main()

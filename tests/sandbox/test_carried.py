@@ -1,0 +1,182 @@
+"""Jobs with their engine, dumped in one starter and restored in another.
+
+Owns: that home, mirror, channel and shim of the new one fit what the job remembers. Leaves to others: kinds
+of kernel objects (tests/interpose_c/checkpoint), the undo journal (tests/shadow).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from hpool.interpose_c.executables import KEEPER
+from hpool.shadow.home import epochs
+
+HERE: Final = Path(__file__).parent
+NOBODY: Final = 65534
+PYTHON: Final = "/usr/bin/python3"
+
+
+class Carried:
+    """One job over all its lives, its directory at home, and what it said."""
+
+    def __init__(self, top: Path) -> None:
+        self.directory = top / "home"
+        self.journal = top / "journal"
+        self.image = top / "image"
+        for place in (self.directory, self.journal, self.image):
+            place.mkdir()
+        self.out = bytearray()
+        self.epoch = 0
+        self._argv: tuple[str, ...] = ()
+        self._read_fd, self._write_fd = os.pipe()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._reports: Any = None
+
+    def _read(self) -> None:
+        while piece := os.read(self._read_fd, 1 << 16):
+            self.out += piece
+
+    def start(self, *argv: str, restore: bool = False) -> None:
+        outside = [NOBODY, NOBODY] if os.geteuid() == 0 else [os.geteuid(), os.getegid()]
+        if not restore:
+            self._argv = argv
+            for name in ("meta", "pages"):
+                (self.image / name).touch()
+        if os.geteuid() == 0:
+            for path in (self.directory, self.journal, *self.directory.rglob("*"), *self.image.iterdir()):
+                os.chown(path, NOBODY, NOBODY)
+        reports, report = os.pipe()
+        null = os.open("/dev/null", os.O_RDONLY)
+        config = {
+            "outside": outside,
+            "directory": str(self.directory),
+            "journal": str(self.journal),
+            "image": {name: str(self.image / name) for name in ("meta", "pages")},
+            "report": report,
+            "stdin": null,
+            "argv": self._argv,
+            "restore": restore,
+            "epoch": self.epoch,
+        }
+        self._process = subprocess.Popen(
+            [sys.executable, HERE / "carried_starter.py", json.dumps(config)],
+            stdin=subprocess.PIPE,
+            stdout=self._write_fd,
+            stderr=self._write_fd,
+            pass_fds=[report, null],
+        )
+        os.close(report)
+        os.close(null)
+        self._reports = os.fdopen(reports)
+        said = self._await("Started", "Failed", "NoneType")
+        assert said[0] == "Started", (said, self.out.decode())
+
+    def _await(self, *words: str) -> list[Any]:
+        for line in self._reports:
+            said: list[Any] = json.loads(line)
+            if said[0] in words:
+                return said
+        raise AssertionError(f"the starter ended without any of {words}: {self.out.decode()}")
+
+    def await_output(self, text: str) -> None:
+        """Until the job has written so; fails when the starter ends before."""
+        assert self._process is not None
+        while text.encode() not in self.out:
+            assert self._process.poll() is None, self.out.decode()
+            self._reader.join(0.002)
+
+    def dump(self, *, kill: bool) -> int:
+        """The epoch that it belongs to."""
+        assert self._process is not None and self._process.stdin is not None
+        self._process.stdin.write(b"kill\n" if kill else b"stay\n")
+        self._process.stdin.flush()
+        said = self._await("dumped", "refused", "end")
+        assert said[0] == "dumped", said
+        self.epoch = said[1]
+        if kill:
+            assert self._await("end")
+            self._process.wait()
+        return self.epoch
+
+    def lose(self) -> None:
+        """The machine is gone, from one moment to the next."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+
+    def restore(self) -> None:
+        self.start(restore=True)
+
+    def end(self) -> int:
+        """Its exit code; all it wrote is at home."""
+        said = self._await("end")
+        assert said[2:] == [0, ""], said
+        assert self._process is not None
+        self._process.wait()
+        os.close(self._write_fd)
+        self._reader.join(60)
+        return int(said[1])
+
+
+@pytest.fixture
+def carried() -> Iterator[Carried]:
+    if not KEEPER.exists() or not Path("/proc/sys/kernel/ns_last_pid").exists():
+        pytest.skip("no hpool-keeper, or a kernel without CONFIG_CHECKPOINT_RESTORE")
+    with tempfile.TemporaryDirectory(dir="/var") as top:
+        Path(top).chmod(0o755)
+        yield Carried(Path(top))
+
+
+OPEN_FILES = """
+import os, time
+data = open("data", "w+")
+data.write("begun\\n"); data.flush()
+log = open("log", "a")
+given = open("given")
+first = given.readline()
+gone = open("gone", "w+")
+gone.write("still here"); gone.flush(); os.unlink("gone")
+here = os.open(".", os.O_RDONLY)
+print("ready", flush=True)
+while not os.path.exists("go"):
+    time.sleep(0.01)
+data.write("went on\\n"); data.seek(0)
+log.write("one line\\n"); log.close()
+gone.seek(0)
+print(first + given.readline() + data.read() + gone.read(), os.path.basename(os.readlink("/proc/self/exe"))[:7], flush=True)
+data.close()
+with open("new", "w") as new:
+    new.write("new")
+os.rename("new", "newer")
+print(sorted(os.listdir(here)), os.path.getsize("given"), flush=True)
+"""
+
+
+def test_what_was_open_goes_on_in_another_mirror(carried: Carried) -> None:
+    (carried.directory / "given").write_text("a first line\nand a second\n")
+    (carried.directory / "program.py").write_text(OPEN_FILES)
+    carried.start(PYTHON, "program.py")
+    carried.await_output("ready")
+    assert carried.dump(kill=True) == 1
+    assert (carried.directory / "data").read_text() == "begun\n"
+    carried.restore()
+    (carried.directory / "go").touch()
+    assert carried.end() == 0
+    assert (carried.directory / "data").read_text() == "begun\nwent on\n"
+    assert (carried.directory / "log").read_text() == "one line\n"
+    assert (carried.directory / "newer").read_text() == "new"
+    said = carried.out.decode()
+    assert "a first line\nand a second\nbegun\nwent on\nstill here python3" in said
+    assert "['data', 'given', 'go', 'log', 'newer', 'program.py'] 26" in said
