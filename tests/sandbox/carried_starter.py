@@ -6,45 +6,46 @@ directory of it the test's. Orders come as lines on stdin, answers go to the des
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import select
 import sys
 import threading
-from typing import Any
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from hpool.interpose_c.executables import KEEPER, LOADER
 from hpool.interpose_c.keeper import DumpRefused, Exited, Failed, Keeper, KeeperSpec
 from hpool.sandbox.starter.engine import WANT_DIRECTORY, WANT_PROGRAM, NativeEngine, mount_mirror
 from hpool.sandbox.starter.engine import enter_user_namespace as enter
-from hpool.shadow.home._home import ffi, lib
+from hpool.shadow.home.digests import loading_of
+from hpool.shadow.home.policy import Rule, Share, SharingPolicy
+from hpool.shadow.home.service import Home
 
-ROOM = 8 << 20
 MIRROR_BYTES = 256 << 20
-SHARE_READ_WRITE = 1
 
 
-def serve_home(directory: str, journal: str) -> Any:
-    path = ffi.new("char[]", os.fsencode(directory))
-    rules = ffi.new("struct hp_home_rule[1]", [{"path": path, "share": SHARE_READ_WRITE}])
-    policy = ffi.new("struct hp_home_policy *", {"rules": rules, "count": 1, "fallback": 0})
-    message = ffi.new("char[]", 512)
-    home = lib.hp_home_create(policy, message, len(message))
-    assert home, ffi.string(message)
-    failed = lib.hp_home_journal(home, os.fsencode(journal), 1 << 30)
-    assert failed >= 0, os.strerror(-failed)
-    return home
+def serve(engine: NativeEngine, home: Home) -> None:
+    """Both lanes, in a loop of its own: without end."""
+    waiting = ThreadPoolExecutor(2)
 
+    async def serve_lane(number: int) -> None:
+        async def receive() -> bytes:
+            while True:
+                batch = await asyncio.get_running_loop().run_in_executor(waiting, engine.next, number, 1000)
+                if batch != b"":
+                    return batch or b""
 
-def pump(engine: NativeEngine, home: Any, number: int) -> None:
-    lane = lib.hp_lane_create(home)
-    result = ffi.new("struct hp_lane_result *")
-    while (batch := engine.next(number, 1000)) is not None:
-        result.at, result.more = 0, int(len(batch) > 0)
-        while result.more:
-            assert lib.hp_lane_run(lane, batch, len(batch), result) == 0
-            reply = bytes(ffi.buffer(result.reply, result.reply_bytes)) if result.reply_bytes else b""
+        async def send(reply: bytes | memoryview) -> None:
             assert engine.feed(number, memoryview(reply))
+
+        await home.serve_lane(number, receive, send)
+
+    async def both() -> None:
+        await asyncio.gather(serve_lane(0), serve_lane(1))
+
+    asyncio.run(both())
 
 
 def main() -> None:
@@ -52,9 +53,12 @@ def main() -> None:
     report = os.fdopen(config["report"], "w", buffering=1)
     keeper_fd, loader_fd = os.open(KEEPER, os.O_RDONLY), os.open(LOADER, os.O_RDONLY)
     files = {name: os.open(path, os.O_RDWR) for name, path in config["image"].items()}
+    loading_of(loader_fd)  # what home imports when it needs it cannot be read any more below
+    os.lseek(loader_fd, 0, os.SEEK_SET)
     enter((1000, 1000), tuple(config["outside"]))
     root_fd = mount_mirror("/mnt", MIRROR_BYTES, 100_000)
-    home = serve_home(config["directory"], config["journal"])
+    policy = SharingPolicy((Rule(os.fsencode(config["directory"]), Share.RW),))
+    home = Home(policy, journal=Path(config["journal"]))
     engine = NativeEngine(
         root_fd=root_fd,
         loader_fd=loader_fd,
@@ -65,9 +69,7 @@ def main() -> None:
         network=False,
         strict=False,
     )
-    for lane in (0, 1):
-        threading.Thread(target=pump, args=(engine, home, lane), daemon=True).start()
-    engine.recall(b"", b"")
+    threading.Thread(target=serve, args=(engine, home), daemon=True).start()
     directory, argv = os.fsencode(config["directory"]), [os.fsencode(word) for word in config["argv"]]
     assert engine.prepare(directory, WANT_DIRECTORY) == 0
     assert engine.prepare(argv[0], WANT_PROGRAM) == 0
