@@ -6,8 +6,10 @@ of kernel objects (tests/interpose_c/checkpoint), the undo journal (tests/shadow
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -180,3 +182,92 @@ def test_what_was_open_goes_on_in_another_mirror(carried: Carried) -> None:
     said = carried.out.decode()
     assert "a first line\nand a second\nbegun\nwent on\nstill here python3" in said
     assert "['data', 'given', 'go', 'log', 'newer', 'program.py'] 26" in said
+
+
+BUSY = """
+import hashlib, mmap, os, sqlite3, subprocess, sys, threading
+SIZE = 40 << 20
+big = open("big", "r+b")
+view = mmap.mmap(big.fileno(), 1 << 20)
+base = sqlite3.connect("base.db", check_same_thread=False)
+base.execute("create table if not exists t (n integer primary key)")
+base.commit()
+loose = os.open(".", os.O_TMPFILE | os.O_RDWR)
+os.write(loose, b"without a name")
+child = subprocess.Popen(["/bin/sh", "-c", "i=0; while read line; do i=$((i+1)); echo $i $line >> lines; done"],
+                         stdin=subprocess.PIPE)
+rounds = int(sys.argv[1])
+def stats():
+    for n in range(rounds * 200):
+        os.stat("big"); os.path.exists(f"absent{n}"); os.access("base.db", os.R_OK)
+threads = [threading.Thread(target=stats) for _ in range(3)]
+for each in threads: each.start()
+sums = []
+for n in range(rounds):
+    big.seek(n * SIZE // rounds)
+    sums.append(hashlib.sha256(big.read(SIZE // rounds)).hexdigest())
+    view[n] = n % 251
+    base.execute("insert into t values (?)", (n,)); base.commit()
+    child.stdin.write(b"line %d\\n" % n); child.stdin.flush()
+    with open(f"made{n % 7}", "w") as made: made.write(str(n))
+    os.rename(f"made{n % 7}", "made")
+    print("round", n, flush=True)
+for each in threads: each.join()
+child.stdin.close(); child.wait(); view.flush()
+print(hashlib.sha256("".join(sums).encode()).hexdigest(), base.execute("select count(*), sum(n) from t").fetchone(),
+      os.pread(loose, 100, 0), open("made").read(), os.path.getsize("lines"), flush=True)
+"""
+ROUNDS: Final = 60
+
+
+def _prepare_busy(carried: Carried) -> str:
+    """What the job says in the end."""
+    content = bytes(range(256)) * ((40 << 20) // 256)
+    content = b"".join(hashlib.sha256(content[:64] + bytes([n % 256])).digest() * 2048 for n in range(640))
+    (carried.directory / "big").write_bytes(content)
+    (carried.directory / "program.py").write_text(BUSY)
+    piece = len(content) // ROUNDS
+    told = "".join(
+        hashlib.sha256(content[n * len(content) // ROUNDS :][:piece]).hexdigest() for n in range(ROUNDS)
+    )
+    lines = "".join(f"{n + 1} line {n}\n" for n in range(ROUNDS))
+    last = hashlib.sha256(told.encode()).hexdigest()
+    return f"{last} ({ROUNDS}, {ROUNDS * (ROUNDS - 1) // 2}) b'without a name' {ROUNDS - 1} {len(lines)}"
+
+
+def _check_busy(carried: Carried, said: str) -> None:
+    out = carried.out.decode()
+    assert said in out
+    lines = (carried.directory / "lines").read_text().splitlines()
+    assert lines == [f"{n + 1} line {n}" for n in range(ROUNDS)]
+    with sqlite3.connect(carried.directory / "base.db") as base:
+        assert base.execute("pragma integrity_check").fetchone() == ("ok",)
+        assert base.execute("select count(*) from t").fetchone() == (ROUNDS,)
+    assert (carried.directory / "made").read_text() == str(ROUNDS - 1)
+    assert (carried.directory / "big").read_bytes()[:ROUNDS] == bytes(n % 251 for n in range(ROUNDS))
+
+
+def test_a_job_in_the_middle_of_everything_moves_again_and_again(carried: Carried) -> None:
+    said = _prepare_busy(carried)
+    carried.start(PYTHON, "program.py", str(ROUNDS))
+    for n in (3, 17, 33, 50):
+        carried.await_output(f"round {n}\n")
+        carried.dump(kill=True)
+        carried.restore()
+    assert carried.end() == 0
+    _check_busy(carried, said)
+
+
+def test_what_came_after_the_last_epoch_is_undone_when_the_machine_is_lost(carried: Carried) -> None:
+    said = _prepare_busy(carried)
+    carried.start(PYTHON, "program.py", str(ROUNDS))
+    for n in (10, 25):
+        carried.await_output(f"round {n}\n")
+        epoch = carried.dump(kill=False)
+        carried.await_output(f"round {n + 9}\n")
+        carried.lose()
+        outcome = epochs.roll_back(carried.journal, epoch)
+        assert outcome.is_whole and outcome.is_changed, outcome.sentence
+        carried.restore()
+    assert carried.end() == 0
+    _check_busy(carried, said)
