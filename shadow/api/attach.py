@@ -38,6 +38,9 @@ class Refusal(NamedTuple):
 class Restart(NamedTuple):
     run: int
     sentence: str
+    input: int = 0
+    output: int = 0
+    error: int = 0
 
 
 class Restarted(NamedTuple):

@@ -86,12 +86,18 @@ class Refusal(_message.Message):
     def __init__(self, sentence: _Optional[str] = ..., grave: _Optional[bool] = ...) -> None: ...
 
 class Restart(_message.Message):
-    __slots__ = ("run", "sentence")
+    __slots__ = ("run", "sentence", "input", "output", "error")
     RUN_FIELD_NUMBER: _ClassVar[int]
     SENTENCE_FIELD_NUMBER: _ClassVar[int]
+    INPUT_FIELD_NUMBER: _ClassVar[int]
+    OUTPUT_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
     run: int
     sentence: str
-    def __init__(self, run: _Optional[int] = ..., sentence: _Optional[str] = ...) -> None: ...
+    input: int
+    output: int
+    error: int
+    def __init__(self, run: _Optional[int] = ..., sentence: _Optional[str] = ..., input: _Optional[int] = ..., output: _Optional[int] = ..., error: _Optional[int] = ...) -> None: ...
 
 class Restarted(_message.Message):
     __slots__ = ("run",)

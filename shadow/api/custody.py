@@ -36,6 +36,10 @@ class Removal(NamedTuple):
     why: str
 
 
+class CheckpointJob(NamedTuple):
+    leave: bool
+
+
 class Recorded(NamedTuple):
     pass
 
@@ -66,7 +70,7 @@ class Noted(NamedTuple):
     facts: str
 
 
-ToShadow = Assignment | Claimed | Removal | Recorded
+ToShadow = Assignment | Claimed | Removal | CheckpointJob | Recorded
 FromShadow = Ready | JobStarted | NeverStarted | Returned | JobEnded | Noted
 
 TO_SHADOW: Final[OneOfCodec[ToShadow]] = OneOfCodec(
@@ -75,6 +79,7 @@ TO_SHADOW: Final[OneOfCodec[ToShadow]] = OneOfCodec(
         "assignment": MessageCodec(pb.Assignment, Assignment, {"job": JOB}),
         "claimed": MessageCodec(pb.Claimed, Claimed),
         "removal": MessageCodec(pb.Removal, Removal),
+        "checkpoint": MessageCodec(pb.CheckpointJob, CheckpointJob),
         "recorded": MessageCodec(pb.Recorded, Recorded),
     },
 )

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from hpool.shadow.api import job_pb2 as shadow_dot_api_dot_job__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18shadow/api/custody.proto\x12\x0chpool.shadow\x1a\x14shadow/api/job.proto\"\xc5\x01\n\x08ToShadow\x12.\n\nassignment\x18\x01 \x01(\x0b\x32\x18.hpool.shadow.AssignmentH\x00\x12(\n\x07\x63laimed\x18\x02 \x01(\x0b\x32\x15.hpool.shadow.ClaimedH\x00\x12(\n\x07removal\x18\x03 \x01(\x0b\x32\x15.hpool.shadow.RemovalH\x00\x12*\n\x08recorded\x18\x04 \x01(\x0b\x32\x16.hpool.shadow.RecordedH\x00\x42\t\n\x07message\"\xa2\x02\n\nFromShadow\x12$\n\x05ready\x18\x01 \x01(\x0b\x32\x13.hpool.shadow.ReadyH\x00\x12/\n\x0bjob_started\x18\x02 \x01(\x0b\x32\x18.hpool.shadow.JobStartedH\x00\x12\x33\n\rnever_started\x18\x03 \x01(\x0b\x32\x1a.hpool.shadow.NeverStartedH\x00\x12+\n\tjob_ended\x18\x04 \x01(\x0b\x32\x16.hpool.shadow.JobEndedH\x00\x12$\n\x05noted\x18\x05 \x01(\x0b\x32\x13.hpool.shadow.NotedH\x00\x12*\n\x08returned\x18\x06 \x01(\x0b\x32\x16.hpool.shadow.ReturnedH\x00\x42\t\n\x07message\"\xc1\x01\n\nAssignment\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12)\n\x03job\x18\x02 \x01(\x0b\x32\x1c.hpool.shadow.JobDescription\x12\x15\n\rattach_secret\x18\x03 \x01(\t\x12\r\n\x05spool\x18\x04 \x01(\x0c\x12\x14\n\x0cwatch_secret\x18\x05 \x01(\t\x12\x0f\n\x07journal\x18\x06 \x01(\x0c\x12\x15\n\rrestarts_left\x18\x07 \x01(\r\x12\x14\n\x0c\x62\x65gins_again\x18\x08 \x01(\x08\"0\n\x07\x43laimed\x12\x14\n\x0c\x63laim_secret\x18\x01 \x01(\t\x12\x0f\n\x07machine\x18\x02 \x01(\t\"\x16\n\x07Removal\x12\x0b\n\x03why\x18\x01 \x01(\t\"\n\n\x08Recorded\"\x18\n\x05Ready\x12\x0f\n\x07\x61\x64\x64ress\x18\x01 \x01(\t\"\x1d\n\nJobStarted\x12\x0f\n\x07machine\x18\x01 \x01(\t\"\x1b\n\x0cNeverStarted\x12\x0b\n\x03why\x18\x01 \x01(\t\"\'\n\x08Returned\x12\x0b\n\x03why\x18\x01 \x01(\t\x12\x0e\n\x06lost_s\x18\x02 \x01(\x01\"$\n\x05Noted\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\r\n\x05\x66\x61\x63ts\x18\x02 \x01(\t\"2\n\x08JobEnded\x12&\n\x07outcome\x18\x01 \x01(\x0b\x32\x15.hpool.shadow.Outcomeb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18shadow/api/custody.proto\x12\x0chpool.shadow\x1a\x14shadow/api/job.proto\"\xf8\x01\n\x08ToShadow\x12.\n\nassignment\x18\x01 \x01(\x0b\x32\x18.hpool.shadow.AssignmentH\x00\x12(\n\x07\x63laimed\x18\x02 \x01(\x0b\x32\x15.hpool.shadow.ClaimedH\x00\x12(\n\x07removal\x18\x03 \x01(\x0b\x32\x15.hpool.shadow.RemovalH\x00\x12*\n\x08recorded\x18\x04 \x01(\x0b\x32\x16.hpool.shadow.RecordedH\x00\x12\x31\n\ncheckpoint\x18\x05 \x01(\x0b\x32\x1b.hpool.shadow.CheckpointJobH\x00\x42\t\n\x07message\"\xa2\x02\n\nFromShadow\x12$\n\x05ready\x18\x01 \x01(\x0b\x32\x13.hpool.shadow.ReadyH\x00\x12/\n\x0bjob_started\x18\x02 \x01(\x0b\x32\x18.hpool.shadow.JobStartedH\x00\x12\x33\n\rnever_started\x18\x03 \x01(\x0b\x32\x1a.hpool.shadow.NeverStartedH\x00\x12+\n\tjob_ended\x18\x04 \x01(\x0b\x32\x16.hpool.shadow.JobEndedH\x00\x12$\n\x05noted\x18\x05 \x01(\x0b\x32\x13.hpool.shadow.NotedH\x00\x12*\n\x08returned\x18\x06 \x01(\x0b\x32\x16.hpool.shadow.ReturnedH\x00\x42\t\n\x07message\"\xc1\x01\n\nAssignment\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12)\n\x03job\x18\x02 \x01(\x0b\x32\x1c.hpool.shadow.JobDescription\x12\x15\n\rattach_secret\x18\x03 \x01(\t\x12\r\n\x05spool\x18\x04 \x01(\x0c\x12\x14\n\x0cwatch_secret\x18\x05 \x01(\t\x12\x0f\n\x07journal\x18\x06 \x01(\x0c\x12\x15\n\rrestarts_left\x18\x07 \x01(\r\x12\x14\n\x0c\x62\x65gins_again\x18\x08 \x01(\x08\"0\n\x07\x43laimed\x12\x14\n\x0c\x63laim_secret\x18\x01 \x01(\t\x12\x0f\n\x07machine\x18\x02 \x01(\t\"\x16\n\x07Removal\x12\x0b\n\x03why\x18\x01 \x01(\t\"\x1e\n\rCheckpointJob\x12\r\n\x05leave\x18\x01 \x01(\x08\"\n\n\x08Recorded\"\x18\n\x05Ready\x12\x0f\n\x07\x61\x64\x64ress\x18\x01 \x01(\t\"\x1d\n\nJobStarted\x12\x0f\n\x07machine\x18\x01 \x01(\t\"\x1b\n\x0cNeverStarted\x12\x0b\n\x03why\x18\x01 \x01(\t\"\'\n\x08Returned\x12\x0b\n\x03why\x18\x01 \x01(\t\x12\x0e\n\x06lost_s\x18\x02 \x01(\x01\"$\n\x05Noted\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\r\n\x05\x66\x61\x63ts\x18\x02 \x01(\t\"2\n\x08JobEnded\x12&\n\x07outcome\x18\x01 \x01(\x0b\x32\x15.hpool.shadow.Outcomeb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,27 +33,29 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'shadow.api.custody_pb2', _g
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_TOSHADOW']._serialized_start=65
-  _globals['_TOSHADOW']._serialized_end=262
-  _globals['_FROMSHADOW']._serialized_start=265
-  _globals['_FROMSHADOW']._serialized_end=555
-  _globals['_ASSIGNMENT']._serialized_start=558
-  _globals['_ASSIGNMENT']._serialized_end=751
-  _globals['_CLAIMED']._serialized_start=753
-  _globals['_CLAIMED']._serialized_end=801
-  _globals['_REMOVAL']._serialized_start=803
-  _globals['_REMOVAL']._serialized_end=825
-  _globals['_RECORDED']._serialized_start=827
-  _globals['_RECORDED']._serialized_end=837
-  _globals['_READY']._serialized_start=839
-  _globals['_READY']._serialized_end=863
-  _globals['_JOBSTARTED']._serialized_start=865
-  _globals['_JOBSTARTED']._serialized_end=894
-  _globals['_NEVERSTARTED']._serialized_start=896
-  _globals['_NEVERSTARTED']._serialized_end=923
-  _globals['_RETURNED']._serialized_start=925
-  _globals['_RETURNED']._serialized_end=964
-  _globals['_NOTED']._serialized_start=966
-  _globals['_NOTED']._serialized_end=1002
-  _globals['_JOBENDED']._serialized_start=1004
-  _globals['_JOBENDED']._serialized_end=1054
+  _globals['_TOSHADOW']._serialized_end=313
+  _globals['_FROMSHADOW']._serialized_start=316
+  _globals['_FROMSHADOW']._serialized_end=606
+  _globals['_ASSIGNMENT']._serialized_start=609
+  _globals['_ASSIGNMENT']._serialized_end=802
+  _globals['_CLAIMED']._serialized_start=804
+  _globals['_CLAIMED']._serialized_end=852
+  _globals['_REMOVAL']._serialized_start=854
+  _globals['_REMOVAL']._serialized_end=876
+  _globals['_CHECKPOINTJOB']._serialized_start=878
+  _globals['_CHECKPOINTJOB']._serialized_end=908
+  _globals['_RECORDED']._serialized_start=910
+  _globals['_RECORDED']._serialized_end=920
+  _globals['_READY']._serialized_start=922
+  _globals['_READY']._serialized_end=946
+  _globals['_JOBSTARTED']._serialized_start=948
+  _globals['_JOBSTARTED']._serialized_end=977
+  _globals['_NEVERSTARTED']._serialized_start=979
+  _globals['_NEVERSTARTED']._serialized_end=1006
+  _globals['_RETURNED']._serialized_start=1008
+  _globals['_RETURNED']._serialized_end=1047
+  _globals['_NOTED']._serialized_start=1049
+  _globals['_NOTED']._serialized_end=1085
+  _globals['_JOBENDED']._serialized_start=1087
+  _globals['_JOBENDED']._serialized_end=1137
 # @@protoc_insertion_point(module_scope)

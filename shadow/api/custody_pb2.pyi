@@ -7,16 +7,18 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class ToShadow(_message.Message):
-    __slots__ = ("assignment", "claimed", "removal", "recorded")
+    __slots__ = ("assignment", "claimed", "removal", "recorded", "checkpoint")
     ASSIGNMENT_FIELD_NUMBER: _ClassVar[int]
     CLAIMED_FIELD_NUMBER: _ClassVar[int]
     REMOVAL_FIELD_NUMBER: _ClassVar[int]
     RECORDED_FIELD_NUMBER: _ClassVar[int]
+    CHECKPOINT_FIELD_NUMBER: _ClassVar[int]
     assignment: Assignment
     claimed: Claimed
     removal: Removal
     recorded: Recorded
-    def __init__(self, assignment: _Optional[_Union[Assignment, _Mapping[str, object]]] = ..., claimed: _Optional[_Union[Claimed, _Mapping[str, object]]] = ..., removal: _Optional[_Union[Removal, _Mapping[str, object]]] = ..., recorded: _Optional[_Union[Recorded, _Mapping[str, object]]] = ...) -> None: ...
+    checkpoint: CheckpointJob
+    def __init__(self, assignment: _Optional[_Union[Assignment, _Mapping[str, object]]] = ..., claimed: _Optional[_Union[Claimed, _Mapping[str, object]]] = ..., removal: _Optional[_Union[Removal, _Mapping[str, object]]] = ..., recorded: _Optional[_Union[Recorded, _Mapping[str, object]]] = ..., checkpoint: _Optional[_Union[CheckpointJob, _Mapping[str, object]]] = ...) -> None: ...
 
 class FromShadow(_message.Message):
     __slots__ = ("ready", "job_started", "never_started", "job_ended", "noted", "returned")
@@ -67,6 +69,12 @@ class Removal(_message.Message):
     WHY_FIELD_NUMBER: _ClassVar[int]
     why: str
     def __init__(self, why: _Optional[str] = ...) -> None: ...
+
+class CheckpointJob(_message.Message):
+    __slots__ = ("leave",)
+    LEAVE_FIELD_NUMBER: _ClassVar[int]
+    leave: bool
+    def __init__(self, leave: _Optional[bool] = ...) -> None: ...
 
 class Recorded(_message.Message):
     __slots__ = ()

@@ -45,6 +45,40 @@ class ClockReading(NamedTuple):
     home_ns: int
 
 
+class Going(NamedTuple):
+    epoch: int
+    meta_bytes: int
+    pages_bytes: int
+    input: int
+    output: int
+    error: int
+
+
+class Checkpoint(NamedTuple):
+    leave: bool
+
+
+class ImagePart(NamedTuple):
+    file: int
+    position: int
+    content: bytes
+    last: bool = False
+
+
+class ImageTaken(NamedTuple):
+    parts: int
+
+
+class ImageWhole(NamedTuple):
+    state: Going
+    frozen_us: int
+    left: bool
+
+
+class ImageRefused(NamedTuple):
+    why: str
+
+
 class Task(NamedTuple):
     job: JobDescription
     input_window: int
@@ -53,6 +87,8 @@ class Task(NamedTuple):
     """The submitter's own secret: what a sandbox remembers of his runs it keeps under it."""
     lease_ms: int
     """How long either side waits for the other when the connection is broken."""
+    going: Going | None = None
+    """The image to go on from; None: it begins."""
 
 
 class Started(NamedTuple):
@@ -120,6 +156,10 @@ FromStarter = (
     | Refused
     | Crashed
     | Seen
+    | ImagePart
+    | ImageWhole
+    | ImageRefused
+    | ImageTaken
     | Finished
 )
 ToStarter = (
@@ -134,10 +174,17 @@ ToStarter = (
     | stdio.Kill
     | Release
     | Watch
+    | Checkpoint
+    | ImagePart
+    | ImageTaken
 )
 
 WATCH_MESSAGE: Final = MessageCodec(pb.Watch, Watch)
 SEEN: Final = MessageCodec(pb.Seen, Seen, {"profile": PROFILE})
+
+GOING: Final = MessageCodec(pb.Going, Going)
+IMAGE_PART: Final = MessageCodec(pb.ImagePart, ImagePart)
+IMAGE_TAKEN: Final = MessageCodec(pb.ImageTaken, ImageTaken)
 
 FROM_STARTER: Final[OneOfCodec[FromStarter]] = OneOfCodec(
     pb.FromStarter,
@@ -154,6 +201,10 @@ FROM_STARTER: Final[OneOfCodec[FromStarter]] = OneOfCodec(
         "refused": MessageCodec(pb.Refused, Refused),
         "crashed": MessageCodec(pb.Crashed, Crashed),
         "seen": SEEN,
+        "image_part": IMAGE_PART,
+        "image_whole": MessageCodec(pb.ImageWhole, ImageWhole, {"state": GOING}),
+        "image_refused": MessageCodec(pb.ImageRefused, ImageRefused),
+        "image_taken": IMAGE_TAKEN,
         "finished": MessageCodec(
             pb.Finished, Finished, {"problem": PROBLEM, "statistics": STATISTICS, "costs": COST}
         ),
@@ -162,7 +213,7 @@ FROM_STARTER: Final[OneOfCodec[FromStarter]] = OneOfCodec(
 TO_STARTER: Final[OneOfCodec[ToStarter]] = OneOfCodec(
     pb.ToStarter,
     {
-        "task": MessageCodec(pb.Task, Task, {"job": JOB}),
+        "task": MessageCodec(pb.Task, Task, {"job": JOB, "going": GOING}),
         "clock_reading": MessageCodec(pb.ClockReading, ClockReading),
         "input": stdio.INPUT,
         "input_end": stdio.INPUT_END,
@@ -173,6 +224,9 @@ TO_STARTER: Final[OneOfCodec[ToStarter]] = OneOfCodec(
         "kill": stdio.KILL,
         "release": MessageCodec(pb.Release, Release),
         "watch": WATCH_MESSAGE,
+        "checkpoint": MessageCodec(pb.Checkpoint, Checkpoint),
+        "image_part": IMAGE_PART,
+        "image_taken": IMAGE_TAKEN,
     },
 )
 

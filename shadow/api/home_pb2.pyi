@@ -26,7 +26,7 @@ class Batch(_message.Message):
     def __init__(self, records: _Optional[bytes] = ..., received: _Optional[int] = ...) -> None: ...
 
 class FromStarter(_message.Message):
-    __slots__ = ("received", "hello", "clock_probe", "protections", "started", "output", "output_end", "input_taken", "remark", "finished", "input_consumed", "refused", "crashed", "seen")
+    __slots__ = ("received", "hello", "clock_probe", "protections", "started", "output", "output_end", "input_taken", "remark", "finished", "input_consumed", "refused", "crashed", "seen", "image_part", "image_whole", "image_refused", "image_taken")
     RECEIVED_FIELD_NUMBER: _ClassVar[int]
     HELLO_FIELD_NUMBER: _ClassVar[int]
     CLOCK_PROBE_FIELD_NUMBER: _ClassVar[int]
@@ -41,6 +41,10 @@ class FromStarter(_message.Message):
     REFUSED_FIELD_NUMBER: _ClassVar[int]
     CRASHED_FIELD_NUMBER: _ClassVar[int]
     SEEN_FIELD_NUMBER: _ClassVar[int]
+    IMAGE_PART_FIELD_NUMBER: _ClassVar[int]
+    IMAGE_WHOLE_FIELD_NUMBER: _ClassVar[int]
+    IMAGE_REFUSED_FIELD_NUMBER: _ClassVar[int]
+    IMAGE_TAKEN_FIELD_NUMBER: _ClassVar[int]
     received: int
     hello: Hello
     clock_probe: ClockProbe
@@ -55,10 +59,14 @@ class FromStarter(_message.Message):
     refused: Refused
     crashed: Crashed
     seen: Seen
-    def __init__(self, received: _Optional[int] = ..., hello: _Optional[_Union[Hello, _Mapping[str, object]]] = ..., clock_probe: _Optional[_Union[ClockProbe, _Mapping[str, object]]] = ..., protections: _Optional[_Union[Protections, _Mapping[str, object]]] = ..., started: _Optional[_Union[Started, _Mapping[str, object]]] = ..., output: _Optional[_Union[Output, _Mapping[str, object]]] = ..., output_end: _Optional[_Union[OutputEnd, _Mapping[str, object]]] = ..., input_taken: _Optional[_Union[InputTaken, _Mapping[str, object]]] = ..., remark: _Optional[_Union[Remark, _Mapping[str, object]]] = ..., finished: _Optional[_Union[Finished, _Mapping[str, object]]] = ..., input_consumed: _Optional[_Union[InputConsumed, _Mapping[str, object]]] = ..., refused: _Optional[_Union[Refused, _Mapping[str, object]]] = ..., crashed: _Optional[_Union[Crashed, _Mapping[str, object]]] = ..., seen: _Optional[_Union[Seen, _Mapping[str, object]]] = ...) -> None: ...
+    image_part: ImagePart
+    image_whole: ImageWhole
+    image_refused: ImageRefused
+    image_taken: ImageTaken
+    def __init__(self, received: _Optional[int] = ..., hello: _Optional[_Union[Hello, _Mapping[str, object]]] = ..., clock_probe: _Optional[_Union[ClockProbe, _Mapping[str, object]]] = ..., protections: _Optional[_Union[Protections, _Mapping[str, object]]] = ..., started: _Optional[_Union[Started, _Mapping[str, object]]] = ..., output: _Optional[_Union[Output, _Mapping[str, object]]] = ..., output_end: _Optional[_Union[OutputEnd, _Mapping[str, object]]] = ..., input_taken: _Optional[_Union[InputTaken, _Mapping[str, object]]] = ..., remark: _Optional[_Union[Remark, _Mapping[str, object]]] = ..., finished: _Optional[_Union[Finished, _Mapping[str, object]]] = ..., input_consumed: _Optional[_Union[InputConsumed, _Mapping[str, object]]] = ..., refused: _Optional[_Union[Refused, _Mapping[str, object]]] = ..., crashed: _Optional[_Union[Crashed, _Mapping[str, object]]] = ..., seen: _Optional[_Union[Seen, _Mapping[str, object]]] = ..., image_part: _Optional[_Union[ImagePart, _Mapping[str, object]]] = ..., image_whole: _Optional[_Union[ImageWhole, _Mapping[str, object]]] = ..., image_refused: _Optional[_Union[ImageRefused, _Mapping[str, object]]] = ..., image_taken: _Optional[_Union[ImageTaken, _Mapping[str, object]]] = ...) -> None: ...
 
 class ToStarter(_message.Message):
-    __slots__ = ("received", "task", "clock_reading", "input", "input_end", "output_taken", "output_closed", "signal", "resize", "kill", "release", "watch")
+    __slots__ = ("received", "task", "clock_reading", "input", "input_end", "output_taken", "output_closed", "signal", "resize", "kill", "release", "watch", "checkpoint", "image_part", "image_taken")
     RECEIVED_FIELD_NUMBER: _ClassVar[int]
     TASK_FIELD_NUMBER: _ClassVar[int]
     CLOCK_READING_FIELD_NUMBER: _ClassVar[int]
@@ -71,6 +79,9 @@ class ToStarter(_message.Message):
     KILL_FIELD_NUMBER: _ClassVar[int]
     RELEASE_FIELD_NUMBER: _ClassVar[int]
     WATCH_FIELD_NUMBER: _ClassVar[int]
+    CHECKPOINT_FIELD_NUMBER: _ClassVar[int]
+    IMAGE_PART_FIELD_NUMBER: _ClassVar[int]
+    IMAGE_TAKEN_FIELD_NUMBER: _ClassVar[int]
     received: int
     task: Task
     clock_reading: ClockReading
@@ -83,7 +94,10 @@ class ToStarter(_message.Message):
     kill: Kill
     release: Release
     watch: Watch
-    def __init__(self, received: _Optional[int] = ..., task: _Optional[_Union[Task, _Mapping[str, object]]] = ..., clock_reading: _Optional[_Union[ClockReading, _Mapping[str, object]]] = ..., input: _Optional[_Union[Input, _Mapping[str, object]]] = ..., input_end: _Optional[_Union[InputEnd, _Mapping[str, object]]] = ..., output_taken: _Optional[_Union[OutputTaken, _Mapping[str, object]]] = ..., output_closed: _Optional[_Union[OutputClosed, _Mapping[str, object]]] = ..., signal: _Optional[_Union[Signal, _Mapping[str, object]]] = ..., resize: _Optional[_Union[Resize, _Mapping[str, object]]] = ..., kill: _Optional[_Union[Kill, _Mapping[str, object]]] = ..., release: _Optional[_Union[Release, _Mapping[str, object]]] = ..., watch: _Optional[_Union[Watch, _Mapping[str, object]]] = ...) -> None: ...
+    checkpoint: Checkpoint
+    image_part: ImagePart
+    image_taken: ImageTaken
+    def __init__(self, received: _Optional[int] = ..., task: _Optional[_Union[Task, _Mapping[str, object]]] = ..., clock_reading: _Optional[_Union[ClockReading, _Mapping[str, object]]] = ..., input: _Optional[_Union[Input, _Mapping[str, object]]] = ..., input_end: _Optional[_Union[InputEnd, _Mapping[str, object]]] = ..., output_taken: _Optional[_Union[OutputTaken, _Mapping[str, object]]] = ..., output_closed: _Optional[_Union[OutputClosed, _Mapping[str, object]]] = ..., signal: _Optional[_Union[Signal, _Mapping[str, object]]] = ..., resize: _Optional[_Union[Resize, _Mapping[str, object]]] = ..., kill: _Optional[_Union[Kill, _Mapping[str, object]]] = ..., release: _Optional[_Union[Release, _Mapping[str, object]]] = ..., watch: _Optional[_Union[Watch, _Mapping[str, object]]] = ..., checkpoint: _Optional[_Union[Checkpoint, _Mapping[str, object]]] = ..., image_part: _Optional[_Union[ImagePart, _Mapping[str, object]]] = ..., image_taken: _Optional[_Union[ImageTaken, _Mapping[str, object]]] = ...) -> None: ...
 
 class Hello(_message.Message):
     __slots__ = ("protocol", "machine", "version")
@@ -110,18 +124,20 @@ class ClockReading(_message.Message):
     def __init__(self, number: _Optional[int] = ..., home_ns: _Optional[int] = ...) -> None: ...
 
 class Task(_message.Message):
-    __slots__ = ("job", "input_window", "output_window", "memory_key", "lease_ms")
+    __slots__ = ("job", "input_window", "output_window", "memory_key", "lease_ms", "going")
     JOB_FIELD_NUMBER: _ClassVar[int]
     INPUT_WINDOW_FIELD_NUMBER: _ClassVar[int]
     OUTPUT_WINDOW_FIELD_NUMBER: _ClassVar[int]
     MEMORY_KEY_FIELD_NUMBER: _ClassVar[int]
     LEASE_MS_FIELD_NUMBER: _ClassVar[int]
+    GOING_FIELD_NUMBER: _ClassVar[int]
     job: _job_pb2.JobDescription
     input_window: int
     output_window: int
     memory_key: bytes
     lease_ms: int
-    def __init__(self, job: _Optional[_Union[_job_pb2.JobDescription, _Mapping[str, object]]] = ..., input_window: _Optional[int] = ..., output_window: _Optional[int] = ..., memory_key: _Optional[bytes] = ..., lease_ms: _Optional[int] = ...) -> None: ...
+    going: Going
+    def __init__(self, job: _Optional[_Union[_job_pb2.JobDescription, _Mapping[str, object]]] = ..., input_window: _Optional[int] = ..., output_window: _Optional[int] = ..., memory_key: _Optional[bytes] = ..., lease_ms: _Optional[int] = ..., going: _Optional[_Union[Going, _Mapping[str, object]]] = ...) -> None: ...
 
 class Protections(_message.Message):
     __slots__ = ("names",)
@@ -272,6 +288,62 @@ class Finished(_message.Message):
     statistics: _job_pb2.Statistics
     costs: _containers.RepeatedCompositeFieldContainer[_job_pb2.Cost]
     def __init__(self, ended: _Optional[bool] = ..., exit_code: _Optional[int] = ..., signal: _Optional[int] = ..., barrier_errno: _Optional[int] = ..., problem: _Optional[_Union[_job_pb2.Problem, _Mapping[str, object]]] = ..., statistics: _Optional[_Union[_job_pb2.Statistics, _Mapping[str, object]]] = ..., costs: _Optional[_Iterable[_Union[_job_pb2.Cost, _Mapping[str, object]]]] = ...) -> None: ...
+
+class Checkpoint(_message.Message):
+    __slots__ = ("leave",)
+    LEAVE_FIELD_NUMBER: _ClassVar[int]
+    leave: bool
+    def __init__(self, leave: _Optional[bool] = ...) -> None: ...
+
+class ImagePart(_message.Message):
+    __slots__ = ("file", "position", "content", "last")
+    FILE_FIELD_NUMBER: _ClassVar[int]
+    POSITION_FIELD_NUMBER: _ClassVar[int]
+    CONTENT_FIELD_NUMBER: _ClassVar[int]
+    LAST_FIELD_NUMBER: _ClassVar[int]
+    file: int
+    position: int
+    content: bytes
+    last: bool
+    def __init__(self, file: _Optional[int] = ..., position: _Optional[int] = ..., content: _Optional[bytes] = ..., last: _Optional[bool] = ...) -> None: ...
+
+class ImageTaken(_message.Message):
+    __slots__ = ("parts",)
+    PARTS_FIELD_NUMBER: _ClassVar[int]
+    parts: int
+    def __init__(self, parts: _Optional[int] = ...) -> None: ...
+
+class ImageWhole(_message.Message):
+    __slots__ = ("state", "frozen_us", "left")
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    FROZEN_US_FIELD_NUMBER: _ClassVar[int]
+    LEFT_FIELD_NUMBER: _ClassVar[int]
+    state: Going
+    frozen_us: int
+    left: bool
+    def __init__(self, state: _Optional[_Union[Going, _Mapping[str, object]]] = ..., frozen_us: _Optional[int] = ..., left: _Optional[bool] = ...) -> None: ...
+
+class ImageRefused(_message.Message):
+    __slots__ = ("why",)
+    WHY_FIELD_NUMBER: _ClassVar[int]
+    why: str
+    def __init__(self, why: _Optional[str] = ...) -> None: ...
+
+class Going(_message.Message):
+    __slots__ = ("epoch", "meta_bytes", "pages_bytes", "input", "output", "error")
+    EPOCH_FIELD_NUMBER: _ClassVar[int]
+    META_BYTES_FIELD_NUMBER: _ClassVar[int]
+    PAGES_BYTES_FIELD_NUMBER: _ClassVar[int]
+    INPUT_FIELD_NUMBER: _ClassVar[int]
+    OUTPUT_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    epoch: int
+    meta_bytes: int
+    pages_bytes: int
+    input: int
+    output: int
+    error: int
+    def __init__(self, epoch: _Optional[int] = ..., meta_bytes: _Optional[int] = ..., pages_bytes: _Optional[int] = ..., input: _Optional[int] = ..., output: _Optional[int] = ..., error: _Optional[int] = ...) -> None: ...
 
 class Release(_message.Message):
     __slots__ = ()

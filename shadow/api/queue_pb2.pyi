@@ -177,6 +177,20 @@ class JournalReply(_message.Message):
     problem: _job_pb2.Problem
     def __init__(self, directory: _Optional[bytes] = ..., problem: _Optional[_Union[_job_pb2.Problem, _Mapping[str, object]]] = ...) -> None: ...
 
+class CheckpointRequest(_message.Message):
+    __slots__ = ("job_id", "leave")
+    JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    LEAVE_FIELD_NUMBER: _ClassVar[int]
+    job_id: str
+    leave: bool
+    def __init__(self, job_id: _Optional[str] = ..., leave: _Optional[bool] = ...) -> None: ...
+
+class CheckpointReply(_message.Message):
+    __slots__ = ("problem",)
+    PROBLEM_FIELD_NUMBER: _ClassVar[int]
+    problem: _job_pb2.Problem
+    def __init__(self, problem: _Optional[_Union[_job_pb2.Problem, _Mapping[str, object]]] = ...) -> None: ...
+
 class AgentStatusRequest(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
