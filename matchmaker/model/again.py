@@ -30,3 +30,16 @@ class InputLost(HpoolError):
     code = "RUN-010"
     says = "the job cannot begin again: more of its input was taken from a pipe than is kept"
     remedy = "Run it again, with its input from a file if it may have to begin again."
+
+
+class NoCheckpoint(HpoolError):
+    """A job is written down whole or not at all: what cannot travel is named, and the job goes on untouched.
+
+    Sockets to others, devices, or a thread that waits for a lock stand in the way, for example.
+    """
+
+    code = "CKPT-004"
+    says = "job {job_id}: {why}"
+    remedy = "The job goes on. Ask again later, if what stands in the way is of the moment."
+    job_id: str
+    why: str

@@ -28,6 +28,7 @@ from hpool.matchmaker.model.errors import (
 from hpool.sandbox import memory
 from hpool.sandbox.api.order import Order
 from hpool.sandbox.starter import costs
+from hpool.sandbox.starter.checkpoint import Checkpoints
 from hpool.sandbox.starter.engine import WANT_DIRECTORY, WANT_PROGRAM, Engine
 from hpool.sandbox.starter.link import Link
 from hpool.sandbox.starter.stdio import InputPump, OutputPump
@@ -64,7 +65,9 @@ class JobRun:
         root_fd: int,
         keeper_fd: int,
         recalled: memory.Recalled = memory.NOTHING,
+        image: tuple[int, int] | None = None,
     ) -> None:
+        """`image`: of a task that goes on."""
         self._order = order
         self._task = task
         self._job = task.job
@@ -73,8 +76,21 @@ class JobRun:
         self._root_fd = root_fd
         self._keeper_fd = keeper_fd
         self._recalled = recalled
+        going = task.going
+        self._image = image
+        self._begun_at = (0, 0) if going is None else (going.output, going.error)
         self._output = OutputPump(link.send, task.output_window, engine.await_synced)
-        self._input = InputPump(link.send, is_terminal=self._job.terminal is not None)
+        self._input = InputPump(
+            link.send, is_terminal=self._job.terminal is not None, position=0 if going is None else going.input
+        )
+        self._checkpoints = Checkpoints(
+            engine,
+            link.send,
+            (self._input, self._output),
+            keeper_fd,
+            0 if going is None else going.epoch,
+        )
+        self._feed_fd = -1
         self._notes = Notes(engine, link.send)
         self._watchers = Watchers(engine, link.send)
         self._eyes = Eyes(link.send)
@@ -92,13 +108,14 @@ class JobRun:
         try:
             begun_ns = time.monotonic_ns()
             self._prepare()
-            finished = self._execute(time.monotonic_ns() - begun_ns)
+            finished: home.Finished | None = self._execute(time.monotonic_ns() - begun_ns)
         except HpoolError as error:
             finished = home.Finished(False, 0, 0, 0, Problem.of(error))
         except OSError as error:
             problem = Problem.of(SandboxFailed(self._order.machine, str(error)))
             finished = home.Finished(False, 0, 0, 0, problem)
-        self._link.send(finished)
+        if finished is not None:
+            self._link.send(finished)
         self._released.wait(RELEASE_WITHIN_S)
         self._link.close()
 
@@ -147,11 +164,13 @@ class JobRun:
             max_processes=order.max_processes or None,
             intercept=_front(job.intercept),
             has_dispatch=os.environ.get("HPOOL_DISPATCH") != "none",
+            restore=self._image,
         )
 
     # --- the job ----------------------------------------------------------------------
 
-    def _execute(self, prepared_ns: int) -> home.Finished:
+    def _execute(self, prepared_ns: int) -> home.Finished | None:
+        """None: it has left, to go on elsewhere."""
         self._notes.start()
         with self._launch() as keeper, self._reachable(keeper):
             started_ns = 0
@@ -167,6 +186,8 @@ class JobRun:
                         self._input.start(os.dup(master_fd))
                     case jail.Started():
                         started_ns = time.monotonic_ns()
+                        if self._feed_fd >= 0:  # what it had not read is in the pipe again by now
+                            self._input.start(self._feed_fd)
                         self._begun()
                     case jail.Exceeded(what):
                         self._link.send(stdio.Remark(f"the job took more {what} than it may and was ended"))
@@ -174,6 +195,11 @@ class JobRun:
                         raise SandboxFailed(self._order.machine, str(message))
                     case jail.Exited():
                         exited = message
+        if self._checkpoints.has_left.is_set():
+            self._checkpoints.wait_until_sent()
+            if self._checkpoints.has_left.is_set():
+                return None
+            exited = None  # what was written of it is lost
         if exited is None:
             raise MachineLost(self._order.machine, "its keeper there was killed")
         wall_ns = time.monotonic_ns() - started_ns
@@ -197,14 +223,14 @@ class JobRun:
             return self._launch_with(os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC), None, None)
         input_fd, feed_fd = os.pipe()
         read_fd, write_fd = os.pipe()
-        self._output.add(stdio.STDOUT, read_fd)
+        self._output.add(stdio.STDOUT, read_fd, self._begun_at[0])
         error_fd = None
         if not self._job.merged_output:
             error_read_fd, error_fd = os.pipe()
-            self._output.add(stdio.STDERR, error_read_fd)
+            self._output.add(stdio.STDERR, error_read_fd, self._begun_at[1])
         keeper = self._launch_with(input_fd, write_fd, error_fd)
         self._output.start()
-        self._input.start(feed_fd)
+        self._feed_fd = feed_fd
         return keeper
 
     def _launch_with(self, input_fd: int, output_fd: int | None, error_fd: int | None) -> jail.Keeper:
@@ -271,6 +297,10 @@ class JobRun:
                 keeper.resize(jail.WindowSize(size.rows, size.columns))
             case stdio.Kill():
                 self._kill()
+            case home.Checkpoint(leave):
+                self._checkpoints.begin(keeper if self._is_started else None, leave=leave)
+            case home.ImageTaken(parts):
+                self._checkpoints.taken(parts)
             case home.Watch(number, "calls") if keeper is not None:
                 self._watchers.add(number, keeper.pid)
             case home.Watch(number, "profile"):

@@ -73,6 +73,10 @@ class Link:
         self._session.budget = self._budget = Budget(task.job.bandwidth)
         return task
 
+    def receive(self) -> home.ToStarter:
+        """Before follow(): the next message. Raises LinkLost."""
+        return self._receive()
+
     def measure_clock(self) -> int:
         """Home's clock minus ours in ns: the middle of the quickest of a few round trips."""
         best_ns, offset_ns = 1 << 62, 0

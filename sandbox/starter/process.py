@@ -24,6 +24,7 @@ from hpool.matchmaker.model.errors import SandboxFailed
 from hpool.sandbox import cache, memory
 from hpool.sandbox.api.order import ORDER, Order
 from hpool.sandbox.machine import hpool_version
+from hpool.sandbox.starter.checkpoint import fetch
 from hpool.sandbox.starter.engine import (
     Engine,
     EngineFailure,
@@ -106,9 +107,10 @@ def child_main(link: socket.socket) -> int:
             network=task.job.network != "none",
             strict=task.job.sync == "strict",
         )
+        image = None if task.going is None else fetch(home_link, task.going)
         kept = memory.Memory(cache_fd, task.memory_key, task.job.program, task.job.arguments)
         recalled = kept.load() if cache_fd >= 0 else memory.NOTHING
-        JobRun(order, task, home_link, engine, root_fd, keeper_fd, recalled).run()
+        JobRun(order, task, home_link, engine, root_fd, keeper_fd, recalled, image).run()
         if cache_fd >= 0:
             keep_memory(engine, kept, recalled.text)
             keep_programs(engine, cache_fd)

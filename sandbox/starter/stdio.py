@@ -10,6 +10,7 @@ import contextlib
 import fcntl
 import os
 import queue
+import select
 import selectors
 import termios
 import threading
@@ -49,10 +50,29 @@ class OutputPump:
         self._orders: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._is_drained = threading.Event()
         self._thread = threading.Thread(target=self._run, name="output", daemon=True)
+        self._positions: dict[int, int] = {}  # what was sent, also of streams that ended
+        self._progress = threading.Condition()
 
-    def add(self, stream: int, fd: int) -> None:
-        """Before start. The pump closes `fd`."""
-        self._sources[stream] = _Source(stream, fd)
+    def add(self, stream: int, fd: int, position: int = 0) -> None:
+        """Before start. The pump closes `fd`. `position`: what the job had written in former lives."""
+        self._sources[stream] = _Source(stream, fd, position, position)
+        self._positions[stream] = position
+
+    def written(self, stream: int) -> int:
+        """By a job that stands still: what was sent and what is in its pipe."""
+        with self._progress:
+            source = self._sources.get(stream)
+            waiting = array.array("i", [0])
+            if source is not None:
+                with contextlib.suppress(OSError):
+                    fcntl.ioctl(source.fd, termios.FIONREAD, waiting)
+            return self._positions.get(stream, 0) + waiting[0]
+
+    def wait_for(self, stream: int, position: int) -> None:
+        """Until all before it was sent, or nobody wants it any more."""
+        with self._progress:
+            while (source := self._sources.get(stream)) is not None and source.position < position:
+                self._progress.wait()
 
     def start(self) -> None:
         for source in self._sources.values():
@@ -110,23 +130,29 @@ class OutputPump:
 
     def _read(self, source: _Source) -> None:
         room = self._window - (source.position - source.taken)
-        try:
-            content = os.read(source.fd, min(stdio.CHUNK, room))
-        except OSError:  # a terminal says EIO when its last user is gone
-            content = b""
+        with self._progress:  # what left the pipe counts as sent: it will be, whatever the job does
+            try:
+                content = os.read(source.fd, min(stdio.CHUNK, room))
+            except OSError:  # a terminal says EIO when its last user is gone
+                content = b""
+            self._positions[source.stream] += len(content)
         if not content:
             self._end(source)
             return
         self._before_shown()
         self._send(stdio.Output(source.stream, source.position, content))
         source.position += len(content)
+        with self._progress:
+            self._progress.notify_all()
         self._watch(source)
 
     def _end(self, source: _Source) -> None:
         if source.is_watched:
             self._selector.unregister(source.fd)
-        os.close(source.fd)
-        del self._sources[source.stream]
+        with self._progress:
+            os.close(source.fd)
+            del self._sources[source.stream]
+            self._progress.notify_all()
         self._before_shown()  # that it closed a stream is seen too
         self._send(stdio.OutputEnd(source.stream))
 
@@ -134,12 +160,14 @@ class OutputPump:
 class InputPump:
     """Writes what home sends; blocks when the job does not read, and gives credit when it did."""
 
-    def __init__(self, send: Send, *, is_terminal: bool = False) -> None:
+    def __init__(self, send: Send, *, is_terminal: bool = False, position: int = 0) -> None:
+        """`position`: what was written for the job in former lives."""
         self._send = send
         self._is_terminal = is_terminal
         self._chunks: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
-        self._received = 0
-        self._written = 0
+        self._received = position
+        self._written = position
+        self._begun_at = position
         self._fd = -1
         self._lock = threading.Lock()
 
@@ -158,6 +186,11 @@ class InputPump:
     def end(self) -> None:
         self._chunks.put(None)
 
+    def position(self) -> int:
+        """How much is in its pipe or was read."""
+        with self._lock:
+            return self._written
+
     def consumed(self) -> int:
         """After the job's end: how many bytes it had read of what was sent."""
         with self._lock:
@@ -167,15 +200,19 @@ class InputPump:
             return self._written - waiting[0]
 
     def _run(self, fd: int) -> None:
-        position = 0
+        position = self._begun_at
         is_open = True
+        os.set_blocking(fd, False)
         while (chunk := self._chunks.get()) is not None:
             rest = memoryview(chunk)
             while rest and is_open:
                 try:
-                    written = os.write(fd, rest)
-                    self._written += written
+                    with self._lock:
+                        written = os.write(fd, rest)
+                        self._written += written
                     rest = rest[written:]
+                except BlockingIOError:
+                    select.select([], [fd], [])
                 except OSError:
                     is_open = False
             position += len(chunk)

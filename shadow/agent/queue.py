@@ -152,6 +152,13 @@ class Queue:
             raise NotRunning(str(job_id))
         return IntroduceReply(shadow.address, self._watch_secrets[job_id])
 
+    def checkpoint(self, job_id: JobId, *, leave: bool) -> None:
+        """What comes of it is in the job's log. Raises NotRunning."""
+        shadow, job = self._live.get(job_id), self._jobs.get(job_id)
+        if shadow is None or job is None or job.state is not JobState.RUNNING:
+            raise NotRunning(str(job_id))
+        shadow.tell(custody.CheckpointJob(leave))
+
     def reattach(self, job_id: JobId) -> ReattachReply:
         """For a terminal that lost its shadow. Raises NoSuchJob."""
         if job_id in self._live and job_id in self._jobs:

@@ -53,6 +53,7 @@ class AgentService:
                 api.INTRODUCE: self.introduce,
                 api.REATTACH: self.reattach,
                 api.JOURNAL: self.journal,
+                api.CHECKPOINT: self.checkpoint,
                 api.AGENT_STATUS: self.status,
             }
         )
@@ -113,6 +114,14 @@ class AgentService:
         except HpoolError as error:
             return api.JournalReply(problem=Problem.of(error))
         return api.JournalReply(os.fsencode(self._queue.journals.path(job_id)))
+
+    async def checkpoint(self, request: api.CheckpointRequest, context: Any) -> api.CheckpointReply:
+        await rpc.admit(context, rpc.TOKEN_KEY, self._user_token)
+        try:
+            self._queue.checkpoint(self._known(request.job_id), leave=request.leave)
+        except HpoolError as error:
+            return api.CheckpointReply(Problem.of(error))
+        return api.CheckpointReply()
 
     def _known(self, text: str) -> JobId:
         """Raises HpoolError: no number of a job, or of one nobody knows."""

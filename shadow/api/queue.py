@@ -116,6 +116,15 @@ class JournalReply(NamedTuple):
     problem: Problem | None = None
 
 
+class CheckpointRequest(NamedTuple):
+    job_id: str
+    leave: bool
+
+
+class CheckpointReply(NamedTuple):
+    problem: Problem | None = None
+
+
 class AgentStatusRequest(NamedTuple):
     pass
 
@@ -169,6 +178,11 @@ JOURNAL: Final = UnaryMethod(
     "hpool.shadow.Agent/Journal",
     MessageCodec(pb.JournalRequest, JournalRequest),
     MessageCodec(pb.JournalReply, JournalReply, {"problem": PROBLEM}),
+)
+CHECKPOINT: Final = UnaryMethod(
+    "hpool.shadow.Agent/Checkpoint",
+    MessageCodec(pb.CheckpointRequest, CheckpointRequest),
+    MessageCodec(pb.CheckpointReply, CheckpointReply, {"problem": PROBLEM}),
 )
 AGENT_STATUS: Final = UnaryMethod(
     "hpool.shadow.Agent/Status",

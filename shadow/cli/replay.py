@@ -29,9 +29,13 @@ class Shown:
         self._sum = 0
         self._said = 0  # by this run
         self._said_sum = 0
+        self._is_compared = True
 
-    def begin_again(self) -> None:
-        self._said = self._said_sum = 0
+    def begin_again(self, position: int = 0) -> None:
+        """The next run says what lies behind `position`. Where it does not begin anew, what it says again
+        cannot be compared."""
+        self._is_compared = position == 0
+        self._said, self._said_sum = position, 0
 
     def new_of(self, content: bytes) -> bytes:
         """What of it nobody has seen yet. `is_same` tells whether the rest was what had been shown."""
@@ -40,7 +44,7 @@ class Shown:
             self._said_sum = zlib.crc32(content[:repeated], self._said_sum)
             self._said += repeated
             if self._said == self._shown:
-                self.is_same = self.is_same and self._said_sum == self._sum
+                self.is_same = self.is_same and (not self._is_compared or self._said_sum == self._sum)
         new = content[repeated:]
         if new:
             self._sum = zlib.crc32(new, self._sum)
@@ -77,26 +81,25 @@ class Input:
             if stat.S_ISREG(os.fstat(fd).st_mode):
                 self._start = os.lseek(fd, 0, os.SEEK_CUR)
 
-    @property
-    def can_begin_again(self) -> bool:
-        return self._base == 0
+    def can_begin_again(self, position: int = 0) -> bool:
+        return self._base <= position
 
     def begin(self, window: int) -> None:
         """The job runs."""
         with self._change:
-            self._limit = window
+            self._limit = self._position + window
             self._is_wanted = True
             self._change.notify()
         if not self._is_read:
             self._is_read = True
             threading.Thread(target=self._read, name="input", daemon=True).start()
 
-    def begin_again(self) -> None:
-        """The next run wants it from the beginning."""
+    def begin_again(self, position: int = 0) -> None:
+        """The next run wants it from there."""
         with self._change:
             self._run += 1
             os.write(self._waker_fd, b"\0")  # who waits for more is to look at what is kept
-            self._position = self._limit = 0
+            self._position = self._limit = position
             self._is_wanted = self._end_said = False
 
     def grant(self, limit: int, *, is_wanted: bool) -> None:

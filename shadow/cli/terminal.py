@@ -138,7 +138,7 @@ class Terminal:
                     self._input.begin(input_window)
             case attach.Restart(run, sentence):
                 self._outgoing.put(attach.Restarted(run))
-                self._begin_again(sentence)
+                self._begin_again(sentence, message.input, (message.output, message.error))
             case stdio.Protections(names):
                 self.protections = names
             case attach.Refusal():
@@ -148,17 +148,17 @@ class Terminal:
             case stdio.Remark(text):
                 self.remarks.append(text)
 
-    def _begin_again(self, sentence: str) -> None:
-        """Streams begin anew; what was shown already is not shown again."""
+    def _begin_again(self, sentence: str, given: int = 0, said: tuple[int, int] = (0, 0)) -> None:
+        """Streams go on from there; what was shown already is not shown again."""
         self._on_restart(sentence)
         self._is_started = self._is_claimed = False
         self.died.clear()
-        for shown in self._shown.values():
-            shown.begin_again()
-        if not self._input.can_begin_again:
+        for shown, position in zip(self._shown.values(), said, strict=True):
+            shown.begin_again(position)
+        if not self._input.can_begin_again(given):
             self.input_lost = True
             self._outgoing.put(stdio.Kill())
-        self._input.begin_again()
+        self._input.begin_again(given)
         for stream in self._closed:
             self._outgoing.put(stdio.OutputClosed(stream))
 

@@ -25,6 +25,7 @@ from hpool.shadow.api import attach, custody, home, stdio
 from hpool.shadow.api.job import JobDescription, Outcome, Problem
 from hpool.shadow.home.epochs import RolledBack
 from hpool.shadow.job.account import Account
+from hpool.shadow.job.images import Images
 
 log = logging.getLogger("job")
 
@@ -42,9 +43,9 @@ class OutputWindows:
     Without it a machine that lies could fill this process's memory.
     """
 
-    def __init__(self) -> None:
-        self._sent = {stdio.STDOUT: 0, stdio.STDERR: 0}
-        self._taken = {stdio.STDOUT: 0, stdio.STDERR: 0}
+    def __init__(self, output: int = 0, error: int = 0) -> None:
+        self._sent = {stdio.STDOUT: output, stdio.STDERR: error}
+        self._taken = {stdio.STDOUT: output, stdio.STDERR: error}
 
     def check(self, output: stdio.Output) -> None:
         """Raises BadMessage."""
@@ -72,12 +73,15 @@ class Conversation:
         memory_key: bytes,
         lease_s: float,
         *,
-        go_back: Callable[[], Awaitable[RolledBack]],
+        go_back: Callable[[int], Awaitable[RolledBack]],
         restarts_left: int = 0,
+        images: Images | None = None,
+        commit: Callable[[int], None] = lambda epoch: None,
     ) -> None:
         """`memory_key`: the submitter's secret, under which sandboxes keep what they remember of his runs.
         `lease_s`: how long a broken connection is waited for. `go_back` fences a lost run off and undoes what
-        it changed; the job may begin again `restarts_left` times."""
+        it changed since an epoch; the job may begin again `restarts_left` times. `images`: those it can go
+        on from; with each that is kept home may `commit` the epoch of the oldest."""
         self.job = job
         self._memory_key = memory_key
         self._lease_s = lease_s
@@ -103,6 +107,12 @@ class Conversation:
         self._run = 0  # the terminal hears of each new one, and answers
         self._terminal_run = 0
         self._started_s = self._last_word_s = 0.0
+        self._images = images
+        self._commit = commit
+        self._going: home.Going | None = None  # what the next run, or this one, goes on from
+        self._kept_s = 0.0  # when that was
+        self._keeping: asyncio.Task[None] | None = None
+        self._has_left = False
         self._remarks = 0
         self._starter: asyncio.Queue[home.ToStarter] | None = None
         self._terminal: asyncio.Queue[attach.ToTerminal] = asyncio.Queue()
@@ -135,6 +145,14 @@ class Conversation:
         self._starter.put_nowait(stdio.Kill())
         self._after(REMOVAL_GRACE_S, lambda: self._end(self._removed()))
 
+    def checkpoint(self, *, leave: bool) -> None:
+        """What comes of it is in the job's log."""
+        if self._starter is None or not self._is_started or self._images is None:
+            why = "no journal is kept of what it changes" if self._images is None else "it does not run"
+            self.account.write("image", sentence=f"no checkpoint was made: {why}", kept=False)
+        else:
+            self._starter.put_nowait(home.Checkpoint(leave))
+
     # --- the starter ------------------------------------------------------------------
 
     def starter_came(self) -> asyncio.Queue[home.ToStarter]:
@@ -146,6 +164,7 @@ class Conversation:
             home.Task(
                 *(self.job, stdio.INPUT_WINDOW, stdio.OUTPUT_WINDOW, self._memory_key),
                 lease_ms=round(self._lease_s * 1000),
+                going=self._going,
             )
         )
         if self._removing is not None:
@@ -161,7 +180,7 @@ class Conversation:
                 self._starter.put_nowait(home.ClockReading(number, time.time_ns()))
             case home.Started():
                 self._is_started = True
-                self._started_s = self._last_word_s = time.monotonic()
+                self._started_s = self._last_word_s = self._kept_s = time.monotonic()
                 self._report(custody.JobStarted(self._machine))
                 self.account.started()
                 self._terminal.put_nowait(attach.Progress("started", self._machine, stdio.INPUT_WINDOW))
@@ -183,6 +202,16 @@ class Conversation:
             case stdio.Protections(names):
                 log.info("protections: %s", " ".join(names))
                 self._terminal.put_nowait(message)
+            case home.ImagePart() if self._images is not None:
+                self._starter.put_nowait(home.ImageTaken(self._images.take(message)))
+            case home.ImageWhole() if self._images is not None and self._keeping is None:
+                self._keeping = asyncio.create_task(self._keep(self._images, message))
+            case home.ImageTaken(parts) if self._images is not None and self._going is not None:
+                self._images.taken(parts, self._going, self._send_part)
+            case home.ImageRefused(why):
+                self.account.write("image", sentence=f"no checkpoint was made: {why}", kept=False)
+            case home.ImagePart() | home.ImageWhole() | home.ImageTaken():
+                raise BadMessage("the starter", "an image that nobody asked for")
             case home.Finished(_, exit_code, signal):
                 if exit_code > 255 or signal > 64:
                     raise BadMessage("the starter", f"an end with {exit_code}, {signal}")
@@ -211,7 +240,7 @@ class Conversation:
             self._end(self._removed())
         elif not self._is_started:
             self._fruitless(why)
-        elif self._restarts_left > 0:
+        elif self._restarts_left > 0 or self._has_left:
             self._begin_again(why)
         else:
             self._end(self._lost(why))
@@ -241,6 +270,31 @@ class Conversation:
         self._end(Outcome.failure(Problem.of(error), self._machine))
         if self._starter is not None:
             self._starter.put_nowait(stdio.Kill())
+
+    async def _send_part(self, part: home.ImagePart) -> None:
+        self._tell_starter(part)
+
+    async def _keep(self, images: Images, whole: home.ImageWhole) -> None:
+        """First the image, then home forgets what lies before the oldest one kept."""
+        state = whole.state
+        try:
+            await images.commit(state)
+            self._commit(images.oldest_epoch())
+        except (HpoolError, OSError) as error:
+            self.account.write("image", sentence=f"no checkpoint was made: {error}", kept=False)
+        else:
+            self._going, self._kept_s = state, time.monotonic()
+            self.account.write(
+                "image",
+                sentence=f"epoch {state.epoch} is kept; it stood still for {whole.frozen_us / 1000:.1f} ms",
+                kept=True,
+                epoch=state.epoch,
+                frozen_us=whole.frozen_us,
+            )
+        self._keeping = None
+        if whole.left:
+            self._has_left = True
+            self._tell_starter(home.Release())
 
     # --- the terminal -------------------------------------------------------------------
 
@@ -290,12 +344,19 @@ class Conversation:
         """What the lost run did is undone; then it was never there."""
         self.claim_secret = ""
         self._is_started = self._is_silent = False
-        self._restarts_left -= 1
+        self._restarts_left -= not self._has_left
         ended_s = time.monotonic() if self._is_linked else self._last_word_s
-        self._returning = asyncio.create_task(self._return(why, ended_s - self._started_s))
+        lost_s = 0.0 if self._has_left else max(0.0, ended_s - self._kept_s)
+        self._returning = asyncio.create_task(self._return(why, lost_s))
 
     async def _return(self, why: str, lost_s: float) -> None:
-        back = await self._go_back()
+        if self._keeping is not None:
+            await self._keeping
+        if self._images is not None:
+            self._images.begin_again()
+            self._going = await self._images.newest()
+        epoch = 0 if self._going is None else self._going.epoch
+        back = await self._go_back(epoch)
         if self._ending is not None:
             return
         if not back.is_whole:
@@ -303,17 +364,21 @@ class Conversation:
             return
         if self._silence is not None:
             self._silence.cancel()
-        sentence = (
-            f"{self._machine} was lost ({why}); the job begins again, {lost_s:.1f} s of its work are lost"
-        )
+        how = f"goes on from epoch {epoch}" if epoch else "begins again"
+        if self._has_left:
+            sentence = f"the job has left {self._machine} and {how} elsewhere"
+        else:
+            sentence = f"{self._machine} was lost ({why}); the job {how}, {lost_s:.1f} s of its work are lost"
         log.info("%s", sentence)
+        self._has_left = False
+        input_at, *outputs = (0, 0, 0) if self._going is None else self._going[3:]
         self._run += 1
         self._claims_before = self._claims
-        self._outputs = OutputWindows()
+        self._outputs = OutputWindows(*outputs)
         self.released.clear()
         self.account.ended_there()
         self.account.write("restart", sentence=sentence)
-        self._terminal.put_nowait(attach.Restart(self._run, sentence))
+        self._terminal.put_nowait(attach.Restart(self._run, sentence, input_at, *outputs))
         self._terminal.put_nowait(attach.Progress("waiting", "", 0))
         self._report(custody.Returned(why, lost_s))
 

@@ -49,14 +49,19 @@ class JobFiles:
         last = self._home.refusals() if self._home is not None else []
         return list(dict.fromkeys([*self._refusals, *last]))
 
-    async def go_back(self) -> RolledBack:
-        """To the job's beginning; no lane may be served. Handles, locks and leases of the lost run are gone
-        before anything is undone."""
+    def commit(self, epoch: int) -> None:
+        """Nobody will go back to before it. Raises HomeUnusable."""
+        if self._home is not None:
+            self._home.commit(epoch)
+
+    async def go_back(self, epoch: int) -> RolledBack:
+        """To the beginning of that epoch; no lane may be served. Handles, locks and leases of the lost run are
+        gone before anything is undone."""
         if self._journal is None:
             return RolledBack("no journal was kept of what it changed")
         self._refusals = self.refusals()
         self.close()
-        back = await asyncio.to_thread(roll_back, self._journal, 0)
+        back = await asyncio.to_thread(roll_back, self._journal, epoch)
         if back.is_whole:
             self._home = self._make_home()
         return back
@@ -106,6 +111,7 @@ async def open_files(job: JobDescription, spool: Path, journal: Path | None) -> 
             back = await asyncio.to_thread(roll_back, journal, 0)
             if not back.is_whole:
                 raise HomeUnusable(f"what the job had changed cannot be undone: {back.sentence}")
+            shutil.rmtree(journal / "images", ignore_errors=True)  # of epochs that are undone
         files = JobFiles(make_home, journal)
     except OSError as error:
         raise HomeUnusable(str(error)) from error

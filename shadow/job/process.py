@@ -26,6 +26,7 @@ from hpool.shadow.api.job import Outcome
 from hpool.shadow.home.epochs import RolledBack
 from hpool.shadow.job.conversation import Conversation
 from hpool.shadow.job.files import JobFiles, memory_key, open_files
+from hpool.shadow.job.images import Images
 from hpool.shadow.job.service import ShadowService
 from hpool.shadow.job.spool import Spool
 
@@ -72,6 +73,8 @@ class ShadowProcess:
         conversation = Conversation(
             *(assignment.job, self._report, self._settle, memory_key(), self._lease_s),
             go_back=self._go_back,
+            images=None if journal is None else Images(journal / "images"),
+            commit=self._commit,
             restarts_left=assignment.restarts_left,
         )
         self._conversation = conversation
@@ -109,6 +112,8 @@ class ShadowProcess:
                     conversation.claimed(secret, machine)
                 case custody.Removal(why):
                     conversation.remove(why)
+                case custody.CheckpointJob(leave):
+                    conversation.checkpoint(leave=leave)
                 case custody.Recorded():
                     self._recorded.set()
         # The agent is gone. A job that has a machine goes on; one that waits would wait for ever.
@@ -126,13 +131,17 @@ class ShadowProcess:
         elif isinstance(report, custody.Noted):
             self._spool.leave_note(report)
 
-    async def _go_back(self) -> RolledBack:
+    def _commit(self, epoch: int) -> None:
+        assert self._files is not None
+        self._files.commit(epoch)
+
+    async def _go_back(self, epoch: int) -> RolledBack:
         """The lost run is fenced off first: nothing of it is served any more."""
         assert self._files is not None
         await self._service.close()
         if not self._agent_is_there:
             return RolledBack("the agent is gone, and nobody would find another machine for it")
-        return await self._files.go_back()
+        return await self._files.go_back(epoch)
 
     async def _settle(self, outcome: Outcome) -> None:
         """The outcome is on disk, in the queue or in the spool, before anybody is told."""

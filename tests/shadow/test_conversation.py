@@ -33,7 +33,7 @@ class Stage:
         )
         self.starter: asyncio.Queue[Any] | None = None
 
-    async def _go_back(self) -> RolledBack:
+    async def _go_back(self, _epoch: int) -> RolledBack:
         return self.back
 
     async def _settle(self, outcome: Outcome) -> None:

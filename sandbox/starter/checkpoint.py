@@ -1,0 +1,125 @@
+"""A job written down where it runs, and gone on with where it comes to.
+
+Owns: when everything stands still, what belongs to the epoch, the image's way home. Leaves to others: stopping
+and writing (keeper), home's mark (engine), the streams themselves (stdio), keeping the image (shadow).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable
+
+from hpool.interpose_c import keeper as jail
+from hpool.sandbox.starter.engine import Engine
+from hpool.sandbox.starter.link import Link
+from hpool.sandbox.starter.stdio import InputPump, OutputPump
+from hpool.shadow.api import home, stdio
+from hpool.shadow.api.image_parts import Credit, Gathering, parts_of
+
+log = logging.getLogger("checkpoint")
+
+
+def fetch(link: Link, going: home.Going) -> tuple[int, int]:
+    """The image that home keeps, in memory: descriptors of meta and pages. Raises LinkLost, BadMessage, OSError."""
+    meta_fd, pages_fd = (os.memfd_create(name, os.MFD_CLOEXEC) for name in ("meta", "pages"))
+    gathering = Gathering(meta_fd, pages_fd, "the shadow")
+    link.send(home.ImageTaken(0))
+    while not gathering.is_complete:
+        message = link.receive()
+        if isinstance(message, home.ImagePart):
+            gathering.take(message)
+            link.send(home.ImageTaken(gathering.taken))
+    gathering.finish(going.meta_bytes, going.pages_bytes)
+    return meta_fd, pages_fd
+
+
+class Checkpoints:
+    """One at a time, each in a thread of its own."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        send: Callable[[home.FromStarter], None],
+        streams: tuple[InputPump, OutputPump],
+        keeper_fd: int,
+        epoch: int,
+    ) -> None:
+        """`epoch`: the one the job goes on from."""
+        self._engine = engine
+        self._send = send
+        self._input, self._output = streams
+        self._keeper_fd = keeper_fd
+        self._epoch = epoch
+        self._credit = Credit()
+        self._lock = threading.Lock()
+        self._is_under_way = False
+        self.has_left = threading.Event()
+        """It ended here to go on elsewhere, and its image is on its way or there."""
+        self._is_sent = threading.Event()
+
+    def begin(self, keeper: jail.Keeper | None, *, leave: bool) -> None:
+        """Returns at once; home hears what came of it."""
+        with self._lock:
+            if keeper is None or self._is_under_way:
+                self._send(
+                    home.ImageRefused("it does not run" if keeper is None else "another checkpoint is under way")
+                )
+                return
+            self._is_under_way = True
+            self._is_sent.clear()
+        threading.Thread(target=self._run, args=(keeper, leave), name="checkpoint", daemon=True).start()
+
+    def taken(self, parts: int) -> None:
+        self._credit.taken(parts)
+
+    def wait_until_sent(self) -> None:
+        """After `has_left`."""
+        self._is_sent.wait()
+
+    def _run(self, keeper: jail.Keeper, leave: bool) -> None:
+        meta_fd, pages_fd = (os.memfd_create(name, os.MFD_CLOEXEC) for name in ("meta", "pages"))
+        try:
+            self._write_down(keeper, meta_fd, pages_fd, leave=leave)
+        except jail.DumpRefused as refusal:
+            self.has_left.clear()
+            self._send(home.ImageRefused(str(refusal)))
+        except OSError as error:
+            self.has_left.clear()
+            self._send(home.ImageRefused(f"the image cannot be made: {error.strerror}"))
+        finally:
+            os.close(meta_fd)
+            os.close(pages_fd)
+            with self._lock:
+                self._is_under_way = False
+            self._is_sent.set()
+
+    def _write_down(self, keeper: jail.Keeper, meta_fd: int, pages_fd: int, *, leave: bool) -> None:
+        positions = (0, 0, 0)
+
+        def quiesce() -> str:
+            nonlocal positions
+            failed = self._engine.epoch(self._epoch + 1)
+            if failed:
+                return f"home takes no mark: {os.strerror(failed)}"
+            self._epoch += 1
+            positions = (
+                self._input.position(),
+                self._output.written(stdio.STDOUT),
+                self._output.written(stdio.STDERR),
+            )
+            if leave:
+                self.has_left.set()
+            return ""
+
+        self._engine.epoch(0)  # so that little is left to do while it stands still
+        dumped = keeper.dump(
+            meta_fd, pages_fd, kill=leave, executable=self._keeper_fd, while_still=quiesce
+        )
+        self._output.wait_for(stdio.STDOUT, positions[1])
+        self._output.wait_for(stdio.STDERR, positions[2])
+        self._credit = Credit()
+        self._credit.send_all(parts_of(meta_fd, pages_fd), self._send)
+        sizes = (os.fstat(meta_fd).st_size, os.fstat(pages_fd).st_size)
+        self._send(home.ImageWhole(home.Going(self._epoch, *sizes, *positions), dumped.frozen_us, leave))

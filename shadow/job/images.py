@@ -1,0 +1,142 @@
+"""The images of a job, as its shadow keeps them: beside its undo journal, as epochs of a store.
+
+Owns: taking one in from the starter, which belongs to which epoch at home, giving one out. Leaves to others: the
+store (interpose_c.image), the journal (home), when a job goes back (conversation).
+
+Blocking work is done in threads; there is one image under way at most.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Final
+
+from hpool.interpose_c.image.store import KEPT, Store
+from hpool.matchmaker.model.errors import BadMessage, HpoolError
+from hpool.shadow.api import home
+from hpool.shadow.api.image_parts import AHEAD, Gathering, parts_of
+
+log = logging.getLogger("images")
+
+_STATES: Final = "states"
+
+
+class Images:
+    """Of one job. `directory` is made with the first."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._store = Store(directory)
+        self._gathering: Gathering | None = None
+        self._fds: tuple[int, int] = (-1, -1)
+        self._sent: asyncio.Task[None] | None = None
+        self._taken = 0
+        self._progress = asyncio.Event()
+
+    # --- from the starter --------------------------------------------------------------
+
+    def take(self, part: home.ImagePart) -> int:
+        """How many parts there are now. Raises BadMessage."""
+        if self._gathering is None:
+            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            names = [self._directory / name for name in (".meta", ".pages")]
+            self._fds = tuple(os.open(name, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600) for name in names)  # type: ignore[assignment]
+            self._gathering = Gathering(*self._fds, "the starter")
+        self._gathering.take(part)
+        return self._gathering.taken
+
+    async def commit(self, state: home.Going) -> None:
+        """It is there, whole, when this returns. Raises BadMessage, HpoolError, OSError."""
+        gathering, fds = self._gathering, self._fds
+        if gathering is None or not gathering.is_complete:
+            raise BadMessage("the starter", "an image that is not complete")
+        try:
+            gathering.finish(state.meta_bytes, state.pages_bytes)
+            await asyncio.to_thread(self._keep, state, *fds)
+        finally:
+            self.drop()
+
+    def drop(self) -> None:
+        """What was gathered of an image is not wanted."""
+        if self._gathering is not None:
+            for fd in self._fds:
+                os.close(fd)
+        self._gathering = None
+        for name in (".meta", ".pages"):
+            (self._directory / name).unlink(missing_ok=True)
+
+    def _keep(self, state: home.Going, meta_fd: int, pages_fd: int) -> None:
+        meta = os.pread(meta_fd, state.meta_bytes, 0)
+        # first what belongs to it: an image whose state is missing would not be one
+        number = (self._store.numbers() or [0])[-1] + 1
+        states = {**self._states(), str(number): list(state)}
+        kept = {str(each) for each in [*self._store.numbers(), number][-KEPT:]}
+        aside = self._directory / f".{_STATES}"
+        aside.write_text(json.dumps({key: value for key, value in states.items() if key in kept}))
+        aside.rename(self._directory / _STATES)
+        self._store.commit(meta, pages_fd)
+        self._store.collect()
+
+    def _states(self) -> dict[str, list[int]]:
+        with contextlib.suppress(OSError, ValueError):
+            return dict(json.loads((self._directory / _STATES).read_text()))
+        return {}
+
+    # --- to the next one -----------------------------------------------------------------
+
+    async def newest(self) -> home.Going | None:
+        """The newest that is whole, of those there are; what is damaged is told in the log."""
+        return await asyncio.to_thread(self._newest)
+
+    def _newest(self) -> home.Going | None:
+        states = self._states()
+        for number in reversed(self._store.numbers()):
+            try:
+                self._store.verify(self._store.epoch(number))
+                return home.Going(*states[str(number)])
+            except (HpoolError, KeyError, TypeError) as error:
+                log.warning("image %d cannot be used: %s", number, error)
+        return None
+
+    def oldest_epoch(self) -> int:
+        """Of home: nobody goes back to before it."""
+        return min((state[0] for state in self._states().values()), default=0)
+
+    def taken(self, parts: int, going: home.Going, send: Callable[[home.ImagePart], Awaitable[None]]) -> None:
+        """The next starter's credit; the first one begins the sending."""
+        self._taken = parts
+        self._progress.set()
+        if self._sent is None:
+            self._sent = asyncio.create_task(self._send(going, send))
+
+    def begin_again(self) -> None:
+        """Another starter will come."""
+        if self._sent is not None:
+            self._sent.cancel()
+        self._sent = None
+        self._taken = 0
+        self.drop()
+
+    async def _send(self, going: home.Going, send: Callable[[home.ImagePart], Awaitable[None]]) -> None:
+        states = self._states()
+        number = next(int(key) for key, state in states.items() if state[0] == going.epoch)
+        meta_fd, pages_fd = (os.memfd_create(name, os.MFD_CLOEXEC) for name in ("meta", "pages"))
+        try:
+            await asyncio.to_thread(self._store.unpack, self._store.epoch(number), meta_fd, pages_fd)
+            parts = parts_of(meta_fd, pages_fd)
+            count = 0
+            while (part := await asyncio.to_thread(next, parts, None)) is not None:
+                while count - self._taken >= AHEAD:
+                    self._progress.clear()
+                    await self._progress.wait()
+                await send(part)
+                count += 1
+        finally:
+            os.close(meta_fd)
+            os.close(pages_fd)
