@@ -101,8 +101,8 @@ class JobRun:
         self._lock = threading.Lock()
         self._released = threading.Event()
 
-    def run(self) -> None:
-        """Returns when home knows how it ended, or the link is lost."""
+    def run(self) -> bool:
+        """Returns when home knows how it ended, or the link is lost. True: it left, to go on elsewhere."""
         self._link.follow(self._obey, self._lost)
         self._link.open_lanes(self._engine)
         try:
@@ -118,6 +118,7 @@ class JobRun:
             self._link.send(finished)
         self._released.wait(RELEASE_WITHIN_S)
         self._link.close()
+        return finished is None
 
     # --- before ---------------------------------------------------------------------
 

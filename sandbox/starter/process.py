@@ -40,6 +40,7 @@ from hpool.shadow.api.job import Problem
 
 log = logging.getLogger("starter")
 
+LEFT: Final = 3
 SWITCH_INTERVAL_S: Final = 0.0005
 _VERSION: Final = hpool_version()
 
@@ -110,10 +111,12 @@ def child_main(link: socket.socket) -> int:
         image = None if task.going is None else fetch(home_link, task.going)
         kept = memory.Memory(cache_fd, task.memory_key, task.job.program, task.job.arguments)
         recalled = kept.load() if cache_fd >= 0 else memory.NOTHING
-        JobRun(order, task, home_link, engine, root_fd, keeper_fd, recalled, image).run()
+        has_left = JobRun(order, task, home_link, engine, root_fd, keeper_fd, recalled, image).run()
         if cache_fd >= 0:
             keep_memory(engine, kept, recalled.text)
             keep_programs(engine, cache_fd)
+        if has_left:
+            return LEFT  # the sandbox tells home that nobody comes back
     except LinkLost as error:
         log.warning("job %s: %s", order.job_id, error)
         return 1
