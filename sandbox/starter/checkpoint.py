@@ -1,7 +1,8 @@
 """A job written down where it runs, and gone on with where it comes to.
 
-Owns: when everything stands still, what belongs to the epoch, the image's way home. Leaves to others: stopping
-and writing (keeper), home's mark (engine), the streams themselves (stdio), keeping the image (shadow).
+Owns: when everything stands still, what belongs to the epoch, the image's way home. Leaves to others:
+stopping and writing (keeper), home's mark (engine), the streams themselves (stdio), keeping the image
+(shadow).
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ log = logging.getLogger("checkpoint")
 
 
 def fetch(link: Link, going: home.Going) -> tuple[int, int]:
-    """The image that home keeps, in memory: descriptors of meta and pages. Raises LinkLost, BadMessage, OSError."""
+    """The image that home keeps, in memory: descriptors of meta and pages. Raises LinkLost, BadMessage,
+    OSError."""
     meta_fd, pages_fd = (os.memfd_create(name, os.MFD_CLOEXEC) for name in ("meta", "pages"))
     gathering = Gathering(meta_fd, pages_fd, "the shadow")
     link.send(home.ImageTaken(0))
@@ -63,9 +65,8 @@ class Checkpoints:
         """Returns at once; home hears what came of it."""
         with self._lock:
             if keeper is None or self._is_under_way:
-                self._send(
-                    home.ImageRefused("it does not run" if keeper is None else "another checkpoint is under way")
-                )
+                why = "it does not run" if keeper is None else "another checkpoint is under way"
+                self._send(home.ImageRefused(why))
                 return
             self._is_under_way = True
             self._is_sent.clear()
@@ -114,9 +115,7 @@ class Checkpoints:
             return ""
 
         self._engine.epoch(0)  # so that little is left to do while it stands still
-        dumped = keeper.dump(
-            meta_fd, pages_fd, kill=leave, executable=self._keeper_fd, while_still=quiesce
-        )
+        dumped = keeper.dump(meta_fd, pages_fd, kill=leave, executable=self._keeper_fd, while_still=quiesce)
         self._output.wait_for(stdio.STDOUT, positions[1])
         self._output.wait_for(stdio.STDERR, positions[2])
         self._credit = Credit()

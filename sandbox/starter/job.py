@@ -80,9 +80,8 @@ class JobRun:
         self._image = image
         self._begun_at = (0, 0) if going is None else (going.output, going.error)
         self._output = OutputPump(link.send, task.output_window, engine.await_synced)
-        self._input = InputPump(
-            link.send, is_terminal=self._job.terminal is not None, position=0 if going is None else going.input
-        )
+        given = 0 if going is None else going.input
+        self._input = InputPump(link.send, is_terminal=self._job.terminal is not None, position=given)
         self._checkpoints = Checkpoints(
             engine,
             link.send,

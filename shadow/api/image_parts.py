@@ -1,7 +1,7 @@
 """A raw image in pieces, for the way between starter and shadow.
 
-Owns: cutting it, putting it together, the credit. Leaves to others: what is in it (interpose_c.image), when it
-travels.
+Owns: cutting it, putting it together, the credit. Leaves to others: what is in it (interpose_c.image),
+when it travels.
 """
 
 from __future__ import annotations

@@ -55,8 +55,8 @@ class JobFiles:
             self._home.commit(epoch)
 
     async def go_back(self, epoch: int) -> RolledBack:
-        """To the beginning of that epoch; no lane may be served. Handles, locks and leases of the lost run are
-        gone before anything is undone."""
+        """To the beginning of that epoch; no lane may be served. Handles, locks and leases of the lost run
+        are gone before anything is undone."""
         if self._journal is None:
             return RolledBack("no journal was kept of what it changed")
         self._refusals = self.refusals()

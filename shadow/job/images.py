@@ -1,7 +1,7 @@
 """The images of a job, as its shadow keeps them: beside its undo journal, as epochs of a store.
 
-Owns: taking one in from the starter, which belongs to which epoch at home, giving one out. Leaves to others: the
-store (interpose_c.image), the journal (home), when a job goes back (conversation).
+Owns: taking one in from the starter, which belongs to which epoch at home, giving one out. Leaves to others:
+the store (interpose_c.image), the journal (home), when a job goes back (conversation).
 
 Blocking work is done in threads; there is one image under way at most.
 """
@@ -46,7 +46,8 @@ class Images:
         if self._gathering is None:
             self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             names = [self._directory / name for name in (".meta", ".pages")]
-            self._fds = tuple(os.open(name, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600) for name in names)  # type: ignore[assignment]
+            meta_fd, pages_fd = (os.open(each, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600) for each in names)
+            self._fds = (meta_fd, pages_fd)
             self._gathering = Gathering(*self._fds, "the starter")
         self._gathering.take(part)
         return self._gathering.taken

@@ -93,7 +93,8 @@ def main() -> None:
     def say(*words: object) -> None:
         print(json.dumps(words), file=report)
 
-    with Keeper.launch(spec, root_fd, stdin=config["stdin"], stdout=1, stderr=2, executable=keeper_fd) as keeper:
+    streams = {"stdin": config["stdin"], "stdout": 1, "stderr": 2}
+    with Keeper.launch(spec, root_fd, executable=keeper_fd, **streams) as keeper:
         os.dup2(os.open("/dev/null", os.O_RDWR), 1)
         while True:
             ready, _, _ = select.select([keeper.fileno(), 0], [], [])

@@ -157,7 +157,8 @@ while not os.path.exists("go"):
 data.write("went on\\n"); data.seek(0)
 log.write("one line\\n"); log.close()
 gone.seek(0)
-print(first + given.readline() + data.read() + gone.read(), os.path.basename(os.readlink("/proc/self/exe"))[:7], flush=True)
+exe = os.path.basename(os.readlink("/proc/self/exe"))
+print(first + given.readline() + data.read() + gone.read(), exe[:7], flush=True)
 data.close()
 with open("new", "w") as new:
     new.write("new")
@@ -194,8 +195,8 @@ base.execute("create table if not exists t (n integer primary key)")
 base.commit()
 loose = os.open(".", os.O_TMPFILE | os.O_RDWR)
 os.write(loose, b"without a name")
-child = subprocess.Popen(["/bin/sh", "-c", "i=0; while read line; do i=$((i+1)); echo $i $line >> lines; done"],
-                         stdin=subprocess.PIPE)
+loop = "i=0; while read line; do i=$((i+1)); echo $i $line >> lines; done"
+child = subprocess.Popen(["/bin/sh", "-c", loop], stdin=subprocess.PIPE)
 rounds = int(sys.argv[1])
 def stats():
     for n in range(rounds * 200):
@@ -214,7 +215,8 @@ for n in range(rounds):
     print("round", n, flush=True)
 for each in threads: each.join()
 child.stdin.close(); child.wait(); view.flush()
-print(hashlib.sha256("".join(sums).encode()).hexdigest(), base.execute("select count(*), sum(n) from t").fetchone(),
+counted = base.execute("select count(*), sum(n) from t").fetchone()
+print(hashlib.sha256("".join(sums).encode()).hexdigest(), counted,
       os.pread(loose, 100, 0), open("made").read(), os.path.getsize("lines"), flush=True)
 """
 ROUNDS: Final = 60

@@ -1,0 +1,113 @@
+"""Jobs that are written down while they run: moved elsewhere, or gone on with when their machine is lost."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import threading
+
+import pytest
+
+from integration.pool import HPOOL, StrictPool
+from integration.rooms import wait_until
+
+pytestmark = [pytest.mark.slow, pytest.mark.root]
+
+# Reads, computes, writes, and says all of it: whatever is lost or done twice shows.
+COPIES = """
+import hashlib, os, sys
+state = b""
+out = open("records", "w")
+for number, line in enumerate(sys.stdin):
+    state = hashlib.sha256(state + line.encode()).digest()
+    out.write(f"{number} {state.hex()}\\n"); out.flush()
+    with open("last.new", "w") as last:
+        last.write(str(number))
+    os.rename("last.new", "last")
+    print(number, state.hex(), flush=True)
+print("stderr too", file=sys.stderr)
+"""
+LINES = 120
+
+
+class Moving:
+    """A job that is given its lines one by one, so that the test knows how far it is."""
+
+    def __init__(self, pool: StrictPool) -> None:
+        self.pool = pool
+        self.work = pool.home.fresh_work({"copies.py": COPIES.encode()})
+        self.process = pool.home.popen(
+            pool.home.hpool(["/usr/bin/python3", "copies.py"]), pool.home.work, stdin=subprocess.PIPE
+        )
+        self.said: list[bytes] = []
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        self._given = 0
+        self.give(10)
+        self.job_id = pool.home.run([HPOOL, "queue"]).stdout.decode().splitlines()[1].split()[0]
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        self.said += iter(self.process.stdout.readline, b"")
+
+    def give(self, count: int) -> None:
+        """And wait until the job has said something of each."""
+        assert self.process.stdin is not None
+        for number in range(self._given, self._given + count):
+            self.process.stdin.write(b"line %d\n" % number)
+        self.process.stdin.flush()
+        self._given += count
+        wait_until(lambda: len(self.said) >= self._given, "the job's output", 60)
+
+    def ask(self, command: str) -> str:
+        done = self.pool.home.run([HPOOL, command, self.job_id])
+        assert done.code == 0, done
+        return done.stdout.decode()
+
+    def ends_as_if_nothing_had_been(self, words: bytes, times: int) -> None:
+        self.give(LINES - self._given)
+        assert self.process.stdin is not None and self.process.stderr is not None
+        self.process.stdin.close()
+        said = self.process.stderr.read()
+        assert self.process.wait(60) == 0, said
+        self._reader.join(60)
+        expected = subprocess.run(
+            ["/usr/bin/python3", "copies.py"],
+            input=b"".join(b"line %d\n" % number for number in range(LINES)),
+            cwd=self.work,
+            capture_output=True,
+            check=True,
+        )
+        assert b"".join(self.said) == expected.stdout
+        assert said.count(words) == times, said
+        assert re.search(rb"^stderr too$", said, re.MULTILINE), said
+
+
+def test_a_job_that_is_vacated_again_and_again(own_pool: StrictPool) -> None:
+    moving = Moving(own_pool)
+    for number in range(1, 5):
+        assert f"epoch {number} is kept" in moving.ask("vacate")
+        moving.give(10)
+    records = (moving.work / "records").read_text().splitlines()
+    assert len(records) == 50
+    moving.ends_as_if_nothing_had_been(b"has left", 4)
+
+
+@pytest.mark.parametrize("role", ["hpool.sandbox.starter", "hpool-keeper"])
+def test_no_more_is_lost_than_came_after_the_last_checkpoint(own_pool: StrictPool, role: str) -> None:
+    moving = Moving(own_pool)
+    for number in (1, 2, 3):
+        assert f"epoch {number} is kept" in moving.ask("checkpoint")
+        moving.give(10)
+    for pid in own_pool.pids(role):
+        os.kill(pid, signal.SIGKILL)
+    moving.ends_as_if_nothing_had_been(b"goes on from epoch 3", 1)
+
+
+def test_what_cannot_travel_is_said_and_the_job_goes_on(own_pool: StrictPool) -> None:
+    moving = Moving(own_pool)
+    done = own_pool.home.run([HPOOL, "vacate", "77.0"])
+    assert done.code != 0, done
+    moving.ends_as_if_nothing_had_been(b"has left", 0)
