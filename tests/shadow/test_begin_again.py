@@ -118,10 +118,10 @@ def test_what_is_kept_is_given_again_while_the_pipe_says_nothing_new() -> None:
     sent = Sent(read_fd)
     sent.input.begin(100)
     assert sent.next() == stdio.Input(0, b"first second")
-    for _ in range(2):
-        sent.input.begin_again()
+    for position, rest in ((0, b"first second"), (6, b"second")):
+        sent.input.begin_again(position)
         sent.input.begin(100)
-        assert sent.next() == stdio.Input(0, b"first second")
+        assert sent.next() == stdio.Input(position, rest)
     os.close(write_fd)
     assert sent.next() == stdio.InputEnd()
     os.close(read_fd)
