@@ -26,6 +26,7 @@ from hpool.shadow.api.job import JobDescription, Outcome, Problem
 from hpool.shadow.home.epochs import RolledBack
 from hpool.shadow.job.account import Account
 from hpool.shadow.job.images import Images
+from hpool.shadow.job.windows import OutputWindows
 
 log = logging.getLogger("job")
 
@@ -35,31 +36,6 @@ FRUITLESS_CLAIMS: Final = 3
 MOST_REMARKS: Final = 200
 SAY_SILENCE_AFTER_S: Final = 5.0
 _OF_STREAMS: Final = (stdio.Input, stdio.InputEnd, stdio.OutputTaken, stdio.OutputClosed)
-
-
-class OutputWindows:
-    """Holds the starter to its word: no gap, no repetition, nothing beyond the window.
-
-    Without it a machine that lies could fill this process's memory.
-    """
-
-    def __init__(self, output: int = 0, error: int = 0) -> None:
-        self._sent = {stdio.STDOUT: output, stdio.STDERR: error}
-        self._taken = {stdio.STDOUT: output, stdio.STDERR: error}
-
-    def check(self, output: stdio.Output) -> None:
-        """Raises BadMessage."""
-        sent = self._sent.get(output.stream)
-        if sent is None or output.position != sent:
-            raise BadMessage("the starter", f"output {output.stream} at {output.position}")
-        sent += len(output.content)
-        if sent - self._taken[output.stream] > stdio.OUTPUT_WINDOW:
-            raise BadMessage("the starter", "more output than the window allows")
-        self._sent[output.stream] = sent
-
-    def taken(self, credit: stdio.OutputTaken) -> None:
-        if credit.stream in self._taken:
-            self._taken[credit.stream] = max(self._taken[credit.stream], credit.position)
 
 
 class Conversation:
@@ -284,16 +260,11 @@ class Conversation:
             self.account.write("image", sentence=f"no checkpoint was made: {error}", kept=False)
         else:
             self._going, self._kept_s = state, time.monotonic()
-            self.account.write(
-                "image",
-                sentence=f"epoch {state.epoch} is kept; it stood still for {whole.frozen_us / 1000:.1f} ms",
-                kept=True,
-                epoch=state.epoch,
-                frozen_us=whole.frozen_us,
-            )
+            sentence = f"epoch {state.epoch} is kept; it stood still for {whole.frozen_us / 1000:.1f} ms"
+            self.account.write("image", sentence=sentence, kept=True, epoch=state.epoch)
+            self._has_left = whole.left
         self._keeping = None
-        if whole.left:
-            self._has_left = True
+        if whole.left:  # it has ended there, with or without
             self._tell_starter(home.Release())
 
     # --- the terminal -------------------------------------------------------------------

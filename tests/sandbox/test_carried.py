@@ -186,7 +186,7 @@ def test_what_was_open_goes_on_in_another_mirror(carried: Carried) -> None:
 
 
 BUSY = """
-import hashlib, mmap, os, sqlite3, subprocess, sys, threading
+import hashlib, mmap, os, sqlite3, subprocess, sys, threading, time
 SIZE = 40 << 20
 big = open("big", "r+b")
 view = mmap.mmap(big.fileno(), 1 << 20)
@@ -213,6 +213,8 @@ for n in range(rounds):
     with open(f"made{n % 7}", "w") as made: made.write(str(n))
     os.rename(f"made{n % 7}", "made")
     print("round", n, flush=True)
+    while n == rounds - 2 and not os.path.exists("finish"):
+        time.sleep(0.01)
 for each in threads: each.join()
 child.stdin.close(); child.wait(); view.flush()
 counted = base.execute("select count(*), sum(n) from t").fetchone()
@@ -256,6 +258,7 @@ def test_a_job_in_the_middle_of_everything_moves_again_and_again(carried: Carrie
         carried.await_output(f"round {n}\n")
         carried.dump(kill=True)
         carried.restore()
+    (carried.directory / "finish").touch()
     assert carried.end() == 0
     _check_busy(carried, said)
 
@@ -271,5 +274,6 @@ def test_what_came_after_the_last_epoch_is_undone_when_the_machine_is_lost(carri
         outcome = epochs.roll_back(carried.journal, epoch)
         assert outcome.is_whole and outcome.is_changed, outcome.sentence
         carried.restore()
+    (carried.directory / "finish").touch()
     assert carried.end() == 0
     _check_busy(carried, said)

@@ -1,0 +1,34 @@
+"""How far a starter may be ahead with the job's output.
+
+Owns: positions and windows of the two outputs. Leaves to others: the bytes (conversation, terminal).
+"""
+
+from __future__ import annotations
+
+from hpool.matchmaker.model.errors import BadMessage
+from hpool.shadow.api import stdio
+
+
+class OutputWindows:
+    """Holds the starter to its word: no gap, no repetition, nothing beyond the window.
+
+    Without it a machine that lies could fill this process's memory.
+    """
+
+    def __init__(self, output: int = 0, error: int = 0) -> None:
+        self._sent = {stdio.STDOUT: output, stdio.STDERR: error}
+        self._taken = {stdio.STDOUT: output, stdio.STDERR: error}
+
+    def check(self, output: stdio.Output) -> None:
+        """Raises BadMessage."""
+        sent = self._sent.get(output.stream)
+        if sent is None or output.position != sent:
+            raise BadMessage("the starter", f"output {output.stream} at {output.position}")
+        sent += len(output.content)
+        if sent - self._taken[output.stream] > stdio.OUTPUT_WINDOW:
+            raise BadMessage("the starter", "more output than the window allows")
+        self._sent[output.stream] = sent
+
+    def taken(self, credit: stdio.OutputTaken) -> None:
+        if credit.stream in self._taken:
+            self._taken[credit.stream] = max(self._taken[credit.stream], credit.position)
