@@ -186,7 +186,9 @@ static int open_mapped(struct hp_restored *to, const struct hp_image_vma *vma, c
 		return -EFAULT;
 	/* what may be written later must be open for writing now: shared mappings are, if the file lets us */
 	bool ours = !strncmp(name, "/.hpool/attrs", sizeof "/.hpool/attrs"); /* never to be written, by anybody */
-	long fd = vma->shared && !ours ? HP_ASK(&to->leader, SYS_openat, AT_FDCWD, to->leader.scratch, O_RDWR | O_CLOEXEC) : -1;
+	long fd = vma->shared && !ours ?
+			  HP_ASK(&to->leader, SYS_openat, AT_FDCWD, to->leader.scratch, O_RDWR | O_CLOEXEC) :
+			  -1;
 	if (fd < 0)
 		fd = HP_ASK(&to->leader, SYS_openat, AT_FDCWD, to->leader.scratch, flags | O_CLOEXEC);
 	return (int)fd;
