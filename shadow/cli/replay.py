@@ -129,6 +129,7 @@ class Input:
             taken = self._take(position, room)
             if taken is None:
                 continue
+            content = taken
             with self._change:
                 if self._start is None:
                     self._keep(taken)

@@ -80,7 +80,7 @@ class Shadow:
         await service.close()
         await server.stop(None)
 
-    async def _go_back(self) -> RolledBack:
+    async def _go_back(self, _epoch: int) -> RolledBack:
         return RolledBack("there is no journal")
 
     async def _settle(self, outcome: Outcome) -> None:
