@@ -57,12 +57,14 @@ struct hp_remote {
 	uint64_t scratch;    /* HP_SCRATCH bytes of its own, or 0 */
 	struct user_regs_struct regs; /* what it has when nothing is asked of it */
 	bool has_regs;
-	bool gently; /* no single steps: they would end its ignoring SIGTRAP */
+	bool gently;   /* no single steps, which end with a SIGTRAP: it ignores that, or has such pending */
+	uint64_t late; /* signals that came between and could not be blocked: hp_remote_let_go sends them on */
 };
 #define HP_SCRATCH 65536ul
 
 /* All but SIGTRAP, by which a step ends: were it blocked, the kernel would take its handler away. */
 #define HP_QUIET (~0ull & ~(1ull << 4))
+#define HP_SILENT (~0ull) /* where there are no steps */
 /* The result, or -errno; -ESRCH when the task is gone. Signals must be blocked. */
 long hp_remote_call(struct hp_remote *, long nr, const uint64_t arg[6]);
 #define HP_CALL_(r, nr, a, b, c, d, e, f, ...) \
@@ -70,6 +72,8 @@ long hp_remote_call(struct hp_remote *, long nr, const uint64_t arg[6]);
 		       (const uint64_t[6]){ (uint64_t)(a), (uint64_t)(b), (uint64_t)(c), (uint64_t)(d), (uint64_t)(e), \
 					    (uint64_t)(f) })
 #define HP_ASK(r, ...) HP_CALL_(r, __VA_ARGS__, 0, 0, 0, 0, 0, 0)
+/* Before the task runs on by itself. */
+void hp_remote_let_go(const struct hp_remote *, pid_t pid);
 /* Waits for the next stop: its wait status, or -errno. */
 int hp_remote_wait(pid_t tid);
 int hp_remote_read(pid_t tid, uint64_t address, void *, size_t);

@@ -19,6 +19,13 @@ struct hp_frozen {
 	unsigned count, room, moving;
 };
 
+/* due.c: of what is pending for a stopped task */
+struct hp_due {
+	bool comes; /* before anything else, when it goes on */
+	bool waits; /* for being unblocked, but would not wait for the end of a step */
+};
+struct hp_due hp_due(pid_t tid);
+
 bool hp_freeze(struct hp_frozen *);
 void hp_thaw(struct hp_frozen *);
 /* freeze.c asks: is it in a handler of the shim's, where numbers of this mirror are on the stack? */

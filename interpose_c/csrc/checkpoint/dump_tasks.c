@@ -44,7 +44,8 @@ static uint64_t find_syscall(const struct hp_process *process, pid_t tid)
 static bool quieten(struct hp_task *task)
 {
 	struct hp_kernel_dispatch off = { 0 };
-	uint64_t all = HP_QUIET;
+	task->remote.gently |= hp_due(task->tid).waits;
+	uint64_t all = task->remote.gently ? HP_SILENT : HP_QUIET;
 	if (ptrace(PTRACE_SETOPTIONS, task->tid, NULL, PTRACE_O_EXITKILL) ||
 	    ptrace(PTRACE_GETSIGMASK, task->tid, sizeof task->sigmask, &task->sigmask) ||
 	    ptrace(PTRACE_GETREGS, task->tid, NULL, &task->remote.regs))
@@ -109,6 +110,7 @@ void hp_dump_release(struct hp_process *process)
 		if (task->dispatch[0])
 			(void)ptrace(HP_PTRACE_SET_DISPATCH, task->tid, sizeof task->dispatch, task->dispatch);
 		(void)ptrace(PTRACE_SETOPTIONS, task->tid, NULL, 0);
+		hp_remote_let_go(&task->remote, task->pid);
 		task->changed = false;
 	}
 }

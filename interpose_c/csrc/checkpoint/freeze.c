@@ -145,7 +145,7 @@ static void stopped(struct hp_frozen *frozen, pid_t tid, int status)
 		frozen->moving++;
 	}
 	int event = status >> 16, number = WSTOPSIG(status);
-	if (event == PTRACE_EVENT_STOP) {
+	if (event == PTRACE_EVENT_STOP && !hp_due(tid).comes) {
 		frozen->moving -= !task->stopped;
 		task->stopped = true;
 		task->stop_signal = number == SIGTRAP ? 0 : number;
@@ -153,6 +153,8 @@ static void stopped(struct hp_frozen *frozen, pid_t tid, int status)
 	}
 	/* A signal on its way arrives first, a birth is over first: the stop we want is behind it. */
 	(void)ptrace(PTRACE_CONT, tid, NULL, (void *)(long)(event ? 0 : number));
+	if (!event)
+		(void)ptrace(PTRACE_INTERRUPT, tid, NULL, NULL);
 }
 
 /* False: not all of them within our patience. */
@@ -183,15 +185,17 @@ void hp_thaw(struct hp_frozen *frozen)
 	frozen->count = frozen->moving = 0;
 }
 
-/* Who did not stop must before it can be let go: it is asked for, and waited for as long as it takes. */
+/* Who did not stop must before it can be let go: it is asked to, and waited for as long as it takes. */
 static void give_up(struct hp_frozen *frozen)
 {
 	unsigned held = 0;
 	for (unsigned n = 0; n < frozen->count; n++)
 		if (frozen->tasks[n].stopped)
 			(void)ptrace(PTRACE_DETACH, frozen->tasks[n].tid, NULL, NULL);
-		else
+		else {
+			(void)ptrace(PTRACE_INTERRUPT, frozen->tasks[n].tid, NULL, NULL);
 			frozen->tasks[held++] = frozen->tasks[n];
+		}
 	frozen->count = held;
 	while (frozen->count) {
 		int status;
@@ -215,11 +219,6 @@ static void give_up(struct hp_frozen *frozen)
 	frozen->count = frozen->moving = 0;
 }
 
-static bool is_stopped_by_itself(const struct hp_task *task)
-{
-	return task->stop_signal != 0;
-}
-
 enum left { LEFT, NOT_NOW, NEVER };
 
 static enum left leave_handlers(struct hp_frozen *frozen)
@@ -232,7 +231,8 @@ static enum left leave_handlers(struct hp_frozen *frozen)
 			if (!hp_is_inside(task))
 				continue;
 			inside++;
-			if (is_stopped_by_itself(task) || ptrace(PTRACE_CONT, task->tid, NULL, NULL))
+			/* Also who was stopped by a signal: that cannot be deferred until a handler is left. */
+			if (ptrace(PTRACE_CONT, task->tid, NULL, NULL))
 				continue;
 			task->stopped = false;
 			frozen->moving++;

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 
@@ -58,12 +59,26 @@ long hp_remote_call(struct hp_remote *task, long nr, const uint64_t arg[6])
 		 * the end of the call. */
 		if (status >> 16 == PTRACE_EVENT_STOP)
 			continue;
-		if (WSTOPSIG(status) != SIGTRAP)
+		if (WSTOPSIG(status) == SIGTRAP)
+			continue;
+		siginfo_t info;
+		if (ptrace(PTRACE_GETSIGINFO, task->tid, NULL, &info) || info.si_code > 0) {
+			hp_refuse("task %d was stopped by signal %d (%d, at %#llx) instead of system call %ld", (int)task->tid,
+				  WSTOPSIG(status), info.si_code, (unsigned long long)task->syscall_at, nr);
 			return -EPROTO;
+		}
+		task->late |= 1ull << (WSTOPSIG(status) - 1);
 	}
 	if (ptrace(PTRACE_GETREGS, task->tid, NULL, &regs))
 		return -ESRCH;
 	return (long)regs.rax;
+}
+
+void hp_remote_let_go(const struct hp_remote *task, pid_t pid)
+{
+	for (int number = 1; number <= 64; number++)
+		if (task->late >> (number - 1) & 1)
+			(void)syscall(SYS_tgkill, pid, task->tid, number);
 }
 
 int hp_remote_read(pid_t tid, uint64_t address, void *to, size_t length)

@@ -232,9 +232,17 @@ bool hp_restore_process(struct hp_restored *to)
 	return true;
 }
 
-/* Each by itself: only so may it say that the kernel or another process sent it. */
+/* Each by itself: only so may it say that the kernel or another process sent it. From the first on there are
+ * no steps any more, whose end would let some of them through (due.c). */
 bool hp_restore_signals(struct hp_restored *to)
 {
+	const uint64_t silent = HP_SILENT;
+	for (unsigned n = 0; n < to->count; n++) {
+		to->threads[n].gently = true;
+		if (ptrace(PTRACE_SETSIGMASK, to->threads[n].tid, sizeof silent, &silent))
+			return failed(to, "a mask of signals", -errno);
+	}
+	to->leader.gently = true;
 	HP_EACH(to->image, hp_image_signal, HP_R_SIGNAL, signal)
 	{
 		int32_t number;

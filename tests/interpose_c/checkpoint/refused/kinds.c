@@ -57,6 +57,20 @@ static void leave_to_a_thread(void)
 	pthread_exit(NULL);
 }
 
+static void trace_a_child(void)
+{
+	int ends[2];
+	char word;
+	CHECK(pipe(ends) == 0);
+	if (fork() == 0) {
+		CHECK(ptrace(PTRACE_TRACEME, 0, 0, 0) == 0 && write(ends[1], "t", 1) == 1);
+		for (int n = 0; n < 150; n++)
+			usleep(10000);
+		_exit(0);
+	}
+	CHECK(read(ends[0], &word, 1) == 1);
+}
+
 int main(int argc, char **argv)
 {
 	const char *kind = argc > 1 ? argv[1] : "";
@@ -70,12 +84,9 @@ int main(int argc, char **argv)
 		CHECK(inotify_init() >= 0);
 	else if (!strcmp(kind, "sysv"))
 		CHECK(shmat(shmget(IPC_PRIVATE, 4096, 0600), NULL, 0) != (void *)-1);
-	else if (!strcmp(kind, "traced") && fork() == 0) {
-		CHECK(ptrace(PTRACE_TRACEME, 0, 0, 0) == 0);
-		for (int n = 0; n < 150; n++)
-			usleep(10000);
-		_exit(0);
-	} else if (!strcmp(kind, "leader"))
+	else if (!strcmp(kind, "traced"))
+		trace_a_child();
+	else if (!strcmp(kind, "leader"))
 		leave_to_a_thread();
 	linger();
 	return done();

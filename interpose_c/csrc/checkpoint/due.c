@@ -1,0 +1,36 @@
+/* Signals that no mask of ours holds back: a stopped task would be given them instead of making a call for us.
+ *
+ * SIGSTOP cannot be blocked. And as a step ends with SIGTRAP, which is not blocked, the kernel looks for whichever
+ * such signal lies longest in the task's own queue, blocked or not (dequeue_synchronous_signal).
+ * So freeze.c lets a task first have what is on its way to it: SIGSYS of a call that the shim is to see, a stop.
+ * Who keeps others pending makes calls without steps (remote.c).
+ */
+#include "dump.h"
+
+#include <signal.h>
+#include <sys/ptrace.h>
+
+#define AT_ONCE 32
+#define BIT(number) (1ull << ((number) - 1))
+#define BY_INSTRUCTION (BIT(SIGSEGV) | BIT(SIGBUS) | BIT(SIGILL) | BIT(SIGTRAP) | BIT(SIGFPE) | BIT(SIGSYS))
+
+struct hp_due hp_due(pid_t tid)
+{
+	siginfo_t infos[AT_ONCE];
+	struct hp_due due = { 0 };
+	uint64_t blocked = 0;
+	(void)ptrace(PTRACE_GETSIGMASK, tid, sizeof blocked, &blocked);
+	for (int shared = 0; shared < 2; shared++) {
+		struct __ptrace_peeksiginfo_args what = { .off = 0, .flags = (uint32_t)shared, .nr = AT_ONCE };
+		long count;
+		while ((count = ptrace(PTRACE_PEEKSIGINFO, tid, &what, infos)) > 0) {
+			what.off += (uint64_t)count;
+			for (long n = 0; n < count; n++) {
+				uint64_t bit = BIT(infos[n].si_signo);
+				due.comes |= infos[n].si_signo == SIGSTOP || (bit & BY_INSTRUCTION & ~blocked);
+				due.waits |= (bit & BY_INSTRUCTION & blocked) != 0;
+			}
+		}
+	}
+	return due;
+}
