@@ -10,7 +10,9 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import time
 from collections.abc import Callable
+from typing import Final
 
 from hpool.interpose_c import keeper as jail
 from hpool.sandbox.starter.engine import Engine
@@ -20,6 +22,10 @@ from hpool.shadow.api import home, stdio
 from hpool.shadow.api.image_parts import Credit, Gathering, parts_of
 
 log = logging.getLogger("checkpoint")
+
+# What stands in the way may be over soon: a vfork child, a wait for a lock, somebody who traces.
+TRIES: Final = 3
+BETWEEN_TRIES_S: Final = 0.4
 
 
 def fetch(link: Link, going: home.Going) -> tuple[int, int]:
@@ -60,6 +66,8 @@ class Checkpoints:
         self.has_left = threading.Event()
         """It ended here to go on elsewhere, and its image is on its way or there."""
         self._is_sent = threading.Event()
+        self.has_ended_it = False
+        """The job's end was ours, whatever became of the image."""
 
     def begin(self, keeper: jail.Keeper | None, *, leave: bool) -> None:
         """Returns at once; home hears what came of it."""
@@ -114,8 +122,23 @@ class Checkpoints:
                 self.has_left.set()
             return ""
 
-        self._engine.epoch(0)  # so that little is left to do while it stands still
-        dumped = keeper.dump(meta_fd, pages_fd, kill=leave, executable=self._keeper_fd, while_still=quiesce)
+        for left in reversed(range(TRIES)):
+            self._engine.epoch(0)  # so that little is left to do while it stands still
+            try:
+                dumped = keeper.dump(
+                    meta_fd, pages_fd, kill=leave, executable=self._keeper_fd, while_still=quiesce
+                )
+                self.has_ended_it = leave
+                break
+            except jail.DumpRefused as refusal:
+                self.has_left.clear()
+                if not left:
+                    raise
+                log.info("once more: %s", refusal)
+                for fd in (meta_fd, pages_fd):
+                    os.ftruncate(fd, 0)
+                    os.lseek(fd, 0, os.SEEK_SET)
+                time.sleep(BETWEEN_TRIES_S)
         self._output.wait_for(stdio.STDOUT, positions[1])
         self._output.wait_for(stdio.STDERR, positions[2])
         self._credit = Credit()

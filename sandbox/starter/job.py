@@ -199,7 +199,8 @@ class JobRun:
             self._checkpoints.wait_until_sent()
             if self._checkpoints.has_left.is_set():
                 return None
-            exited = None  # what was written of it is lost
+            if self._checkpoints.has_ended_it:
+                exited = None  # what was written of it is lost
         if exited is None:
             raise MachineLost(self._order.machine, "its keeper there was killed")
         wall_ns = time.monotonic_ns() - started_ns

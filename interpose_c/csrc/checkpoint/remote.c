@@ -63,8 +63,9 @@ long hp_remote_call(struct hp_remote *task, long nr, const uint64_t arg[6])
 			continue;
 		siginfo_t info;
 		if (ptrace(PTRACE_GETSIGINFO, task->tid, NULL, &info) || info.si_code > 0) {
-			hp_refuse("task %d was stopped by signal %d (%d, at %#llx) instead of system call %ld", (int)task->tid,
-				  WSTOPSIG(status), info.si_code, (unsigned long long)task->syscall_at, nr);
+			hp_refuse("task %d was stopped by signal %d (%d, at %#llx) instead of system call %ld",
+				  (int)task->tid, WSTOPSIG(status), info.si_code, (unsigned long long)task->syscall_at,
+				  nr);
 			return -EPROTO;
 		}
 		task->late |= 1ull << (WSTOPSIG(status) - 1);
