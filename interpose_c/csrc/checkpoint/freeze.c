@@ -20,9 +20,10 @@
 #define ATTEMPTS 40
 #define PATIENCE_MS 60 /* without any news, until an attempt is given up */
 #define BETWEEN_NS 2000000
-#define INSIDE_ROUNDS 60 /* of 1, 2, ... 20 ms: a second in all */
-#define INSIDE_NS 1000000
-#define INSIDE_MOST_NS 20000000
+/* Who asks home all the time is hardly ever outside of a handler: it is looked at often rather than long. */
+#define INSIDE_WITHIN_NS 2500000000
+#define INSIDE_NS 100000
+#define INSIDE_MOST_NS 2000000
 #define TRACED (PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE)
 
 static struct hp_task *find(const struct hp_frozen *frozen, pid_t tid)
@@ -219,12 +220,19 @@ static void give_up(struct hp_frozen *frozen)
 	frozen->count = frozen->moving = 0;
 }
 
+static int64_t now_ns(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000000000ll + now.tv_nsec;
+}
+
 enum left { LEFT, NOT_NOW, NEVER };
 
 static enum left leave_handlers(struct hp_frozen *frozen)
 {
 	struct timespec moment = { 0, INSIDE_NS };
-	for (unsigned round = 0; round < INSIDE_ROUNDS; round++) {
+	for (int64_t until_ns = now_ns() + INSIDE_WITHIN_NS; now_ns() < until_ns;) {
 		unsigned inside = 0;
 		for (unsigned n = 0; n < frozen->count; n++) {
 			struct hp_task *task = &frozen->tasks[n];
@@ -240,7 +248,8 @@ static enum left leave_handlers(struct hp_frozen *frozen)
 		if (!inside)
 			return LEFT;
 		nanosleep(&moment, NULL);
-		moment.tv_nsec = moment.tv_nsec * 2 < INSIDE_MOST_NS ? moment.tv_nsec * 2 : INSIDE_MOST_NS;
+		if (moment.tv_nsec < INSIDE_MOST_NS)
+			moment.tv_nsec += moment.tv_nsec / 8;
 		for (unsigned n = 0; n < frozen->count; n++)
 			if (!frozen->tasks[n].stopped)
 				(void)ptrace(PTRACE_INTERRUPT, frozen->tasks[n].tid, NULL, NULL);
