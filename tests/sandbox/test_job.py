@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hpool.sandbox.starter.job import islands, sure_questions
+from hpool.sandbox.starter.before import islands, sure_questions
 from hpool.shadow.api.job import Sharing
 from tests.shadow.test_store import description
 
