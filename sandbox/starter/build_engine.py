@@ -41,6 +41,16 @@ ffibuilder.cdef(
     long hp_engine_remembered(hp_engine *, char *buffer, size_t room);
     void hp_engine_recall(hp_engine *, const char *, size_t, const uint8_t *pack, size_t pack_length);
     long hp_engine_pack(hp_engine *, int fd);
+    struct hp_kept_file {
+        uint64_t dev, ino, size; int64_t mtime_s, ctime_s; uint32_t mtime_ns, ctime_ns; uint64_t blocks;
+        char path[4096];
+    };
+    struct hp_kept_question { uint64_t id, first, count; struct hp_kept_file file; };
+    void hp_engine_kept_begin(hp_engine *);
+    int hp_engine_kept_next(hp_engine *, struct hp_kept_question *, int timeout_ms);
+    void hp_engine_kept_answer(hp_engine *, uint64_t id, const uint8_t *bytes, size_t length);
+    void hp_engine_kept_end(hp_engine *);
+    int hp_engine_keepable(hp_engine *, struct hp_kept_file *, uint8_t *present, size_t room, int *fd);
     long hp_engine_costs(hp_engine *, char *buffer, size_t room);
     int hp_engine_uncached(hp_engine *, uint8_t digest[32], int *fd);
     void hp_engine_fail(hp_engine *, int error);

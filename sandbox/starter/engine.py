@@ -21,6 +21,7 @@ SEEN_BYTES: Final = 512  # one entry
 LOST_ROOM: Final = 512
 COSTS_MORE: Final = 64 << 10  # than a moment ago
 SEEN_AT_ONCE: Final = 256
+PRESENT_ROOM: Final = 1 << 16  # a bit a block: files up to 32 GiB
 WANT_DIRECTORY: Final = 0
 WANT_PROGRAM: Final = 1
 
@@ -61,6 +62,23 @@ class Engine(Protocol):
     def recall(self, text: bytes, pack: bytes) -> None: ...
     def pack(self, fd: int) -> int: ...
     def remembered(self) -> bytes: ...
+
+
+class LargeFile(NamedTuple):
+    """`stamp`: another one means that home's file has changed."""
+
+    path: bytes
+    stamp: bytes
+    size: int
+
+
+class KeptQuestion(NamedTuple):
+    """Which blocks of a file a former run has left (`blocks` 0), or their bytes. `id` 0: none was asked."""
+
+    id: int
+    file: LargeFile
+    first: int
+    blocks: int
 
 
 class EngineFailure(Exception):
@@ -208,5 +226,43 @@ class NativeEngine:
             return None
         return bytes(ffi.buffer(digest, 32)), int(fd[0])
 
+    def kept_begin(self) -> None:
+        """From now on somebody answers what kept_next returns."""
+        lib.hp_engine_kept_begin(self._engine)
+
+    def kept_next(self, timeout_ms: int) -> KeptQuestion | None:
+        """None: there will be no more."""
+        question = ffi.new("struct hp_kept_question *")
+        found = lib.hp_engine_kept_next(self._engine, question, timeout_ms)
+        if found < 0:
+            return None
+        number = int(question.id) if found else 0
+        return KeptQuestion(number, _large_file(question.file), int(question.first), int(question.count))
+
+    def kept_answer(self, number: int, answer: bytes) -> None:
+        """Once for each question; empty: there is nothing."""
+        lib.hp_engine_kept_answer(self._engine, number, ffi.from_buffer(answer), len(answer))
+
+    def kept_end(self) -> None:
+        """Nobody answers any more."""
+        lib.hp_engine_kept_end(self._engine)
+
+    def keepable(self) -> tuple[LargeFile, bytes, int] | None:
+        """The next file worth keeping: which of its blocks are here, and a descriptor, the caller's."""
+        file, present, fd = (
+            ffi.new("struct hp_kept_file *"),
+            ffi.new("uint8_t[]", PRESENT_ROOM),
+            ffi.new("int *"),
+        )
+        if lib.hp_engine_keepable(self._engine, file, present, PRESENT_ROOM, fd) != 1:
+            return None
+        return _large_file(file), bytes(ffi.buffer(present, (file.blocks + 7) // 8)), int(fd[0])
+
     def fail(self, error: int) -> None:
         lib.hp_engine_fail(self._engine, error)
+
+
+def _large_file(file: Any) -> LargeFile:
+    known = ffi.addressof(file) if ffi.typeof(file).kind == "struct" else file
+    stamp = bytes(ffi.buffer(known, ffi.offsetof("struct hp_kept_file", "blocks")))
+    return LargeFile(bytes(ffi.string(known.path)), stamp, int(known.size))

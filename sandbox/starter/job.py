@@ -40,6 +40,7 @@ from hpool.shadow.api.job import Problem, Statistics
 log = logging.getLogger("job")
 
 RELEASE_WITHIN_S: Final = 20.0
+RELEASE_HEARD_WITHIN_S: Final = 2.0
 
 
 class JobRun:
@@ -87,6 +88,7 @@ class JobRun:
         self._is_started = False
         self._early_signals: list[int] = []
         self._lock = threading.Lock()
+        self._is_told = threading.Event()
         self._released = threading.Event()
 
     def run(self) -> bool:
@@ -103,6 +105,7 @@ class JobRun:
             problem = Problem.of(SandboxFailed(self._order.machine, str(error)))
             finished = home.Finished(False, 0, 0, 0, problem)
         if finished is not None:
+            self._is_told.set()
             self._link.send(finished)
         self._released.wait(RELEASE_WITHIN_S)
         self._link.close()
@@ -328,6 +331,8 @@ class JobRun:
 
     def _lost(self, why: str) -> None:
         """Nothing can reach home any more: the job ends, and this process with it (see process)."""
+        if self._is_told.is_set() and self._released.wait(RELEASE_HEARD_WITHIN_S):
+            return  # home ends the lanes as it releases the job, and that may be heard first
         log.warning("ending the job: %s", why)
         self._kill()
         self._engine.fail(errno.EIO)

@@ -23,7 +23,9 @@ from hpool.matchmaker.hosting.daemon import log_to_stderr
 from hpool.matchmaker.model.errors import SandboxFailed
 from hpool.sandbox import cache, memory
 from hpool.sandbox.api.order import ORDER, Order
+from hpool.sandbox.kept import Kept
 from hpool.sandbox.machine import hpool_version
+from hpool.sandbox.starter.blocks import KeptBlocks
 from hpool.sandbox.starter.checkpoint import fetch
 from hpool.sandbox.starter.engine import (
     Engine,
@@ -76,6 +78,14 @@ def keep_memory(engine: Engine, kept: memory.Memory, old: bytes) -> None:
         log.warning("the cache takes no memory of this run: %s", error)
 
 
+def keep_blocks(blocks: KeptBlocks) -> None:
+    """Of large files that this run has read."""
+    try:
+        blocks.keep()
+    except OSError as error:
+        log.warning("the cache takes no blocks of this run: %s", error)
+
+
 def child_main(link: socket.socket) -> int:
     die_with_parent()
     order = receive_order(link)
@@ -111,12 +121,17 @@ def child_main(link: socket.socket) -> int:
         image = None if task.going is None else fetch(home_link, task.going)
         kept = memory.Memory(cache_fd, task.memory_key, task.job.program, task.job.arguments)
         recalled = kept.load() if cache_fd >= 0 else memory.NOTHING
+        blocks = KeptBlocks(engine, Kept(cache_fd, task.memory_key))
+        if cache_fd >= 0:
+            blocks.serve()
         has_left = JobRun(order, task, home_link, engine, root_fd, keeper_fd, recalled, image).run()
         if cache_fd >= 0:
             keep_memory(engine, kept, recalled.text)
             keep_programs(engine, cache_fd)
         if has_left:
             return LEFT  # the sandbox tells home that nobody comes back
+        if cache_fd >= 0:
+            keep_blocks(blocks)
     except LinkLost as error:
         log.warning("job %s: %s", order.job_id, error)
         return 1

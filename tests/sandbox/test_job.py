@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+from unittest.mock import Mock
+
+import pytest
+
+from hpool.sandbox.starter import job as starter_job
 from hpool.sandbox.starter.before import islands, sure_questions
+from hpool.sandbox.starter.job import JobRun
 from hpool.shadow.api.job import Sharing
 from tests.shadow.test_store import description
 
@@ -44,3 +51,24 @@ def test_what_libc_asks_for_a_locale_is_in_the_first_question() -> None:
         b".." in line
         for line in sure_questions(description()._replace(environment=(b"LANG=../../etc",))).splitlines()
     )
+
+
+class Gone(BaseException):
+    """The process would have ended."""
+
+
+def test_lanes_that_end_as_home_releases_the_job_are_no_loss(monkeypatch: pytest.MonkeyPatch) -> None:
+    def leave(_code: int) -> None:
+        raise Gone
+
+    monkeypatch.setattr("os._exit", leave)
+    monkeypatch.setattr(starter_job, "RELEASE_HEARD_WITHIN_S", 0.05)
+    silent: Any = Mock()
+    run = JobRun(silent, silent, silent, silent, -1, -1)
+    with pytest.raises(Gone):
+        run._lost("a broken link")
+    run._is_told.set()
+    with pytest.raises(Gone):
+        run._lost("broken before home had the report")
+    run._released.set()
+    run._lost("the shadow ended it")

@@ -105,6 +105,8 @@ int hp_file_as_blocks(hp_engine *engine, struct hp_object *object)
 		hp_mirror_set_times(object, object->fd);
 		hp_mirror_permit(engine, object);
 		hp_mirror_publish(engine, object);
+		if (!error)
+			hp_kept_look(engine, object);
 	}
 	return error;
 }
@@ -150,21 +152,34 @@ static void apply_fill(hp_engine *engine, struct hp_pending *pending, const stru
 {
 	struct hp_object *object = pending->context;
 	uint64_t first = pending->offset >> HP_BLOCK_SHIFT, last = hp_blocks_of(pending->offset + pending->length);
-	struct stat before;
-	int error = reply->error;
+	int error = reply->error ? reply->error : reply->count > length ? EIO : 0;
 
 	if (object->content != HP_CONTENT_BLOCKS || object->fd < 0 || pending->generation != object->generation)
 		return;
-	if (!error && (reply->count > length || fstat(object->fd, &before)))
-		error = EIO;
 	engine->stats.bytes_read += error ? 0 : reply->count;
 	if (!error && reply->count)
 		hp_carried(engine, object, reply->count, 0);
-	for (uint64_t block = first; block < last && block < object->blocks; block++) {
-		uint64_t start = (block - first) << HP_BLOCK_SHIFT;
-		uint64_t count = start >= reply->count ? 0 : reply->count - start;
+	hp_file_take(engine, object, first, last - first, body, reply->count, error);
+}
 
+void hp_file_forget_asked(struct hp_object *object, uint64_t first, uint64_t count)
+{
+	for (uint64_t block = first; block < first + count && block < object->blocks; block++)
 		object->asked[block / 8] &= (uint8_t)~(1u << (block % 8));
+}
+
+void hp_file_take(hp_engine *engine, struct hp_object *object, uint64_t first, uint64_t blocks, const uint8_t *body,
+		  uint64_t length, int error)
+{
+	struct stat before;
+
+	if (!error && fstat(object->fd, &before))
+		error = EIO;
+	hp_file_forget_asked(object, first, blocks);
+	for (uint64_t block = first; block < first + blocks && block < object->blocks; block++) {
+		uint64_t start = (block - first) << HP_BLOCK_SHIFT;
+		uint64_t count = start >= length ? 0 : length - start;
+
 		if (error || hp_bit(object->present, block))
 			continue;
 		if (count > HP_BLOCK)
@@ -206,8 +221,7 @@ static void request_blocks(hp_engine *engine, struct hp_object *object, uint64_t
 							     .length = pending->length } });
 		if (pending->done) { /* the link is gone */
 			object->fill_error = pending->error;
-			for (uint64_t block = first; block < first + part; block++)
-				object->asked[block / 8] &= (uint8_t)~(1u << (block % 8));
+			hp_file_forget_asked(object, first, part);
 			free(pending);
 		}
 		first += part;
@@ -218,12 +232,15 @@ static void request_blocks(hp_engine *engine, struct hp_object *object, uint64_t
 static void request_missing(hp_engine *engine, struct hp_object *object, uint64_t first, uint64_t end, int lane)
 {
 	while (first < end && first < object->blocks) {
+		bool kept = hp_kept_has(engine, object, first);
 		uint64_t run = first;
 
 		while (run < end && run < object->blocks && !hp_bit(object->present, run) &&
-		       !hp_bit(object->asked, run))
+		       !hp_bit(object->asked, run) && hp_kept_has(engine, object, run) == kept)
 			run++;
-		if (run > first)
+		if (run > first && kept)
+			hp_kept_read(engine, object, first, run - first, lane == HP_LANE_WAIT);
+		else if (run > first)
 			request_blocks(engine, object, first, run - first, lane);
 		else
 			run++;
@@ -314,6 +331,7 @@ int hp_file_fill(hp_engine *engine, struct hp_object *object, uint64_t offset, u
 	if (ahead && object->window)
 		read_ahead(engine, object, end);
 	for (uint64_t block = first; block < end && block < object->blocks; block++) {
+		bool kept = hp_kept_has(engine, object, block);
 		uint64_t before_ns;
 
 		if (hp_bit(object->present, block))
@@ -321,7 +339,8 @@ int hp_file_fill(hp_engine *engine, struct hp_object *object, uint64_t offset, u
 		before_ns = hp_now_ns();
 		while (block < object->blocks && !hp_bit(object->present, block) && hp_bit(object->asked, block))
 			pthread_cond_wait(&engine->changed, &engine->lock);
-		hp_waited(engine, before_ns, HP_WAIT_CONTENT, 0);
+		if (!kept)
+			hp_waited(engine, before_ns, HP_WAIT_CONTENT, 0);
 		if (object->content != HP_CONTENT_BLOCKS || block >= object->blocks)
 			return 0;
 		if (hp_bit(object->present, block))

@@ -37,6 +37,7 @@ hp_engine *hp_engine_create(const struct hp_engine_config *config, char *error, 
 	engine->clock_fd = memfd_create("clock", MFD_CLOEXEC);
 	pthread_mutex_init(&engine->lock, NULL);
 	pthread_cond_init(&engine->changed, NULL);
+	pthread_cond_init(&engine->kept.asked, NULL);
 	pthread_cond_init(&engine->worker_left, NULL);
 	pthread_cond_init(&engine->lock_taken, NULL);
 	for (int lane = 0; lane < HP_LANES; lane++)
@@ -153,6 +154,7 @@ void hp_engine_stop(hp_engine *engine)
 				close(object->fd);
 			free(object->target);
 			free(object->present);
+			free(object->kept);
 			free(object->asked);
 			free(object->shared);
 			free(object->sums);

@@ -16,6 +16,7 @@
 
 #include "ahead.h"
 #include "costs.h"
+#include "kept.h"
 #include "notes.h"
 #include "objects.h"
 #include "engine.h"
@@ -116,6 +117,7 @@ struct hp_engine {
 	bool lock_watcher_running;
 	pthread_cond_t lock_taken;
 	struct hp_memory memory;
+	struct hp_kept kept;
 	struct hp_walker walker;
 	bool unasked; /* so is the content that is being taken in */
 	uint64_t contents_came; /* small files that came whole */
@@ -249,6 +251,10 @@ void hp_file_publish_map(hp_engine *, struct hp_object *);
 int hp_file_fill(hp_engine *, struct hp_object *, uint64_t offset, uint64_t length, bool ahead);
 int hp_write_sparse(int fd, const uint8_t *bytes, uint64_t length, uint64_t offset);
 void hp_file_prefetch(hp_engine *, struct hp_object *);
+/* Content of blocks has come, or an errno instead; they will not come from where they were asked for. */
+void hp_file_take(hp_engine *, struct hp_object *, uint64_t first, uint64_t count, const uint8_t *bytes,
+		  uint64_t length, int error);
+void hp_file_forget_asked(struct hp_object *, uint64_t first, uint64_t count);
 void hp_file_release(hp_engine *, struct hp_object *);
 /* A file without a name that nobody has open any more: nothing of it has to stay, here or at home. True if so. */
 bool hp_file_forsake(hp_engine *, struct hp_object *);
@@ -300,17 +306,6 @@ bool hp_lock_is_private(const hp_engine *); /* the job holds a lock that nobody 
 
 /* memory.c */
 void hp_remember(hp_engine *, char kind, const char *path, size_t length);
-
-/* pack.c */
-/* An order of strings that need not be one for people: the shorter first. */
-static inline int hp_order(const char *one, size_t length, const char *other, size_t other_length)
-{
-	return length != other_length ? (length < other_length ? -1 : 1) : memcmp(one, other, length);
-}
-
-struct hp_pack *hp_pack_read(const uint8_t *bytes, size_t length);
-void hp_pack_free(struct hp_pack *);
-bool hp_pack_fill(hp_engine *, const struct hp_pack *, struct hp_object *);
 
 /* bundle.c */
 void hp_bundle(hp_engine *, struct hp_object *program);

@@ -69,6 +69,9 @@ struct hp_object {
 	uint8_t *present; /* bitmap, BLOCKS only */
 	uint8_t *asked;   /* bitmap of blocks on their way */
 	uint64_t blocks;
+	uint8_t *kept; /* bitmap of blocks that a former run has left here, of the content of `kept_generation` */
+	uint64_t kept_generation;
+	bool kept_asked, kept_over; /* which there are; what there is to keep now has been told */
 	uint64_t generation; /* of the content: what was asked for an older one is not taken */
 	uint64_t next_expected; /* where a sequential reader comes next */
 	uint64_t window; /* read-ahead, bytes */

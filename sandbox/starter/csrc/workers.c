@@ -265,6 +265,7 @@ void hp_engine_close(hp_engine *engine)
 	__atomic_store_n(&engine->stopping, 1, __ATOMIC_SEQ_CST);
 	for (int lane = 0; lane < HP_LANES; lane++)
 		pthread_cond_broadcast(&engine->out[lane].filled);
+	pthread_cond_broadcast(&engine->kept.asked);
 	pthread_mutex_unlock(&engine->lock);
 }
 
@@ -279,7 +280,7 @@ void hp_workers_stop(hp_engine *engine)
 	__atomic_add_fetch(&engine->channel->dirty_bell, 1, __ATOMIC_SEQ_CST);
 	syscall(SYS_futex, &engine->channel->doorbell, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
 	syscall(SYS_futex, &engine->channel->dirty_bell, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
-	while (__atomic_load_n(&engine->workers, __ATOMIC_SEQ_CST))
+	while (__atomic_load_n(&engine->workers, __ATOMIC_SEQ_CST) || engine->kept.serves)
 		pthread_cond_wait(&engine->worker_left, &engine->lock);
 	pthread_mutex_unlock(&engine->lock);
 	if (engine->flusher_running)
