@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import struct
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -107,6 +108,34 @@ def test_a_new_file_and_all_that_is_done_to_it_wait_for_nobody(away: Away) -> No
     assert (st.st_mode & 0o777, st.st_atime_ns, st.st_mtime_ns) == (0o600, 5_000_000_006, 7_000_000_008)
     assert other.read_text() == ""
     assert lost(away) == ""
+
+
+def shown(away: Away, directory: Path) -> tuple[bool, int, int]:
+    """Whether `stat` of it would have to wait; its mtime and ctime in ns."""
+    inode = away.there(directory).stat().st_ino
+    with (away.mirror / ".hpool/attrs").open("rb") as entries:
+        entries.seek(inode % (entries.seek(0, os.SEEK_END) // 192) * 192)
+        entry = entries.read(192)
+    (flags,) = struct.unpack_from("<I", entry, 4)
+    _, mtime_s, ctime_s, _, _, mtime_ns, ctime_ns = struct.unpack_from("<4q3I", entry, 32 + 72)
+    return bool(flags & 64), mtime_s * 10**9 + mtime_ns, ctime_s * 10**9 + ctime_ns
+
+
+def test_times_of_a_directory_are_told_at_once_and_stay_until_it_changes_again(away: Away) -> None:
+    directory = away.home / "d"
+    before = shown(away, directory)
+    answers.clear()
+    make(away, directory / "one")
+    make(away, directory / "two")
+    told = shown(away, directory)
+    assert not told[0]
+    assert told[1] == told[2] > before[1]
+    answers.set()
+    assert away.ask(SYNC, "") == 0
+    assert shown(away, directory) == told
+    assert directory.stat().st_mtime_ns != told[1], "home made them a little later"
+    assert away.ask(MKDIR, directory / "other", 0o755) == 0
+    assert shown(away, directory) == (False, directory.stat().st_mtime_ns, directory.stat().st_ctime_ns)
 
 
 def test_a_directory_that_nobody_looked_into_takes_new_files_as_well(away: Away) -> None:

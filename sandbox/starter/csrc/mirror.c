@@ -149,7 +149,7 @@ void hp_mirror_publish(hp_engine *engine, struct hp_object *object)
 		flags |= HP_ATTR_PLACEHOLDER;
 	if (object->takes_gs)
 		flags |= HP_ATTR_TAKES_GS;
-	if (object->kind == HP_DIR && (object->naming || object->behind))
+	if (object->kind == HP_DIR && ((object->naming && !object->foretold) || object->behind))
 		flags |= HP_ATTR_AWAITED;
 	if (object->has_links)
 		flags |= HP_ATTR_LINKS;

@@ -56,7 +56,9 @@ struct hp_object {
 	bool own;        /* made by this job, which nobody else can have waited for */
 	unsigned behind; /* attributes on their way that nobody waits for: until then what we foresaw is the truth */
 	unsigned naming; /* directories: names on their way, and with them its times */
-	bool foretold; /* `attr` has the ctime that we foresaw; home's is this one, and the same change: */
+	bool awaiting; /* directories: what home says next of its times is of the last change that was foretold */
+	bool foretold; /* `attr` has the ctime that we foresaw (of directories also the mtime); home's is this one,
+			* and the same change: */
 	int64_t home_ctime_s;
 	uint32_t home_ctime_ns;
 	struct hp_pool *pool; /* directories: files to be */

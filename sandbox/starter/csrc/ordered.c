@@ -123,6 +123,16 @@ static void apply_change(hp_engine *engine, struct hp_pending *pending, const st
 	pthread_cond_broadcast(&engine->changed);
 }
 
+/* Its times change with its names; its size does so too unless it is counted in blocks. */
+static void foretell(const hp_engine *engine, struct hp_object *directory)
+{
+	directory->foretold =
+		directory->attr.size && directory->attr.size % 4096 == 0 && (directory->foretold || !directory->naming);
+	directory->awaiting = directory->foretold;
+	if (directory->foretold)
+		hp_touch(engine, &directory->attr, true);
+}
+
 void hp_ordered_send(hp_engine *engine, const struct hp_change *change, const struct hp_request *request)
 {
 	struct hp_pending *pending = calloc(1, sizeof *pending);
@@ -140,6 +150,7 @@ void hp_ordered_send(hp_engine *engine, const struct hp_change *change, const st
 	if (change->parent) {
 		struct hp_name *name = hp_tree_peek(engine, change->parent, change->last, change->length);
 
+		foretell(engine, change->parent);
 		change->parent->naming++;
 		if (name)
 			name->behind++;

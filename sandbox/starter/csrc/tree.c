@@ -233,6 +233,27 @@ void hp_object_move_inode(hp_engine *engine, struct hp_object *object, uint64_t 
 	engine->by_inode[bucket] = object;
 }
 
+/* Names of it were changed behind the job's back: the times that were shown stay until the next change. What
+ * home says meanwhile is of before, and after the last change first of that one. */
+static bool keeps_times(struct hp_object *directory, const struct hpw_attr *attr)
+{
+	struct hpw_attr shown = directory->attr;
+
+	if (!directory->foretold || shown.ino != attr->ino || shown.dev != attr->dev ||
+	    (!directory->awaiting &&
+	     (attr->ctime_s != directory->home_ctime_s || attr->ctime_ns != directory->home_ctime_ns)))
+		return false;
+	directory->home_ctime_s = attr->ctime_s;
+	directory->home_ctime_ns = attr->ctime_ns;
+	directory->awaiting = directory->naming > 0;
+	directory->attr = *attr;
+	directory->attr.mtime_s = shown.mtime_s;
+	directory->attr.mtime_ns = shown.mtime_ns;
+	directory->attr.ctime_s = shown.ctime_s;
+	directory->attr.ctime_ns = shown.ctime_ns;
+	return true;
+}
+
 /* New attributes may carry a new identity (a file replaced at home). */
 void hp_object_rehome(hp_engine *engine, struct hp_object *object, const struct hpw_attr *attr)
 {
@@ -248,6 +269,8 @@ void hp_object_rehome(hp_engine *engine, struct hp_object *object, const struct 
 		object->next_by_home = engine->by_home[bucket];
 		engine->by_home[bucket] = object;
 	}
+	if (object->kind == HP_DIR && keeps_times(object, attr))
+		return;
 	if (object->foretold && object->attr.ino == attr->ino && attr->ctime_s == object->home_ctime_s &&
 	    attr->ctime_ns == object->home_ctime_ns) {
 		int64_t ctime_s = object->attr.ctime_s;
