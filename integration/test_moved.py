@@ -95,7 +95,7 @@ def test_a_job_that_is_vacated_again_and_again(own_pool: StrictPool) -> None:
     moving.ends_as_if_nothing_had_been(b"has left", 4)
 
 
-@pytest.mark.parametrize("role", ["hpool.sandbox.starter", "hpool-keeper"])
+@pytest.mark.parametrize("role", ["hpool.sandbox.starter", "hpool-keeper", "hpool.shadow.job"])
 def test_no_more_is_lost_than_came_after_the_last_checkpoint(own_pool: StrictPool, role: str) -> None:
     moving = Moving(own_pool)
     for number in (1, 2, 3):

@@ -229,6 +229,12 @@ class Store:
                 path.unlink()
         return freed
 
+    def forget_after(self, number: int) -> None:
+        """Who goes on from that epoch makes others than those that came after it."""
+        for later in reversed(self.numbers()):
+            if later > number:
+                shutil.rmtree(self._epochs / f"{later:06d}")
+
     def _path(self, digest: str) -> Path:
         return self._chunks / digest[:2] / digest
 

@@ -247,8 +247,7 @@ class Queue:
             self._ended(job_id, Outcome.failure(Problem.of(ShadowLost(f"{why}; no other: {error}"))))
             return
         log.info("job %s: its shadow was lost: %s; shadow %d", job_id, why, shadow.pid)
-        lost_s = self._clock.now_s() - job.changed_at_s if job.state is JobState.RUNNING else 0.0
-        sentence = f"the job's shadow was lost ({why}); {lost_s:.1f} s of its work are lost"
+        sentence = f"the job's shadow was lost ({why})"
         self._apply(job, lifecycle.ShadowGone(self._clock.now_s()), "restart", sentence=sentence)
         self._assign(self._jobs[job_id], description, shadow, begins_again=True)
 

@@ -89,8 +89,7 @@ class Terminal:
                 self._outgoing.put(None)
                 self._outgoing = queue.SimpleQueue()
                 self._address = found[0]
-                self._call = self._attach(*found)
-                self._begin_again("the job's shadow was lost; the job begins again")
+                self._call = self._attach(*found)  # it begins with a Restart
 
     def end(self, number: int) -> None:
         """Ends the job because of this signal."""

@@ -26,6 +26,7 @@ from hpool.shadow.api.job import JobDescription, Outcome, Problem
 from hpool.shadow.home.epochs import RolledBack
 from hpool.shadow.job.account import Account
 from hpool.shadow.job.images import Images
+from hpool.shadow.job.moves import Moves
 from hpool.shadow.job.windows import OutputWindows
 
 log = logging.getLogger("job")
@@ -83,16 +84,11 @@ class Conversation:
         self._run = 0  # the terminal hears of each new one, and answers
         self._terminal_run = 0
         self._started_s = self._last_word_s = 0.0
-        self._images = images
-        self._commit = commit
-        self._going: home.Going | None = None  # what the next run, or this one, goes on from
-        self._kept_s = 0.0  # when that was
-        self._keeping: asyncio.Task[None] | None = None
-        self._has_left = False
         self._remarks = 0
         self._starter: asyncio.Queue[home.ToStarter] | None = None
         self._terminal: asyncio.Queue[attach.ToTerminal] = asyncio.Queue()
         self.account = Account(report, self._terminal.put_nowait, self._tell_starter)
+        self._moves = Moves(images, commit, self.account.write)
         self._terminal.put_nowait(attach.Progress("waiting", "", 0))
 
     # --- the agent ------------------------------------------------------------------
@@ -110,6 +106,13 @@ class Conversation:
 
         self._after(STARTER_MUST_DIAL_WITHIN_S, check)
 
+    def goes_on(self, going: home.Going | None) -> str:
+        """An earlier shadow was lost. How, in words."""
+        how = "begins again" if going is None else f"goes on from epoch {going.epoch}"
+        self._moves.going = going
+        self._to_next_run(f"the job's shadow was lost; the job {how}")
+        return f"what it had changed is undone; it {how}"
+
     def remove(self, why: str) -> None:
         """The user, the agent or the lost terminal wants the job to end."""
         if self._ending is not None or self._removing is not None:
@@ -123,11 +126,7 @@ class Conversation:
 
     def checkpoint(self, *, leave: bool) -> None:
         """What comes of it is in the job's log."""
-        if self._starter is None or not self._is_started or self._images is None:
-            why = "no journal is kept of what it changes" if self._images is None else "it does not run"
-            self.account.write("image", sentence=f"no checkpoint was made: {why}", kept=False)
-        else:
-            self._starter.put_nowait(home.Checkpoint(leave))
+        self._moves.ask(self._starter if self._is_started else None, leave=leave)
 
     # --- the starter ------------------------------------------------------------------
 
@@ -140,7 +139,7 @@ class Conversation:
             home.Task(
                 *(self.job, stdio.INPUT_WINDOW, stdio.OUTPUT_WINDOW, self._memory_key),
                 lease_ms=round(self._lease_s * 1000),
-                going=self._going,
+                going=self._moves.going,
             )
         )
         if self._removing is not None:
@@ -156,7 +155,7 @@ class Conversation:
                 self._starter.put_nowait(home.ClockReading(number, time.time_ns()))
             case home.Started():
                 self._is_started = True
-                self._started_s = self._last_word_s = self._kept_s = time.monotonic()
+                self._started_s = self._last_word_s = self._moves.kept_s = time.monotonic()
                 self._report(custody.JobStarted(self._machine))
                 self.account.started()
                 self._terminal.put_nowait(attach.Progress("started", self._machine, stdio.INPUT_WINDOW))
@@ -178,16 +177,8 @@ class Conversation:
             case stdio.Protections(names):
                 log.info("protections: %s", " ".join(names))
                 self._terminal.put_nowait(message)
-            case home.ImagePart() if self._images is not None:
-                self._starter.put_nowait(home.ImageTaken(self._images.take(message)))
-            case home.ImageWhole() if self._images is not None and self._keeping is None:
-                self._keeping = asyncio.create_task(self._keep(self._images, message))
-            case home.ImageTaken(parts) if self._images is not None and self._going is not None:
-                self._images.taken(parts, self._going, self._send_part)
-            case home.ImageRefused(why):
-                self.account.write("image", sentence=f"no checkpoint was made: {why}", kept=False)
-            case home.ImagePart() | home.ImageWhole() | home.ImageTaken():
-                raise BadMessage("the starter", "an image that nobody asked for")
+            case home.ImagePart() | home.ImageWhole() | home.ImageTaken() | home.ImageRefused():
+                self._moves.starter_said(message, self._tell_starter, self._outputs)
             case home.Finished(_, exit_code, signal):
                 if exit_code > 255 or signal > 64:
                     raise BadMessage("the starter", f"an end with {exit_code}, {signal}")
@@ -216,7 +207,7 @@ class Conversation:
             self._end(self._removed())
         elif not self._is_started:
             self._fruitless(why)
-        elif self._restarts_left > 0 or self._has_left:
+        elif self._restarts_left > 0 or self._moves.has_left:
             self._begin_again(why)
         else:
             self._end(self._lost(why))
@@ -247,26 +238,6 @@ class Conversation:
         if self._starter is not None:
             self._starter.put_nowait(stdio.Kill())
 
-    async def _send_part(self, part: home.ImagePart) -> None:
-        self._tell_starter(part)
-
-    async def _keep(self, images: Images, whole: home.ImageWhole) -> None:
-        """First the image, then home forgets what lies before the oldest one kept."""
-        state = whole.state
-        try:
-            await images.commit(state)
-            self._commit(images.oldest_epoch())
-        except (HpoolError, OSError) as error:
-            self.account.write("image", sentence=f"no checkpoint was made: {error}", kept=False)
-        else:
-            self._going, self._kept_s = state, time.monotonic()
-            sentence = f"epoch {state.epoch} is kept; it stood still for {whole.frozen_us / 1000:.1f} ms"
-            self.account.write("image", sentence=sentence, kept=True, epoch=state.epoch)
-            self._has_left = whole.left
-        self._keeping = None
-        if whole.left:  # it has ended there, with or without
-            self._tell_starter(home.Release())
-
     # --- the terminal -------------------------------------------------------------------
 
     async def for_terminal(self) -> attach.ToTerminal:
@@ -290,6 +261,9 @@ class Conversation:
             return  # of a run that is lost
         if isinstance(message, stdio.OutputTaken):
             self._outputs.taken(message)
+        if isinstance(message, stdio.OutputClosed):
+            self._outputs.closed(message.stream)
+        self._moves.shown(self._outputs)
         if isinstance(message, stdio.Kill):
             self.remove("you asked for it")
         elif self._starter is not None:
@@ -315,18 +289,14 @@ class Conversation:
         """What the lost run did is undone; then it was never there."""
         self.claim_secret = ""
         self._is_started = self._is_silent = False
-        self._restarts_left -= not self._has_left
+        self._restarts_left -= not self._moves.has_left
         ended_s = time.monotonic() if self._is_linked else self._last_word_s
-        lost_s = 0.0 if self._has_left else max(0.0, ended_s - self._kept_s)
+        lost_s = 0.0 if self._moves.has_left else max(0.0, ended_s - self._moves.kept_s)
         self._returning = asyncio.create_task(self._return(why, lost_s))
 
     async def _return(self, why: str, lost_s: float) -> None:
-        if self._keeping is not None:
-            await self._keeping
-        if self._images is not None:
-            self._images.begin_again()
-            self._going = await self._images.newest()
-        epoch = 0 if self._going is None else self._going.epoch
+        going = await self._moves.newest()
+        epoch = 0 if going is None else going.epoch
         back = await self._go_back(epoch)
         if self._ending is not None:
             return
@@ -336,22 +306,27 @@ class Conversation:
         if self._silence is not None:
             self._silence.cancel()
         how = f"goes on from epoch {epoch}" if epoch else "begins again"
-        if self._has_left:
+        if self._moves.has_left:
             sentence = f"the job has left {self._machine} and {how} elsewhere"
         else:
             sentence = f"{self._machine} was lost ({why}); the job {how}, {lost_s:.1f} s of its work are lost"
         log.info("%s", sentence)
-        self._has_left = False
-        input_at, *outputs = (0, 0, 0) if self._going is None else self._going[3:]
-        self._run += 1
+        self._moves.has_left = False
         self._claims_before = self._claims
-        self._outputs = OutputWindows(*outputs)
         self.released.clear()
         self.account.ended_there()
         self.account.write("restart", sentence=sentence)
+        self._to_next_run(sentence)
+        self._report(custody.Returned(why, lost_s))
+
+    def _to_next_run(self, sentence: str) -> None:
+        """Streams count from where it goes on."""
+        going = self._moves.going
+        input_at, *outputs = (0, 0, 0) if going is None else (going.input, going.output, going.error)
+        self._run += 1
+        self._outputs = OutputWindows(*outputs)
         self._terminal.put_nowait(attach.Restart(self._run, sentence, input_at, *outputs))
         self._terminal.put_nowait(attach.Progress("waiting", "", 0))
-        self._report(custody.Returned(why, lost_s))
 
     def _lost(self, why: str) -> Outcome:
         return Outcome.failure(Problem.of(MachineLost(self._machine, why)), self._machine)

@@ -19,12 +19,14 @@ from typing import Final
 
 from hpool.matchmaker.model.errors import HomeUnusable
 from hpool.matchmaker.model.settings import Directories
+from hpool.shadow.api.home import Going
 from hpool.shadow.api.job import JobDescription
 from hpool.shadow.home import landlock
 from hpool.shadow.home.digests import Digests
 from hpool.shadow.home.epochs import RolledBack, roll_back
 from hpool.shadow.home.policy import Refusal, policy_for
 from hpool.shadow.home.service import Home, Receive, Send
+from hpool.shadow.job.images import Images
 
 log = logging.getLogger("files")
 
@@ -34,7 +36,11 @@ MEMORY_KEY_BYTES: Final = 32
 class JobFiles:
     """The file service of a job, begun anew when the job is."""
 
-    def __init__(self, make_home: Callable[[], Home], journal: Path | None) -> None:
+    def __init__(
+        self, make_home: Callable[[], Home], journal: Path | None, going: Going | None = None
+    ) -> None:
+        """`going`: what the job goes on from, if an earlier shadow had got so far."""
+        self.going = going
         self._make_home = make_home
         self._journal = journal
         self._home: Home | None = make_home()
@@ -79,9 +85,11 @@ class JobFiles:
 
 
 @contextlib.asynccontextmanager
-async def open_files(job: JobDescription, spool: Path, journal: Path | None) -> AsyncIterator[JobFiles]:
+async def open_files(
+    job: JobDescription, spool: Path, journal: Path | None, images: Images | None
+) -> AsyncIterator[JobFiles]:
     """Raises HomeUnusable. This thread, and those it starts later, are confined afterwards. What an earlier
-    shadow of the job had changed is undone first."""
+    shadow of the job had changed is undone first, back to the newest image that can be gone on from."""
     environment = _environment(job)
     cache = Directories.of_user(os.environ, os.getuid()).cache
     try:
@@ -107,12 +115,13 @@ async def open_files(job: JobDescription, spool: Path, journal: Path | None) -> 
                 journal_bytes=job.undo_bytes,
             )
 
-        if journal is not None and (journal / "log").exists():
-            back = await asyncio.to_thread(roll_back, journal, 0)
+        going = None
+        if journal is not None and images is not None and (journal / "log").exists():
+            going = await images.newest(shown=True)
+            back = await asyncio.to_thread(roll_back, journal, 0 if going is None else going.epoch)
             if not back.is_whole:
                 raise HomeUnusable(f"what the job had changed cannot be undone: {back.sentence}")
-            shutil.rmtree(journal / "images", ignore_errors=True)  # of epochs that are undone
-        files = JobFiles(make_home, journal)
+        files = JobFiles(make_home, journal, going)
     except OSError as error:
         raise HomeUnusable(str(error)) from error
     try:

@@ -25,6 +25,7 @@ from hpool.shadow.api.image_parts import AHEAD, Gathering, parts_of
 log = logging.getLogger("images")
 
 _STATES: Final = "states"
+_SHOWN: Final = "shown"
 
 
 class Images:
@@ -52,14 +53,14 @@ class Images:
         self._gathering.take(part)
         return self._gathering.taken
 
-    async def commit(self, state: home.Going) -> None:
-        """It is there, whole, when this returns. Raises BadMessage, HpoolError, OSError."""
+    async def commit(self, state: home.Going) -> int:
+        """It is there, whole, when this returns: its number. Raises BadMessage, HpoolError, OSError."""
         gathering, fds = self._gathering, self._fds
         if gathering is None or not gathering.is_complete:
             raise BadMessage("the starter", "an image that is not complete")
         try:
             gathering.finish(state.meta_bytes, state.pages_bytes)
-            await asyncio.to_thread(self._keep, state, *fds)
+            return await asyncio.to_thread(self._keep, state, *fds)
         finally:
             self.drop()
 
@@ -72,17 +73,27 @@ class Images:
         for name in (".meta", ".pages"):
             (self._directory / name).unlink(missing_ok=True)
 
-    def _keep(self, state: home.Going, meta_fd: int, pages_fd: int) -> None:
+    def mark_shown(self, number: int) -> None:
+        """What the job had said by then is with its terminal: another shadow may go on from it."""
+        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        aside = self._directory / f".{_SHOWN}"
+        aside.write_text(str(number))
+        aside.rename(self._directory / _SHOWN)
+
+    def _keep(self, state: home.Going, meta_fd: int, pages_fd: int) -> int:
         meta = os.pread(meta_fd, state.meta_bytes, 0)
         # first what belongs to it: an image whose state is missing would not be one
         number = (self._store.numbers() or [0])[-1] + 1
         states = {**self._states(), str(number): list(state)}
-        kept = {str(each) for each in [*self._store.numbers(), number][-KEPT:]}
+        shown = self._shown()
+        most = max(KEPT, number - shown + 1) if shown else number
+        kept = {str(each) for each in [*self._store.numbers(), number][-most:]}
         aside = self._directory / f".{_STATES}"
         aside.write_text(json.dumps({key: value for key, value in states.items() if key in kept}))
         aside.rename(self._directory / _STATES)
         self._store.commit(meta, pages_fd)
-        self._store.collect()
+        self._store.collect(most)
+        return number
 
     def _states(self) -> dict[str, list[int]]:
         with contextlib.suppress(OSError, ValueError):
@@ -91,22 +102,38 @@ class Images:
 
     # --- to the next one -----------------------------------------------------------------
 
-    async def newest(self) -> home.Going | None:
-        """The newest that is whole, of those there are; what is damaged is told in the log."""
-        return await asyncio.to_thread(self._newest)
+    async def newest(self, *, shown: bool = False) -> home.Going | None:
+        """The newest that is whole, of those there are; what is damaged is told in the log. `shown`: of
+        those whose output certainly is with the terminal. It goes on from that: newer ones are forgotten."""
+        return await asyncio.to_thread(self._newest, shown)
 
-    def _newest(self) -> home.Going | None:
+    def _newest(self, shown: bool) -> home.Going | None:
         states = self._states()
+        most = self._shown() if shown else None
         for number in reversed(self._store.numbers()):
+            if most is not None and number > most:
+                continue
             try:
                 self._store.verify(self._store.epoch(number))
-                return home.Going(*states[str(number)])
+                going = home.Going(*states[str(number)])
             except (HpoolError, KeyError, TypeError) as error:
                 log.warning("image %d cannot be used: %s", number, error)
+                continue
+            self._store.forget_after(number)
+            self.mark_shown(min(number, self._shown()))
+            return going
+        self._store.forget_after(0)
         return None
 
+    def _shown(self) -> int:
+        with contextlib.suppress(OSError, ValueError):
+            return int((self._directory / _SHOWN).read_text())
+        return 0
+
     def oldest_epoch(self) -> int:
-        """Of home: nobody goes back to before it."""
+        """Of home: nobody goes back to before it, neither this shadow nor another."""
+        if not self._shown():
+            return 0
         return min((state[0] for state in self._states().values()), default=0)
 
     def taken(self, parts: int, going: home.Going, send: Callable[[home.ImagePart], Awaitable[None]]) -> None:

@@ -70,10 +70,11 @@ class ShadowProcess:
         spool = Path(os.fsdecode(assignment.spool))
         self._spool = Spool(spool)
         journal = Path(os.fsdecode(assignment.journal)) if assignment.journal else None
+        images = None if journal is None else Images(journal / "images")
         conversation = Conversation(
             *(assignment.job, self._report, self._settle, memory_key(), self._lease_s),
             go_back=self._go_back,
-            images=None if journal is None else Images(journal / "images"),
+            images=images,
             commit=self._commit,
             restarts_left=assignment.restarts_left,
         )
@@ -83,14 +84,14 @@ class ShadowProcess:
         self._service.take(conversation, assignment, self._lease_s)
         async with contextlib.AsyncExitStack() as keeping:
             try:
-                files = await keeping.enter_async_context(open_files(assignment.job, spool, journal))
+                files = await keeping.enter_async_context(open_files(assignment.job, spool, journal, images))
             except HpoolError as error:
                 conversation.fail(error)
             else:
                 self._files = files
                 self._service.open(files.serve_lane)
                 if assignment.begins_again:
-                    self._report(custody.Returned("what it had changed is undone", 0.0))
+                    self._report(custody.Returned(conversation.goes_on(files.going), 0.0))
             await conversation.over.wait()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(DETACH_WITHIN_S):

@@ -18,6 +18,7 @@ class OutputWindows:
     def __init__(self, output: int = 0, error: int = 0) -> None:
         self._sent = {stdio.STDOUT: output, stdio.STDERR: error}
         self._taken = {stdio.STDOUT: output, stdio.STDERR: error}
+        self._closed: set[int] = set()
 
     def check(self, output: stdio.Output) -> None:
         """Raises BadMessage."""
@@ -32,3 +33,12 @@ class OutputWindows:
     def taken(self, credit: stdio.OutputTaken) -> None:
         if credit.stream in self._taken:
             self._taken[credit.stream] = max(self._taken[credit.stream], credit.position)
+
+    def closed(self, stream: int) -> None:
+        """Nobody reads it any more."""
+        self._closed.add(stream)
+
+    def are_taken(self, output: int, error: int) -> bool:
+        """All of both up to there, as far as somebody reads them."""
+        wanted = {stdio.STDOUT: output, stdio.STDERR: error}
+        return all(stream in self._closed or self._taken[stream] >= wanted[stream] for stream in wanted)

@@ -1,0 +1,112 @@
+"""What a job's next run goes on from.
+
+Owns: images on their way in and out, when one counts, when home may forget what lies before. Leaves to
+others: keeping them (images), the journal (home), when a job goes back and who is told (conversation).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from hpool.matchmaker.model.errors import BadMessage, HpoolError
+from hpool.shadow.api import home
+from hpool.shadow.job.images import Images
+from hpool.shadow.job.windows import OutputWindows
+
+
+class Moves:
+    """Of one job; without `images` it has none, and begins anew."""
+
+    def __init__(
+        self, images: Images | None, commit: Callable[[int], None], note: Callable[..., None]
+    ) -> None:
+        """`commit`: home forgets what lies before that epoch. `note`: a line of the job's log."""
+        self._images = images
+        self._commit = commit
+        self._note = note
+        self.going: home.Going | None = None
+        """What the next run, or this one, goes on from."""
+        self.has_left = False
+        """It ended where it was, and its image is here."""
+        self.kept_s = 0.0
+        self._keeping: asyncio.Task[None] | None = None
+        self._unshown = (
+            0  # the newest image's number, until all the job had said by then is with its terminal
+        )
+
+    def ask(self, starter: asyncio.Queue[home.ToStarter] | None, *, leave: bool) -> None:
+        """What comes of it is in the job's log."""
+        if self._images is None:
+            self.refused("no journal is kept of what it changes")
+        elif starter is None:
+            self.refused("it does not run")
+        else:
+            starter.put_nowait(home.Checkpoint(leave))
+
+    def refused(self, why: str) -> None:
+        self._note("image", sentence=f"no checkpoint was made: {why}", kept=False)
+
+    def starter_said(
+        self, message: home.FromStarter, tell: Callable[[home.ToStarter], None], outputs: OutputWindows
+    ) -> None:
+        """Raises BadMessage for an image that nobody asked for."""
+
+        async def send(part: home.ImagePart) -> None:
+            tell(part)
+
+        match message:
+            case home.ImageRefused(why):
+                self.refused(why)
+            case home.ImagePart() if self._images is not None:
+                tell(home.ImageTaken(self._images.take(message)))
+            case home.ImageWhole() if self._images is not None and self._keeping is None:
+                self._keeping = asyncio.create_task(self._keep(self._images, message, tell, outputs))
+            case home.ImageTaken(parts) if self._images is not None and self.going is not None:
+                self._images.taken(parts, self.going, send)
+            case _:
+                raise BadMessage("the starter", "an image that nobody asked for")
+
+    async def _keep(
+        self,
+        images: Images,
+        whole: home.ImageWhole,
+        tell: Callable[[home.ToStarter], None],
+        outputs: OutputWindows,
+    ) -> None:
+        """First the image, then home forgets what lies before the oldest one kept."""
+        state = whole.state
+        try:
+            number = await images.commit(state)
+            self._commit(images.oldest_epoch())
+        except (HpoolError, OSError) as error:
+            self.refused(str(error))
+        else:
+            self.going, self.kept_s = state, time.monotonic()
+            sentence = f"epoch {state.epoch} is kept; it stood still for {whole.frozen_us / 1000:.1f} ms"
+            self._note("image", sentence=sentence, kept=True, epoch=state.epoch)
+            self.has_left = whole.left
+            self._unshown = number
+            self.shown(outputs)
+        self._keeping = None
+        if whole.left:  # it has ended there, with or without
+            tell(home.Release())
+
+    def shown(self, outputs: OutputWindows) -> None:
+        """Once the terminal has what the job had said by then, the image will do for another shadow too."""
+        if not self._unshown or self.going is None or self._images is None:
+            return
+        if outputs.are_taken(self.going.output, self.going.error):
+            self._images.mark_shown(self._unshown)
+            self._unshown = 0
+            self._commit(self._images.oldest_epoch())
+
+    async def newest(self) -> home.Going | None:
+        """What is left when a run is lost; nothing of that run comes any more."""
+        if self._keeping is not None:
+            await self._keeping
+        if self._images is not None:
+            self._images.begin_again()
+            self.going = await self._images.newest()
+        return self.going
