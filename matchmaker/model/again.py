@@ -32,6 +32,19 @@ class InputLost(HpoolError):
     remedy = "Run it again, with its input from a file if it may have to begin again."
 
 
+class CannotGoOn(HpoolError):
+    """A job's image does not fit this machine: another kernel or processor, or what it needs is taken.
+
+    The job is given to another machine; where none will do, an older image is tried, then it begins again.
+    """
+
+    code = "CKPT-005"
+    says = "the job could not go on on {machine}: {why}"
+    remedy = "Nothing: it goes on elsewhere, or from an older checkpoint."
+    machine: str
+    why: str
+
+
 class NoCheckpoint(HpoolError):
     """A job is written down whole or not at all: what cannot travel is named, and the job goes on untouched.
 

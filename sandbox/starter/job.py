@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from typing import Final, Literal
 
 from hpool.interpose_c import keeper as jail
+from hpool.matchmaker.model.again import CannotGoOn
 from hpool.matchmaker.model.errors import (
     HpoolError,
     MachineLost,
@@ -183,6 +184,8 @@ class JobRun:
                         self._begun()
                     case jail.Exceeded(what):
                         self._link.send(stdio.Remark(f"the job took more {what} than it may and was ended"))
+                    case jail.Failed() if self._image is not None:
+                        raise CannotGoOn(self._order.machine, str(message))
                     case jail.Failed():
                         raise SandboxFailed(self._order.machine, str(message))
                     case jail.Exited():

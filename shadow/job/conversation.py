@@ -13,6 +13,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
+from hpool.matchmaker.model.again import CannotGoOn
 from hpool.matchmaker.model.errors import (
     BadMessage,
     HpoolError,
@@ -155,7 +156,8 @@ class Conversation:
                 self._starter.put_nowait(home.ClockReading(number, time.time_ns()))
             case home.Started():
                 self._is_started = True
-                self._started_s = self._last_word_s = self._moves.kept_s = time.monotonic()
+                self._started_s = self._last_word_s = time.monotonic()
+                self._moves.began()
                 self._report(custody.JobStarted(self._machine))
                 self.account.started()
                 self._terminal.put_nowait(attach.Progress("started", self._machine, stdio.INPUT_WINDOW))
@@ -182,12 +184,10 @@ class Conversation:
             case home.Finished(_, exit_code, signal):
                 if exit_code > 255 or signal > 64:
                     raise BadMessage("the starter", f"an end with {exit_code}, {signal}")
-                if (
-                    not message.ended
-                    and message.problem is not None
-                    and message.problem.code == MachineLost.code
-                ):
-                    self.starter_gone(message.problem.sentence)
+                problem = None if message.ended else message.problem
+                if problem is not None and problem.code in {MachineLost.code, CannotGoOn.code}:
+                    self._starter.put_nowait(home.Release())
+                    self.starter_gone(problem.sentence)
                     return
                 if self._ending is None:
                     self.account.profiled(message.statistics, message.costs)
@@ -280,6 +280,10 @@ class Conversation:
         log.info("claim %d led nowhere: %s", self._claims, why)
         self.claim_secret = ""
         if self._claims - self._claims_before >= FRUITLESS_CLAIMS:
+            if self._moves.going is not None:
+                self._moves.is_given_up = True
+                self._begin_again(why)
+                return
             self._end(Outcome.failure(Problem.of(SandboxFailed(self._machine, why)), self._machine))
             return
         self._terminal.put_nowait(attach.Progress("waiting", "", 0))
@@ -289,13 +293,14 @@ class Conversation:
         """What the lost run did is undone; then it was never there."""
         self.claim_secret = ""
         self._is_started = self._is_silent = False
-        self._restarts_left -= not self._moves.has_left
+        self._restarts_left -= not self._moves.has_left and not self._moves.is_given_up
         ended_s = time.monotonic() if self._is_linked else self._last_word_s
-        lost_s = 0.0 if self._moves.has_left else max(0.0, ended_s - self._moves.kept_s)
-        self._returning = asyncio.create_task(self._return(why, lost_s))
+        self._returning = asyncio.create_task(self._return(why, ended_s))
 
-    async def _return(self, why: str, lost_s: float) -> None:
+    async def _return(self, why: str, ended_s: float) -> None:
+        was_given_up = self._moves.is_given_up
         going = await self._moves.newest()
+        lost_s = 0.0 if self._moves.has_left else self._moves.lost_s(ended_s)
         epoch = 0 if going is None else going.epoch
         back = await self._go_back(epoch)
         if self._ending is not None:
@@ -308,6 +313,8 @@ class Conversation:
         how = f"goes on from epoch {epoch}" if epoch else "begins again"
         if self._moves.has_left:
             sentence = f"the job has left {self._machine} and {how} elsewhere"
+        elif was_given_up:
+            sentence = f"no machine could go on from its last checkpoint ({why}); the job {how}"
         else:
             sentence = f"{self._machine} was lost ({why}); the job {how}, {lost_s:.1f} s of its work are lost"
         log.info("%s", sentence)

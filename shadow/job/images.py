@@ -143,6 +143,12 @@ class Images:
         if self._sent is None:
             self._sent = asyncio.create_task(self._send(going, send))
 
+    async def give_up(self, going: home.Going) -> None:
+        """Nobody could go on from it."""
+        for number, state in self._states().items():
+            if state[0] == going.epoch:
+                await asyncio.to_thread(self._store.forget_after, int(number) - 1)
+
     def begin_again(self) -> None:
         """Another starter will come."""
         if self._sent is not None:

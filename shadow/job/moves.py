@@ -30,7 +30,9 @@ class Moves:
         """What the next run, or this one, goes on from."""
         self.has_left = False
         """It ended where it was, and its image is here."""
-        self.kept_s = 0.0
+        self.is_given_up = False
+        """No machine could go on from `going`."""
+        self._made_s: dict[int, float] = {}  # by epoch, of this run
         self._keeping: asyncio.Task[None] | None = None
         self._unshown = (
             0  # the newest image's number, until all the job had said by then is with its terminal
@@ -83,7 +85,8 @@ class Moves:
         except (HpoolError, OSError) as error:
             self.refused(str(error))
         else:
-            self.going, self.kept_s = state, time.monotonic()
+            self.going = state
+            self._made_s[state.epoch] = time.monotonic()
             sentence = f"epoch {state.epoch} is kept; it stood still for {whole.frozen_us / 1000:.1f} ms"
             self._note("image", sentence=sentence, kept=True, epoch=state.epoch)
             self.has_left = whole.left
@@ -108,5 +111,17 @@ class Moves:
             await self._keeping
         if self._images is not None:
             self._images.begin_again()
+            if self.is_given_up and self.going is not None:
+                await self._images.give_up(self.going)
             self.going = await self._images.newest()
+        self.is_given_up = False
         return self.going
+
+    def lost_s(self, until_s: float) -> float:
+        """Seconds of its work that are not in what it goes on from."""
+        epoch = 0 if self.going is None else self.going.epoch
+        return max(0.0, until_s - self._made_s.get(epoch, until_s))
+
+    def began(self) -> None:
+        """A run has: from the image, or from the beginning."""
+        self._made_s[0 if self.going is None else self.going.epoch] = time.monotonic()
