@@ -18,8 +18,9 @@ pytestmark = [pytest.mark.slow, pytest.mark.root]
 
 # Reads, computes, writes, and says all of it: whatever is lost or done twice shows.
 COPIES = """
-import hashlib, os, sys
+import hashlib, mmap, os, sys
 state = b""
+table = mmap.mmap(os.open("table", os.O_RDONLY), 0, access=mmap.ACCESS_COPY)
 out = open("records", "w")
 for number, line in enumerate(sys.stdin):
     state = hashlib.sha256(state + line.encode()).digest()
@@ -38,7 +39,7 @@ class Moving:
 
     def __init__(self, pool: StrictPool) -> None:
         self.pool = pool
-        self.work = pool.home.fresh_work({"copies.py": COPIES.encode()})
+        self.work = pool.home.fresh_work({"copies.py": COPIES.encode(), "table": b"mapped"})
         self.process = pool.home.popen(
             pool.home.hpool(["/usr/bin/python3", "copies.py"]), pool.home.work, stdin=subprocess.PIPE
         )
@@ -104,6 +105,19 @@ def test_no_more_is_lost_than_came_after_the_last_checkpoint(own_pool: StrictPoo
     for pid in own_pool.pids(role):
         os.kill(pid, signal.SIGKILL)
     moving.ends_as_if_nothing_had_been(b"goes on from epoch 3", 1)
+
+
+def test_where_no_machine_can_go_on_older_checkpoints_are_tried_then_the_beginning(
+    own_pool: StrictPool,
+) -> None:
+    moving = Moving(own_pool)
+    for number in (1, 2):
+        assert f"epoch {number} is kept" in moving.ask("checkpoint")
+        moving.give(10)
+    os.utime(moving.work / "table")  # what is mapped has to be as it was
+    for pid in own_pool.pids("hpool.sandbox.starter"):
+        os.kill(pid, signal.SIGKILL)
+    moving.ends_as_if_nothing_had_been(b"no machine could go on", 2)
 
 
 def test_what_cannot_travel_is_said_and_the_job_goes_on(own_pool: StrictPool) -> None:

@@ -136,6 +136,7 @@ class Conversation:
         if self._starter is not None or self._ending is not None:
             raise BadMessage("the starter", "a second session")
         self._starter = asyncio.Queue()
+        self._moves.starter_came()
         self._starter.put_nowait(
             home.Task(
                 *(self.job, stdio.INPUT_WINDOW, stdio.OUTPUT_WINDOW, self._memory_key),
@@ -186,6 +187,8 @@ class Conversation:
                     raise BadMessage("the starter", f"an end with {exit_code}, {signal}")
                 problem = None if message.ended else message.problem
                 if problem is not None and problem.code in {MachineLost.code, CannotGoOn.code}:
+                    if problem.code == CannotGoOn.code and self._moves.going is not None:
+                        self._moves.cannot_go_on(FRUITLESS_CLAIMS)
                     self._starter.put_nowait(home.Release())
                     self.starter_gone(problem.sentence)
                     return
@@ -205,6 +208,8 @@ class Conversation:
             return
         if self._removing is not None:
             self._end(self._removed())
+        elif self._moves.is_stuck:  # what that machine had open or locked at home is let go of first
+            self._begin_again(why)
         elif not self._is_started:
             self._fruitless(why)
         elif self._restarts_left > 0 or self._moves.has_left:
@@ -281,7 +286,7 @@ class Conversation:
         self.claim_secret = ""
         if self._claims - self._claims_before >= FRUITLESS_CLAIMS:
             if self._moves.going is not None:
-                self._moves.is_given_up = True
+                self._moves.cannot_go_on(0)
                 self._begin_again(why)
                 return
             self._end(Outcome.failure(Problem.of(SandboxFailed(self._machine, why)), self._machine))
@@ -293,14 +298,14 @@ class Conversation:
         """What the lost run did is undone; then it was never there."""
         self.claim_secret = ""
         self._is_started = self._is_silent = False
-        self._restarts_left -= not self._moves.has_left and not self._moves.is_given_up
+        self._restarts_left -= not self._moves.has_left and not self._moves.is_stuck
         ended_s = time.monotonic() if self._is_linked else self._last_word_s
         self._returning = asyncio.create_task(self._return(why, ended_s))
 
     async def _return(self, why: str, ended_s: float) -> None:
-        was_given_up = self._moves.is_given_up
+        was_stuck, was_given_up = self._moves.is_stuck, self._moves.is_given_up
         going = await self._moves.newest()
-        lost_s = 0.0 if self._moves.has_left else self._moves.lost_s(ended_s)
+        lost_s = 0.0 if self._moves.has_left or was_stuck else self._moves.lost_s(ended_s)
         epoch = 0 if going is None else going.epoch
         back = await self._go_back(epoch)
         if self._ending is not None:
@@ -313,6 +318,8 @@ class Conversation:
         how = f"goes on from epoch {epoch}" if epoch else "begins again"
         if self._moves.has_left:
             sentence = f"the job has left {self._machine} and {how} elsewhere"
+        elif was_stuck and not was_given_up:
+            sentence = f"{why}; it is given to another one"
         elif was_given_up:
             sentence = f"no machine could go on from its last checkpoint ({why}); the job {how}"
         else:

@@ -26,11 +26,12 @@ from hpool.shadow.home.digests import Digests
 from hpool.shadow.home.epochs import RolledBack, roll_back
 from hpool.shadow.home.policy import Refusal, policy_for
 from hpool.shadow.home.service import Home, Receive, Send
-from hpool.shadow.job.images import Images
+from hpool.shadow.job.images import IMAGES, Images
 
 log = logging.getLogger("files")
 
 MEMORY_KEY_BYTES: Final = 32
+LITTLE_BYTES: Final = 256 << 20
 
 
 class JobFiles:
@@ -56,8 +57,9 @@ class JobFiles:
         return list(dict.fromkeys([*self._refusals, *last]))
 
     def commit(self, epoch: int) -> None:
-        """Nobody will go back to before it. Raises HomeUnusable."""
-        if self._home is not None:
+        """Nobody need go back to before it; but so long as it costs little, the way to the beginning stays
+        open, for a job that no machine can go on with. Raises HomeUnusable."""
+        if self._home is not None and self._journal is not None and _takes(self._journal, LITTLE_BYTES):
             self._home.commit(epoch)
 
     async def go_back(self, epoch: int) -> RolledBack:
@@ -129,6 +131,20 @@ async def open_files(
     finally:
         files.close()
         digests.close()
+
+
+def _takes(journal: Path, much_bytes: int) -> bool:
+    """Whether a journal takes so much room; its images are not counted."""
+    taken_bytes = 0
+    for place, directories, names in os.walk(journal):
+        if IMAGES in directories:
+            directories.remove(IMAGES)
+        for name in names:
+            with contextlib.suppress(OSError):
+                taken_bytes += os.lstat(os.path.join(place, name)).st_blocks * 512
+            if taken_bytes >= much_bytes:
+                return True
+    return False
 
 
 def memory_key() -> bytes:

@@ -24,6 +24,7 @@ from hpool.shadow.api.image_parts import AHEAD, Gathering, parts_of
 
 log = logging.getLogger("images")
 
+IMAGES: Final = "images"  # their directory's name, in the journal's
 _STATES: Final = "states"
 _SHOWN: Final = "shown"
 

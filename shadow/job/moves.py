@@ -30,8 +30,9 @@ class Moves:
         """What the next run, or this one, goes on from."""
         self.has_left = False
         """It ended where it was, and its image is here."""
-        self.is_given_up = False
-        """No machine could go on from `going`."""
+        self.is_stuck = self.is_given_up = False
+        """A machine could not go on from `going`; so many could not that nobody is asked any more."""
+        self._stuck = 0
         self._made_s: dict[int, float] = {}  # by epoch, of this run
         self._keeping: asyncio.Task[None] | None = None
         self._unshown = (
@@ -46,6 +47,16 @@ class Moves:
             self.refused("it does not run")
         else:
             starter.put_nowait(home.Checkpoint(leave))
+
+    def starter_came(self) -> None:
+        """Whatever the one before was sent of the image, this one gets all of it."""
+        if self._images is not None:
+            self._images.begin_again()
+
+    def cannot_go_on(self, most: int) -> None:
+        """Where it came to. `most`: so many machines may say so of one image."""
+        self._stuck += 1
+        self.is_stuck, self.is_given_up = True, self._stuck >= most
 
     def refused(self, why: str) -> None:
         self._note("image", sentence=f"no checkpoint was made: {why}", kept=False)
@@ -81,7 +92,7 @@ class Moves:
         state = whole.state
         try:
             number = await images.commit(state)
-            self._commit(images.oldest_epoch())
+            self._forget(images)
         except (HpoolError, OSError) as error:
             self.refused(str(error))
         else:
@@ -103,7 +114,12 @@ class Moves:
         if outputs.are_taken(self.going.output, self.going.error):
             self._images.mark_shown(self._unshown)
             self._unshown = 0
-            self._commit(self._images.oldest_epoch())
+            self._forget(self._images)
+
+    def _forget(self, images: Images) -> None:
+        oldest = images.oldest_epoch()
+        if oldest:  # else the job's beginning may still be wanted
+            self._commit(oldest)
 
     async def newest(self) -> home.Going | None:
         """What is left when a run is lost; nothing of that run comes any more."""
@@ -114,7 +130,8 @@ class Moves:
             if self.is_given_up and self.going is not None:
                 await self._images.give_up(self.going)
             self.going = await self._images.newest()
-        self.is_given_up = False
+        self._stuck = 0 if self.is_given_up or not self.is_stuck else self._stuck
+        self.is_stuck = self.is_given_up = False
         return self.going
 
     def lost_s(self, until_s: float) -> float:

@@ -26,7 +26,7 @@ from hpool.shadow.api.job import Outcome
 from hpool.shadow.home.epochs import RolledBack
 from hpool.shadow.job.conversation import Conversation
 from hpool.shadow.job.files import JobFiles, memory_key, open_files
-from hpool.shadow.job.images import Images
+from hpool.shadow.job.images import IMAGES, Images
 from hpool.shadow.job.service import ShadowService
 from hpool.shadow.job.spool import Spool
 
@@ -70,7 +70,7 @@ class ShadowProcess:
         spool = Path(os.fsdecode(assignment.spool))
         self._spool = Spool(spool)
         journal = Path(os.fsdecode(assignment.journal)) if assignment.journal else None
-        images = None if journal is None else Images(journal / "images")
+        images = None if journal is None else Images(journal / IMAGES)
         conversation = Conversation(
             *(assignment.job, self._report, self._settle, memory_key(), self._lease_s),
             go_back=self._go_back,
