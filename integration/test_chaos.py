@@ -1,4 +1,5 @@
-"""Jobs whose starter, keeper, sandbox or shadow is killed at random moments end as if nothing had been.
+"""Jobs whose starter, keeper, sandbox or shadow is killed at random moments, or that are written down and
+moved between, end as if nothing had been.
 
 HPOOL_CHAOS_ROUNDS: how often, with a seed each; a failure names its own.
 """
@@ -7,21 +8,23 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from integration.conftest import needs_root
 from integration.judge import snapshot
-from integration.pool import StrictPool
+from integration.pool import HPOOL, StrictPool
 
 pytestmark = [pytest.mark.slow, pytest.mark.root]
 ROUNDS = int(os.environ.get("HPOOL_CHAOS_ROUNDS", "4"))
 ROLES = ["hpool.shadow.job", "hpool.sandbox.starter", "hpool-keeper", "hpool.sandbox"]
+MOVES = ["checkpoint", "vacate"]
 # It appends, overwrites, cuts off, replaces, links, moves, removes, commits; a second run sees a first one.
 CHANGES = """
 import os, sqlite3, sys, time
@@ -95,23 +98,53 @@ def kill(pool: StrictPool, role: str) -> None:
         os.kill(pid, signal.SIGKILL)
 
 
+def move(pool: StrictPool, command: str) -> None:
+    """It may have ended, or be on its way back to a machine: then there is nothing to write down."""
+    jobs = pool.home.run([HPOOL, "queue"]).stdout.decode().splitlines()[1:]
+    for job in jobs:
+        done = pool.home.run([HPOOL, command, job.split()[0]])
+        assert done.code == 0 or re.search(rb"CKPT-004|USE-00[57]", done.stderr), done
+
+
+def happens(pool: StrictPool, what: str) -> None:
+    if what in MOVES:
+        move(pool, what)
+    else:
+        kill(pool, what)
+
+
+def some_kills(chance: random.Random) -> list[tuple[float, str]]:
+    return [(chance.uniform(0.1, 1.5), chance.choice(ROLES)) for _ in range(chance.choice([1, 2]))]
+
+
+def some_moves(chance: random.Random) -> list[tuple[float, str]]:
+    """Two of hpool's own doing, and a kill before or after them."""
+    moves = [(chance.uniform(0.05, 0.4), chance.choice(MOVES)) for _ in range(2)]
+    moves.insert(chance.randrange(3), (chance.uniform(0.05, 0.4), chance.choice(ROLES)))
+    return moves
+
+
 @pytest.mark.parametrize("seed", range(ROUNDS))
+@pytest.mark.parametrize("how", [some_kills, some_moves])
 @pytest.mark.parametrize("job", JOBS)
-def test_nobody_can_tell_that_it_began_again(breaking_pool: StrictPool, job: str, seed: int) -> None:
+def test_nobody_can_tell_that_it_began_again_or_moved(
+    breaking_pool: StrictPool, job: str, how: Callable[[random.Random], list[tuple[float, str]]], seed: int
+) -> None:
     pool, chance = breaking_pool, random.Random(f"{job} {seed}")
     place = lay_out(pool)
     expected = pool.home.run(JOBS[job], pool.home.work, stdin=b"input\n")
     expected_tree = snapshot(place)
     lay_out(pool)
-    kills = [(chance.uniform(0.1, 1.5), chance.choice(ROLES)) for _ in range(chance.choice([1, 2]))]
+    events = how(chance)
     process = pool.home.popen(pool.home.hpool(JOBS[job]), pool.home.work, stdin=subprocess.PIPE)
     assert process.stdout is not None
-    first = process.stdout.readline()
-    for delay_s, role in kills:
+    # Not readline(): communicate() does not ask for what that has read ahead.
+    first = os.read(process.stdout.fileno(), 1 << 16)
+    for delay_s, what in events:
         time.sleep(delay_s)
-        kill(pool, role)
+        happens(pool, what)
     out, err = process.communicate(b"input\n", timeout=100)
-    assert (process.returncode, first + out) == (expected.code, expected.stdout), (kills, err)
+    assert (process.returncode, first + out) == (expected.code, expected.stdout), (events, err)
     tree = snapshot(place)
     differing = {name for name in {*tree, *expected_tree} if tree.get(name) != expected_tree.get(name)}
-    assert not differing, (kills, {name: (expected_tree.get(name), tree.get(name)) for name in differing})
+    assert not differing, (events, {name: (expected_tree.get(name), tree.get(name)) for name in differing})

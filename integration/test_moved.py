@@ -88,12 +88,12 @@ class Moving:
 
 def test_a_job_that_is_vacated_again_and_again(own_pool: StrictPool) -> None:
     moving = Moving(own_pool)
-    for number in range(1, 5):
+    for number in range(1, 12):
         assert f"epoch {number} is kept" in moving.ask("vacate")
-        moving.give(10)
+        moving.give(8)
     records = (moving.work / "records").read_text().splitlines()
-    assert len(records) == 50
-    moving.ends_as_if_nothing_had_been(b"has left", 4)
+    assert len(records) == 98
+    moving.ends_as_if_nothing_had_been(b"has left", 11)
 
 
 @pytest.mark.parametrize("role", ["hpool.sandbox.starter", "hpool-keeper", "hpool.shadow.job"])

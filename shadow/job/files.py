@@ -32,6 +32,7 @@ log = logging.getLogger("files")
 
 MEMORY_KEY_BYTES: Final = 32
 LITTLE_BYTES: Final = 256 << 20
+FEW_EPOCHS: Final = 1000  # a journal has room for some thousand marks
 
 
 class JobFiles:
@@ -59,7 +60,9 @@ class JobFiles:
     def commit(self, epoch: int) -> None:
         """Nobody need go back to before it; but so long as it costs little, the way to the beginning stays
         open, for a job that no machine can go on with. Raises HomeUnusable."""
-        if self._home is not None and self._journal is not None and _takes(self._journal, LITTLE_BYTES):
+        if self._home is None or self._journal is None:
+            return
+        if epoch > FEW_EPOCHS or _takes(self._journal, LITTLE_BYTES):
             self._home.commit(epoch)
 
     async def go_back(self, epoch: int) -> RolledBack:

@@ -4,7 +4,7 @@
 
 #include "journal_log.h"
 
-#define HPJ_MARKS 8u
+#define HPJ_MARKS 4096u
 
 struct hp_touched { /* an inode that the session has changed, or that lies in hold/ */
 	struct hp_touched *next;

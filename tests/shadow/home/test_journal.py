@@ -26,6 +26,7 @@ from tests.shadow.home.conftest import Client
 if TYPE_CHECKING:
     from hpool.shadow.home.epochs import RolledBack
 
+MARKS = 4096  # HPJ_MARKS of journal.h
 ROUNDS = int(os.environ.get("HPOOL_CHAOS_ROUNDS", "12"))
 
 
@@ -192,11 +193,11 @@ def test_what_is_committed_cannot_be_undone_any_more(case: Case) -> None:
 def test_marks_come_in_order_and_not_too_many(case: Case) -> None:
     client = case.client()
     assert client.error(Op.EPOCH, offset=2) == 22
-    assert [client.error(Op.EPOCH, offset=each) for each in range(1, 10)] == [0] * 8 + [16]
+    assert [client.error(Op.EPOCH, offset=each) for each in range(1, MARKS + 2)] == [0] * MARKS + [16]
     with pytest.raises(HomeUnusable):
-        client.home.commit(9)
-    client.home.commit(8)
-    assert client.error(Op.EPOCH, offset=9) == 0
+        client.home.commit(MARKS + 1)
+    client.home.commit(MARKS)
+    assert client.error(Op.EPOCH, offset=MARKS + 1) == 0
 
 
 def chance_of(seed: int) -> random.Random:
