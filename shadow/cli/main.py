@@ -106,18 +106,19 @@ def main() -> NoReturn:
 
 def keep_closed() -> None:
     """Takes the numbers of closed standard streams with a descriptor that refuses to be read and written
-    (EBADF) as they did: a pipe or connection of ours must not pass for the user's input or output."""
+    (EBADF) as they did: a pipe or connection of ours must not pass for the user's input or output. Our own
+    words go nowhere then; Python, which has None for such a stream, would print them to the other one."""
     fd = os.open(os.devnull, os.O_PATH)
     while fd <= 2:
         fd = os.dup(fd)
     os.close(fd)
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
 
 
 def leave(status: int) -> NoReturn:
     """At once: gRPC's threads have nothing left to say, and taking them down takes 20 ms."""
     for stream in (sys.stdout, sys.stderr):
-        if stream is None:  # Python's word for closed
-            continue
         try:
             stream.flush()
         except (OSError, ValueError):
