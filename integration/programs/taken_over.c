@@ -57,6 +57,21 @@ static void *a_parent(void *none)
 	return (void *)wrong;
 }
 
+/* In code that is made at run time every call is a signal first: one is always on its way. */
+static void *in_made_code(void *number)
+{
+	static const unsigned char text[] = { 0x48, 0x89, 0xf8, 0x48, 0x89, 0xf7, 0x48, 0x89, 0xd6, 0x0f, 0x05, 0xc3 };
+	long (*call)(long, const char *, int);
+	unsigned long wrong = 0;
+	unsigned char *made = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	(void)number;
+	memcpy(made, text, sizeof text); /* mov %rdi, %rax; mov %rsi, %rdi; mov %rdx, %rsi; syscall; ret */
+	memcpy(&call, &made, sizeof call);
+	for (int i = 0; !stop || i < 20; i++)
+		wrong += call(SYS_access, "small.txt", R_OK) != 0 || call(SYS_access, "no such", F_OK) != -ENOENT;
+	return (void *)wrong;
+}
+
 /* usleep would end with the next alarm. */
 static void wait_ms(int ms)
 {
@@ -81,7 +96,7 @@ int main(void)
 	sigaction(SIGALRM, &action, NULL);
 	setitimer(ITIMER_REAL, &often, NULL);
 	for (long i = 0; i < 15; i++)
-		pthread_create(&threads[i], NULL, i < 8 ? at_work : i < 13 ? asleep : a_parent, (void *)i);
+		pthread_create(&threads[i], NULL, i < 5 ? at_work : i < 8 ? in_made_code : i < 13 ? asleep : a_parent, (void *)i);
 	wait_ms(100);
 	area = 4711;
 	MUST(syscall(SYS_arch_prctl, ARCH_SET_GS, &area));

@@ -107,7 +107,24 @@ long hp_hold_others(struct hp_task *task)
 	return 0;
 }
 
-/* In the shim or outside of it, %gs has led to the block until now. */
+/* SIGSYS that dispatch raised before it was ended: the call is made again instead. */
+#define HP_SYS_USER_DISPATCH 2 /* si_code */
+
+static bool is_from_ended_dispatch(const struct hp_task *task)
+{
+	struct dispatch_config config = { .mode = 1 };
+	struct user_regs_struct regs;
+	siginfo_t info;
+	if (!task->entry || ptrace(PTRACE_GETSIGINFO, task->tid, NULL, &info) || info.si_code != HP_SYS_USER_DISPATCH ||
+	    ptrace(GET_DISPATCH, task->tid, (void *)sizeof config, &config) || config.mode != 0 ||
+	    ptrace(PTRACE_GETREGS, task->tid, NULL, &regs) || regs.rip != (uint64_t)(uintptr_t)info.si_call_addr)
+		return false; /* one that the shim sends arrives in the shim */
+	regs.rip -= 2;
+	return ptrace(PTRACE_SETREGS, task->tid, NULL, &regs) == 0;
+}
+
+/* In the shim or outside of it, %gs has led to the block until now. Whoever stands before the delivery
+ * of a SIGSYS of dispatch would meet the program's own action. */
 static void take(struct hp_task *task, void *none)
 {
 	struct dispatch_config off = { 0, 0, 0, 0 };
@@ -119,6 +136,8 @@ static void take(struct hp_task *task, void *none)
 	if (ptrace(PTRACE_GETREGS, task->tid, NULL, &regs) == 0)
 		task->block = regs.gs_base;
 	ptrace(SET_DISPATCH, task->tid, (void *)sizeof off, &off);
+	if (task->signal == SIGSYS && is_from_ended_dispatch(task))
+		task->signal = 0;
 }
 
 long hp_take_others(struct hp_task *task)
@@ -210,22 +229,6 @@ static void became_another(struct hp_task *task)
 	task->text_start = task->text_end = task->entry = task->block = 0;
 	task->dispatch = (struct hp_own_dispatch){ .on = false };
 	task->process = task->tid;
-}
-
-/* SIGSYS that dispatch raised just before it was ended: the call is made again instead. */
-#define HP_SYS_USER_DISPATCH 2 /* si_code */
-
-static bool is_from_ended_dispatch(const struct hp_task *task)
-{
-	struct dispatch_config config = { .mode = 1 };
-	struct user_regs_struct regs;
-	siginfo_t info;
-	if (!task->entry || ptrace(PTRACE_GETSIGINFO, task->tid, NULL, &info) || info.si_code != HP_SYS_USER_DISPATCH ||
-	    ptrace(GET_DISPATCH, task->tid, (void *)sizeof config, &config) || config.mode != 0 ||
-	    ptrace(PTRACE_GETREGS, task->tid, NULL, &regs) || regs.rip != (uint64_t)(uintptr_t)info.si_call_addr)
-		return false; /* one that the shim sends arrives in the shim */
-	regs.rip -= 2;
-	return ptrace(PTRACE_SETREGS, task->tid, NULL, &regs) == 0;
 }
 
 static void stopped(pid_t tid, int status)
