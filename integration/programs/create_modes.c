@@ -30,5 +30,19 @@ int main(void)
 				"u777", "du777", "fu666", "zero", "sym" };
 	for (unsigned i = 0; i < sizeof(names) / sizeof(*names); i++)
 		mode_of(names[i]);
+	for (int in_tmp = 0; in_tmp < 2; in_tmp++) {
+		/* once more what has been made is not asked whether it may be written */
+		if (in_tmp)
+			MUST(chdir("/tmp"));
+		TRY(write(open("new444", O_CREAT | O_TRUNC | O_WRONLY, 0444), "abc", 3));
+		TRY(write(open("new444", O_CREAT | O_TRUNC | O_WRONLY, 0444), "abc", 3));
+		TRY(open("new000", O_CREAT | O_TRUNC | O_RDONLY, 0));
+		TRY(open("new000", O_CREAT | O_TRUNC | O_RDONLY, 0));
+		TRY(write(open("new644", O_CREAT | O_TRUNC | O_RDWR, 0644), "abc", 3));
+		TRY(write(open("new644", O_EXCL | O_TRUNC | O_RDWR), "d", 1));
+		TRY(open("new644", O_CREAT | O_EXCL | O_TRUNC | O_RDWR, 0644));
+		mode_of("new444");
+		TRY(truncate("new644", 0));
+	}
 	return 0;
 }

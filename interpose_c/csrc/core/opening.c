@@ -1,4 +1,4 @@
-/* open and its kin, and the other calls that only need a name to be there. */
+/* open and its kin. */
 #include <linux/openat2.h>
 
 #include "core.h"
@@ -21,14 +21,6 @@ static bool is_fifo(int dirfd, const char *path)
 	return hp_syscall4(__NR_newfstatat, dirfd, (long)path, (long)&stat, 0) == 0 && (stat.mode & 0170000) == 0010000;
 }
 
-/* Does O_TRUNC mean anything to it, be it an error? */
-static bool minds_truncation(long fd)
-{
-	struct hp_stat stat;
-
-	return hp_syscall2(__NR_fstat, fd, (long)&stat) == 0 &&
-	       ((stat.mode & 0170000) == 0100000 || (stat.mode & 0170000) == 0040000);
-}
 
 static long open_now(int dirfd, const char *path, const struct hp_open_how *how, bool extended)
 {
@@ -69,6 +61,30 @@ bool hp_owns(int fd)
 		return true;
 	hp_overlay(&stat);
 	return stat.uid == (uint32_t)user;
+}
+
+/* What is not home's was opened without O_TRUNC, as it could have been home's. It may have been made just now,
+ * with rights that forbid to open it for writing again; an empty one is taken for such. */
+static long truncate_now(long fd, int dirfd, const char *path, const struct hp_open_how *how, bool extended)
+{
+	struct hp_stat stat;
+	long again, failed;
+
+	if (hp_syscall2(__NR_fstat, fd, (long)&stat) ||
+	    ((stat.mode & 0170000) != 0100000 && (stat.mode & 0170000) != 0040000))
+		return fd; /* a FIFO whose other end has been waited for, a device */
+	if (writes(how->flags) && (stat.mode & 0170000) == 0100000) {
+		failed = hp_syscall2(__NR_ftruncate, fd, 0);
+		if (!failed)
+			return fd;
+		hp_syscall1(__NR_close, fd);
+		return failed;
+	}
+	again = native_open(dirfd, path, how, extended);
+	if (again == -EACCES && how->flags & HP_O_CREAT && stat.size == 0)
+		return fd;
+	hp_syscall1(__NR_close, fd);
+	return again;
 }
 
 /* The native open succeeded. 0: it may stand; 1: home must be asked first; -errno. */
@@ -200,6 +216,7 @@ static long open_nameless(int dirfd, const char *path, const struct hp_open_how 
 
 static long open_at(int dirfd, const char *path, struct hp_open_how *how, bool extended)
 {
+	const uint64_t made_here = HP_O_CREAT | HP_O_EXCL; /* what they have made is empty */
 	struct hp_open_how first = *how;
 	struct hp_moment before;
 	char alias[HP_EXE_MAX + 4];
@@ -237,11 +254,11 @@ static long open_at(int dirfd, const char *path, struct hp_open_how *how, bool e
 			hp_syscall1(__NR_close, fd);
 			return open_at(AT_FDCWD, exe, how, extended);
 		}
-		if (verdict == 0 && (!(how->flags & HP_O_TRUNC) || how->flags & HP_O_EXCL || !minds_truncation(fd)))
-			return fd; /* what O_EXCL has just made is empty; whoever waited for this end of a FIFO has seen it */
+		if (verdict == 0)
+			return how->flags & HP_O_TRUNC && (how->flags & made_here) != made_here ?
+				       truncate_now(fd, dirfd, path, how, extended) :
+				       fd;
 		hp_syscall1(__NR_close, fd);
-		if (verdict == 0) /* not home's: truncated natively */
-			return native_open(dirfd, path, how, extended);
 		return open_asking(dirfd, path, how, extended, -EACCES);
 	}
 	if ((fd != -ENOENT && fd != -EACCES) || !*path)
@@ -279,111 +296,6 @@ long hp_call_openat2(struct hp_call *call)
 	    hp_user_read(&how, (const void *)call->arg[2], sizeof how))
 		return HP_PASS; /* the kernel says what is wrong with it */
 	return open_at((int)call->arg[0], (const char *)call->arg[1], &how, true);
-}
-
-/* ---- calls that follow a name and change nothing -------------------------- */
-
-/* In the mirror a file by O_TMPFILE has a name; natively /proc says "#inode (deleted)". */
-static long name_nameless(int dirfd, long path, long buffer, long size)
-{
-	static const char deleted[] = " (deleted)";
-	char text[48] = "/#";
-	unsigned length;
-	struct hp_stat stat;
-
-	if (hp_syscall4(__NR_newfstatat, dirfd, path, (long)&stat, 0))
-		return -ENOENT;
-	hp_overlay(&stat);
-	length = (unsigned)(hp_put_number(text + 2, stat.ino) - text);
-	memcpy(text + length, deleted, sizeof deleted);
-	length += sizeof deleted - 1;
-	if (length > size)
-		length = (unsigned)size;
-	return hp_user_write((void *)buffer, text, length) ? -EFAULT : (long)length;
-}
-
-static long read_link(int dirfd, long path, long buffer, long size)
-{
-	char alias[HP_EXE_MAX + 4];
-	struct hp_moment before;
-	const char *exe;
-	long result;
-
-	if (!hp_channel)
-		return HP_PASS;
-	before = hp_moment_now();
-	result = hp_syscall4(__NR_readlinkat, dirfd, path, buffer, size);
-	if (result == -ENOENT && hp_known_absent(dirfd, (const char *)path, &before))
-		return result;
-	for (int round = 0; (result == -ENOENT || result == -EACCES) && round < 4; round++) {
-		if (!hp_fault(dirfd, (const char *)path, result, HP_WANT_STAT, true, &result))
-			return result;
-		result = hp_syscall4(__NR_readlinkat, dirfd, path, buffer, size);
-	}
-	if (result > (long)sizeof HP_NAMELESS_DIR &&
-	    hp_user_read(alias, (const void *)buffer, sizeof HP_NAMELESS_DIR - 1) == 0 &&
-	    memcmp(alias, HP_NAMELESS_DIR, sizeof HP_NAMELESS_DIR - 1) == 0)
-		return name_nameless(dirfd, path, buffer, size);
-	if (result >= 0 && (exe = hp_exe_alias((const char *)path, alias, sizeof alias)) != NULL) {
-		long length = (long)hp_strlen(exe);
-
-		result = length < size ? length : size;
-		return hp_user_write((void *)buffer, exe, (unsigned long)result) ? -EFAULT : result;
-	}
-	return result;
-}
-
-long hp_call_readlink(struct hp_call *call)
-{
-	if ((int)call->arg[2] <= 0)
-		return HP_PASS;
-	return read_link(AT_FDCWD, call->arg[0], call->arg[1], (int)call->arg[2]);
-}
-
-long hp_call_readlinkat(struct hp_call *call)
-{
-	if ((int)call->arg[3] <= 0)
-		return HP_PASS;
-	return read_link((int)call->arg[0], call->arg[1], call->arg[2], (int)call->arg[3]);
-}
-
-static long simple_path_call(struct hp_call *call, enum hp_want want, bool nofollow, int path_argument)
-{
-	long result;
-
-	if (!hp_channel)
-		return HP_PASS;
-	for (int round = 0;; round++) {
-		result = hp_syscall6(call->nr, call->arg[0], call->arg[1], call->arg[2], call->arg[3], call->arg[4],
-				     call->arg[5]);
-		if ((result != -ENOENT && result != -EACCES) || round == 4)
-			return result;
-		if (!hp_fault(AT_FDCWD, (const char *)call->arg[path_argument], result, want, nofollow, &result))
-			return result;
-	}
-}
-
-long hp_call_chdir(struct hp_call *call)
-{
-	long result = simple_path_call(call, HP_WANT_DIR, false, 0);
-
-	hp_place_changed();
-	return result;
-}
-
-long hp_call_fchdir(struct hp_call *call)
-{
-	long result = hp_syscall1(__NR_fchdir, call->arg[0]);
-
-	hp_place_changed();
-	return result;
-}
-
-#define HP_IN_DONT_FOLLOW 0x02000000
-
-long hp_call_inotify_add_watch(struct hp_call *call)
-{
-	return simple_path_call(call, HP_WANT_READ, call->arg[2] & HP_IN_DONT_FOLLOW, 1);
 }
 
 /* In the loader: by now the program's content is in the mirror. */
