@@ -8,6 +8,7 @@ compared. Everything that is started here ends with `close`.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import signal
@@ -39,12 +40,13 @@ class Number:
 
     def __init__(self) -> None:
         for self.value in range(1, 250):
-            self._fd = os.open(LOCKS.format(self.value), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            try:
+            path = LOCKS.format(self.value)
+            self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            with contextlib.suppress(BlockingIOError, FileNotFoundError):
                 fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return
-            except BlockingIOError:
-                os.close(self._fd)
+                if os.stat(path).st_ino == os.fstat(self._fd).st_ino:  # not one that was released meanwhile
+                    return
+            os.close(self._fd)
         raise RuntimeError("250 pools at once?")
 
     def release(self) -> None:
