@@ -90,7 +90,7 @@ static int walk_local(struct walk *walk)
 		if (S_ISLNK(status.st_mode)) {
 			const char *after = walk->rest + walk->position + length;
 
-			if (!*after && walk->flags & (HP_NO_FOLLOW | HP_PARENT_ONLY) && !walk->slash)
+			if (!*after && walk->flags & HP_NO_FOLLOW && !walk->slash)
 				break;
 			count = readlinkat(fd, name, target, sizeof target - 1);
 			if (count < 0)
