@@ -32,8 +32,9 @@ int main(void)
 		mode_of(names[i]);
 	for (int in_tmp = 0; in_tmp < 2; in_tmp++) {
 		/* once more what has been made is not asked whether it may be written */
-		if (in_tmp)
-			MUST(chdir("/tmp"));
+		char tmp[] = "/tmp/modes-XXXXXX";
+		if (in_tmp && (!mkdtemp(tmp) || chdir(tmp)))
+			return 1;
 		TRY(write(open("new444", O_CREAT | O_TRUNC | O_WRONLY, 0444), "abc", 3));
 		TRY(write(open("new444", O_CREAT | O_TRUNC | O_WRONLY, 0444), "abc", 3));
 		TRY(open("new000", O_CREAT | O_TRUNC | O_RDONLY, 0));
@@ -43,6 +44,8 @@ int main(void)
 		TRY(open("new644", O_CREAT | O_EXCL | O_TRUNC | O_RDWR, 0644));
 		mode_of("new444");
 		TRY(truncate("new644", 0));
+		if (in_tmp && (unlink("new444") || unlink("new000") || unlink("new644") || rmdir(tmp)))
+			return 1;
 	}
 	return 0;
 }

@@ -96,7 +96,12 @@ int main(void)
 	sigaction(SIGALRM, &action, NULL);
 	setitimer(ITIMER_REAL, &often, NULL);
 	for (long i = 0; i < 15; i++)
-		pthread_create(&threads[i], NULL, i < 5 ? at_work : i < 8 ? in_made_code : i < 13 ? asleep : a_parent, (void *)i);
+		pthread_create(&threads[i], NULL,
+			       i < 5  ? at_work :
+			       i < 8  ? in_made_code :
+			       i < 13 ? asleep :
+					a_parent,
+			       (void *)i);
 	wait_ms(100);
 	area = 4711;
 	MUST(syscall(SYS_arch_prctl, ARCH_SET_GS, &area));

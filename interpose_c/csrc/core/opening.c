@@ -21,7 +21,6 @@ static bool is_fifo(int dirfd, const char *path)
 	return hp_syscall4(__NR_newfstatat, dirfd, (long)path, (long)&stat, 0) == 0 && (stat.mode & 0170000) == 0010000;
 }
 
-
 static long open_now(int dirfd, const char *path, const struct hp_open_how *how, bool extended)
 {
 	if (extended)
