@@ -47,13 +47,18 @@ void hp_flush_ring(hp_engine *engine)
 	syscall(SYS_futex, &engine->channel->dirty_bell, FUTEX_WAKE, 1, NULL, NULL, 0);
 }
 
+static void ask_for_mixed(hp_engine *, struct hp_object *);
+
 static void apply_look(hp_engine *engine, struct hp_pending *pending, const struct hpw_reply *reply,
 		       const uint8_t *body, size_t length)
 {
 	struct hp_object *object = pending->context;
 	const struct hpw_entry *entry = reply->error || !body ? NULL : hp_wire_entry(&body, body + length);
+	bool mixed = entry && object->mixed && entry->attr.ino == object->attr.ino;
 
-	if (entry && object->mixed && entry->attr.ino == object->attr.ino)
+	if (mixed && hp_is_older(engine, object))
+		ask_for_mixed(engine, object);
+	else if (mixed)
 		hp_renew(engine, object, &entry->attr); /* if not now, then when home has what is written since */
 }
 

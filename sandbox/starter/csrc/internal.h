@@ -73,6 +73,7 @@ struct hp_engine {
 	int root_fd, nameless_fd, clock_fd; /* the last: a file that is only ever stamped */
 	int stopping, failed;
 	uint64_t next_id, next_handle;
+	uint64_t answering; /* number of the request whose answer is being applied */
 	struct hp_bound *bound; /* binding.c */
 	unsigned bound_count;
 	struct hp_object *root;
@@ -229,6 +230,7 @@ uint32_t hp_beside_limit(const hp_engine *); /* bytes: what still counts as a sm
 
 /* files.c: numbers and handles */
 bool hp_file_has_dirty(const hp_engine *, const struct hp_object *);
+bool hp_is_older(const hp_engine *, const struct hp_object *);
 int hp_file_number(hp_engine *, struct hp_object *);
 int hp_file_open_home(hp_engine *, struct hp_object *, int flags);
 

@@ -91,6 +91,7 @@ struct hp_object {
 	bool bundled, cached, takes_gs;
 	unsigned in_flight; /* what is not yet answered, WRITE above all */
 	unsigned bulk; /* those of it in the bulk lane; then all of it is */
+	uint64_t bulk_answered; /* number of the last request when the bulk lane answered last */
 	bool collecting; /* a thread takes what is dirty */
 	int fill_error;
 	struct timespec sent_mtime; /* mtime seen just before data was last read to be sent */

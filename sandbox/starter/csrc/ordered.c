@@ -59,6 +59,13 @@ static void learn(hp_engine *engine, struct hp_object *object, const struct hpw_
 	hp_mirror_publish(engine, object);
 }
 
+/* The lanes' answers overtake each other: the question may have been executed before what
+ * has gone in the bulk lane since. */
+bool hp_is_older(const hp_engine *engine, const struct hp_object *object)
+{
+	return object->bulk || engine->answering <= object->bulk_answered;
+}
+
 static void ask_doubtful_names(hp_engine *engine, struct hp_object *object)
 {
 	struct hp_name *next;
@@ -286,6 +293,7 @@ void hp_written_answered(hp_engine *engine, struct hp_pending *pending, const st
 	engine->bytes_in_flight -= pending->length;
 	if (pending->lane == HP_LANE_BULK) {
 		object->bulk--;
+		object->bulk_answered = engine->next_id;
 		engine->bulk_done++;
 	} else {
 		engine->ordered_bytes -= pending->length;

@@ -187,6 +187,11 @@ static bool same_thing(const struct hp_object *object, const struct hpw_entry *e
 	       object->attr.dev == entry->attr.dev;
 }
 
+static bool other_mtime(const struct hp_object *object, const struct hpw_entry *entry)
+{
+	return object->attr.mtime_s != entry->attr.mtime_s || object->attr.mtime_ns != entry->attr.mtime_ns;
+}
+
 /* Content that we hold and the job has not touched is out of date: who has it
  * open keeps it, the name gets a new inode. */
 static bool changed_at_home(const hp_engine *engine, const struct hp_object *object, const struct hpw_entry *entry)
@@ -195,10 +200,9 @@ static bool changed_at_home(const hp_engine *engine, const struct hp_object *obj
 
 	if (object->kind != HP_FILE_KIND || object->content == HP_CONTENT_NONE)
 		return false;
-	if (ours && (object->orphan || hp_file_has_dirty(engine, object)))
+	if (ours && (object->orphan || hp_file_has_dirty(engine, object) || hp_is_older(engine, object)))
 		return false;
-	return object->attr.mtime_s != entry->attr.mtime_s || object->attr.mtime_ns != entry->attr.mtime_ns ||
-	       (!ours && object->attr.size != entry->attr.size);
+	return other_mtime(object, entry) || (!ours && object->attr.size != entry->attr.size);
 }
 
 /* Newer attributes for a file the mirror has. What the job has written and home
@@ -206,10 +210,23 @@ static bool changed_at_home(const hp_engine *engine, const struct hp_object *obj
 void hp_refresh(hp_engine *engine, struct hp_object *object, const struct hpw_attr *attr)
 {
 	bool permit = object->attr.access != attr->access;
+	struct hpw_attr now = *attr;
 
 	if (object->local || object->behind) /* what the job has changed is newer than any answer */
 		return;
-	hp_object_rehome(engine, object, attr);
+	if (object->kind == HP_FILE_KIND && object->written && (object->in_flight || hp_is_older(engine, object))) {
+		const struct hpw_attr *ours = &object->attr;
+
+		now.size = ours->size;
+		now.blocks = ours->blocks;
+		now.mtime_s = ours->mtime_s;
+		now.mtime_ns = ours->mtime_ns;
+		if (now.ctime_s < ours->ctime_s || (now.ctime_s == ours->ctime_s && now.ctime_ns < ours->ctime_ns)) {
+			now.ctime_s = ours->ctime_s;
+			now.ctime_ns = ours->ctime_ns;
+		}
+	}
+	hp_object_rehome(engine, object, &now);
 	if (object->kind == HP_FILE_KIND && object->content == HP_CONTENT_NONE)
 		object->home_size = attr->size;
 	if (permit)
@@ -246,6 +263,12 @@ static struct hp_object *apply_name(hp_engine *engine, struct hp_name *name, con
 	if (!object && offer && !(entry->flags & HPW_E_CONTENT)) {
 		hp_tree_offer(name, &entry->attr, strings, entry->target_len);
 		return NULL;
+	}
+	if (object && object->written && hp_is_older(engine, object) && other_mtime(object, entry)) {
+		if (object->in_flight)
+			name->doubtful = true;
+		else
+			hp_ask_doubtful(engine, name);
 	}
 	if (object)
 		hp_refresh(engine, object, &entry->attr);
@@ -336,6 +359,7 @@ int hp_engine_feed(hp_engine *engine, int lane, const uint8_t *bytes, size_t len
 			hp_apply_changes(engine, (const uint8_t *)(reply + 1), reply->size - sizeof *reply);
 		if (reply->id == 0 && reply->op == HPW_RECALL && lane == HP_LANE_WAIT)
 			hp_apply_recall(engine, (const uint8_t *)(reply + 1), reply->size - sizeof *reply);
+		engine->answering = reply->id;
 		pending = find_pending(engine, reply->id);
 		if (pending && pending->lane == lane) {
 			pending->came += reply->size;
