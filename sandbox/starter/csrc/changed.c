@@ -70,7 +70,7 @@ static bool make_unknown(hp_engine *engine, struct hp_object *parent, const char
 		hp_mirror_permit(engine, parent);
 		hp_mirror_publish(engine, parent); /* first: a name that is missing in a listed directory is final */
 	}
-	if (object && !hp_renewable(object))
+	if (object && !hp_renewable(object) && !object->written) /* else it may be news of the job's own writing */
 		hp_mirror_drop(engine, name);
 	name = hp_tree_put(engine, parent, text, length);
 	hp_tree_withdraw(name);
