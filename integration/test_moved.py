@@ -37,11 +37,13 @@ LINES = 120
 class Moving:
     """A job that is given its lines one by one, so that the test knows how far it is."""
 
-    def __init__(self, pool: StrictPool) -> None:
+    def __init__(self, pool: StrictPool, *options: str) -> None:
         self.pool = pool
         self.work = pool.home.fresh_work({"copies.py": COPIES.encode(), "table": b"mapped"})
         self.process = pool.home.popen(
-            pool.home.hpool(["/usr/bin/python3", "copies.py"]), pool.home.work, stdin=subprocess.PIPE
+            pool.home.hpool(["/usr/bin/python3", "copies.py"], *options),
+            pool.home.work,
+            stdin=subprocess.PIPE,
         )
         self.said: list[bytes] = []
         self._reader = threading.Thread(target=self._read, daemon=True)
@@ -105,6 +107,16 @@ def test_no_more_is_lost_than_came_after_the_last_checkpoint(own_pool: StrictPoo
     for pid in own_pool.pids(role):
         os.kill(pid, signal.SIGKILL)
     moving.ends_as_if_nothing_had_been(b"goes on from epoch 3", 1)
+
+
+def test_checkpoints_are_made_unasked_as_often_as_was_said(own_pool: StrictPool) -> None:
+    moving = Moving(own_pool, "--checkpoint-every", "1s")
+    for number in (1, 2, 3):
+        moving.give(10)
+        wait_until(lambda number=number: f"epoch {number} is kept" in moving.ask("log"), "a checkpoint", 60)  # type: ignore[misc]
+    for pid in own_pool.pids("hpool.sandbox.starter"):
+        os.kill(pid, signal.SIGKILL)
+    moving.ends_as_if_nothing_had_been(b"goes on from epoch", 1)
 
 
 def test_where_no_machine_can_go_on_older_checkpoints_are_tried_then_the_beginning(

@@ -1,4 +1,4 @@
-"""Errors of going back and beginning again: a part of the catalogue.
+"""Errors of checkpoints, going back and beginning again: a part of the catalogue.
 
 Owns: those. Leaves to others: all others (errors).
 """
@@ -56,3 +56,12 @@ class NoCheckpoint(HpoolError):
     remedy = "The job goes on. Ask again later, if what stands in the way is of the moment."
     job_id: str
     why: str
+
+
+class BadDuration(HpoolError):
+    """Times are a number of seconds, or one with s, m, h or d behind it."""
+
+    code = "USE-010"
+    says = "{text!r} is not a length of time"
+    remedy = "Write for instance 90s, 10m or 2h."
+    text: str

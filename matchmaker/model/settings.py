@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from hpool.matchmaker.model.again import BadDuration
 from hpool.matchmaker.model.errors import BadSettings, BadSize
 
 DEFAULT_IDLE_EXIT_S: Final = 600.0
@@ -19,6 +20,7 @@ LOST_LINK_GRACE_S: Final = 5.0
 DEFAULT_LEASE_S: Final = 60.0
 """How long a job and its home wait for each other when the connection between them is broken."""
 
+_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _UNITS: Final = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
 
@@ -38,6 +40,19 @@ def parse_size(text: str) -> int:
 def parse_rate(text: str) -> int:
     """Bytes a second of "2MB/s" or "2M"; "0" is no cap. Raises BadSize."""
     return parse_size(text.strip().removesuffix("/s"))
+
+
+def parse_duration(text: str) -> int:
+    """Whole seconds, at least one, of "90", "90s", "10m", "2h", "1d". Raises BadDuration."""
+    number = text.strip().lower()
+    unit = number[-1:] if number[-1:] in _SECONDS else ""
+    try:
+        seconds = float(number.removesuffix(unit)) * _SECONDS.get(unit, 1)
+    except ValueError:
+        raise BadDuration(text) from None
+    if not 1 <= seconds < 2**31:
+        raise BadDuration(text)
+    return int(seconds)
 
 
 @dataclass(frozen=True, slots=True)

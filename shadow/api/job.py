@@ -53,6 +53,8 @@ class JobDescription(NamedTuple):
     blocked_signals: tuple[int, ...] = ()
     restarts: int = 0
     undo_bytes: int = 0
+    checkpoint_every_s: int = 0  # 0: only when asked for
+    checkpoint_cheaply: bool = False  # rather more seldom than at a cost of over 1 % of the time
 
 
 class Problem(NamedTuple):

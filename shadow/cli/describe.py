@@ -32,6 +32,8 @@ def describe(
     bandwidth: int = 0,
     restarts: int = 0,
     undo_bytes: int = 0,
+    checkpoint_every_s: int = 0,
+    checkpoint_cheaply: bool = False,
 ) -> JobDescription:
     """Raises HpoolError for what could not be executed at home either."""
     arguments = tuple(os.fsencode(word) for word in command)
@@ -62,6 +64,8 @@ def describe(
         blocked_signals=tuple(sorted(signal.pthread_sigmask(signal.SIG_BLOCK, ()))),
         restarts=restarts,
         undo_bytes=undo_bytes,
+        checkpoint_every_s=checkpoint_every_s,
+        checkpoint_cheaply=checkpoint_cheaply,
     )
 
 

@@ -18,7 +18,7 @@ import click
 
 from hpool.matchmaker.model.again import InputLost
 from hpool.matchmaker.model.errors import HpoolError, NoAgent, NoMachine
-from hpool.matchmaker.model.settings import load_settings, parse_rate, parse_size
+from hpool.matchmaker.model.settings import load_settings, parse_duration, parse_rate, parse_size
 
 if TYPE_CHECKING:
     from hpool.matchmaker.hosting.role import Contact
@@ -32,6 +32,7 @@ SUBMIT_WITHIN_S: Final = 30.0
 REATTACH_WITHIN_S: Final = 30.0
 ASK_AGAIN_S: Final = 0.2
 RESTARTS: Final = 3
+AUTO_EVERY_S: Final = 60
 
 
 @click.command(
@@ -85,6 +86,13 @@ RESTARTS: Final = 3
     help="The most that may be kept of what it overwrites and removes; 0: it can be neither rolled back nor"
     " begun again.",
 )
+@click.option(
+    "--checkpoint-every",
+    metavar="TIME|auto",
+    default="never",
+    help="Write the job down so often, e.g. 10m, to go on from there; auto: each minute, or as seldom as"
+    " keeps the cost below 1 % of the time. Default: never, but see `hpool checkpoint`.",
+)
 @click.option("--memory", metavar="SIZE", help="Memory the job may use, e.g. 2G.")
 @click.option("--cpus", type=click.IntRange(1), default=1, show_default=True, help="Processors it wants.")
 @click.option("--pool", "pool_address", metavar="HOST:PORT", help="Matchmaker of the pool to use.")
@@ -101,6 +109,7 @@ def run(
     bandwidth: str | None,
     restarts: int | None,
     undo_limit: str,
+    checkpoint_every: str,
     memory: str | None,
     cpus: int,
     pool_address: str | None,
@@ -119,6 +128,11 @@ def run(
     if pool_address:
         environ["HPOOL_POOL"] = pool_address
     settings = load_settings(environ)
+    # What was typed, or said to others, cannot be taken back.
+    most_restarts = restarts if restarts is not None else 0 if tty or network == "host" else RESTARTS
+    every_s = checkpoint_interval_s(checkpoint_every)
+    if every_s and not (most_restarts and parse_size(undo_limit)):
+        raise click.UsageError("--checkpoint-every is of no use without --restarts and --undo-limit")
     description = describe(
         command,
         sharing=parse_sharing(shares, hides),
@@ -129,14 +143,21 @@ def run(
         intercept=intercept,
         sync=sync,
         bandwidth=settings.bandwidth if bandwidth is None else parse_rate(bandwidth),
-        # What was typed, or said to others, cannot be taken back.
-        restarts=restarts if restarts is not None else 0 if tty or network == "host" else RESTARTS,
+        restarts=most_restarts,
         undo_bytes=parse_size(undo_limit),
+        checkpoint_every_s=every_s,
+        checkpoint_cheaply=checkpoint_every == "auto",
     )
     from hpool.shadow.cli.personal import Pool
 
     pool = Pool(settings, environ, os.getuid())
     return _run(pool, description, raw=tty, stats=stats, quiet=quiet)
+
+
+def checkpoint_interval_s(text: str) -> int:
+    """Of --checkpoint-every; 0: never. Raises BadDuration."""
+    words = {"never": 0, "auto": AUTO_EVERY_S}
+    return words[text] if text in words else parse_duration(text)
 
 
 def _run(pool: Pool, description: JobDescription, *, raw: bool, stats: bool, quiet: bool) -> int:

@@ -26,6 +26,7 @@ from hpool.shadow.api import attach, custody, home, stdio
 from hpool.shadow.api.job import JobDescription, Outcome, Problem
 from hpool.shadow.home.epochs import RolledBack
 from hpool.shadow.job.account import Account
+from hpool.shadow.job.due import Due
 from hpool.shadow.job.images import Images
 from hpool.shadow.job.moves import Moves
 from hpool.shadow.job.windows import OutputWindows
@@ -89,7 +90,8 @@ class Conversation:
         self._starter: asyncio.Queue[home.ToStarter] | None = None
         self._terminal: asyncio.Queue[attach.ToTerminal] = asyncio.Queue()
         self.account = Account(report, self._terminal.put_nowait, self._tell_starter)
-        self._moves = Moves(images, commit, self.account.write)
+        due = Due(job.checkpoint_every_s, cheap=job.checkpoint_cheaply)
+        self._moves = Moves(images, commit, self.account.write, due)
         self._terminal.put_nowait(attach.Progress("waiting", "", 0))
 
     # --- the agent ------------------------------------------------------------------
@@ -158,7 +160,7 @@ class Conversation:
             case home.Started():
                 self._is_started = True
                 self._started_s = self._last_word_s = time.monotonic()
-                self._moves.began()
+                self._moves.began(lambda: self.checkpoint(leave=False))
                 self._report(custody.JobStarted(self._machine))
                 self.account.started()
                 self._terminal.put_nowait(attach.Progress("started", self._machine, stdio.INPUT_WINDOW))
@@ -375,6 +377,7 @@ class Conversation:
 
     async def _conclude(self, outcome: Outcome) -> None:
         self.account.over()
+        self._moves.over()
         await self._settle(outcome)
         self._terminal.put_nowait(attach.Ended(outcome))
         if self._starter is not None:

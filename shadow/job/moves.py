@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from hpool.matchmaker.model.errors import BadMessage, HpoolError
 from hpool.shadow.api import home
+from hpool.shadow.job.due import Due
 from hpool.shadow.job.images import Images
 from hpool.shadow.job.windows import OutputWindows
 
@@ -20,9 +21,11 @@ class Moves:
     """Of one job; without `images` it has none, and begins anew."""
 
     def __init__(
-        self, images: Images | None, commit: Callable[[int], None], note: Callable[..., None]
+        self, images: Images | None, commit: Callable[[int], None], note: Callable[..., None], due: Due
     ) -> None:
-        """`commit`: home forgets what lies before that epoch. `note`: a line of the job's log."""
+        """`commit`: home forgets what lies before that epoch. `note`: a line of the job's log. `due`: when it
+        is written down unasked."""
+        self._due = due
         self._images = images
         self._commit = commit
         self._note = note
@@ -46,6 +49,7 @@ class Moves:
         elif starter is None:
             self.refused("it does not run")
         else:
+            self._due.asked()
             starter.put_nowait(home.Checkpoint(leave))
 
     def starter_came(self) -> None:
@@ -60,6 +64,7 @@ class Moves:
 
     def refused(self, why: str) -> None:
         self._note("image", sentence=f"no checkpoint was made: {why}", kept=False)
+        self._due.answered(kept=False)
 
     def starter_said(
         self, message: home.FromStarter, tell: Callable[[home.ToStarter], None], outputs: OutputWindows
@@ -101,6 +106,7 @@ class Moves:
             sentence = f"epoch {state.epoch} is kept; it stood still for {whole.frozen_us / 1000:.1f} ms"
             self._note("image", sentence=sentence, kept=True, epoch=state.epoch)
             self.has_left = whole.left
+            self._due.answered(kept=True)
             self._unshown = number
             self.shown(outputs)
         self._keeping = None
@@ -123,6 +129,7 @@ class Moves:
 
     async def newest(self) -> home.Going | None:
         """What is left when a run is lost; nothing of that run comes any more."""
+        self._due.stop()
         if self._keeping is not None:
             await self._keeping
         if self._images is not None:
@@ -139,6 +146,11 @@ class Moves:
         epoch = 0 if self.going is None else self.going.epoch
         return max(0.0, until_s - self._made_s.get(epoch, until_s))
 
-    def began(self) -> None:
-        """A run has: from the image, or from the beginning."""
+    def began(self, ask: Callable[[], None]) -> None:
+        """A run has: from the image, or from the beginning. `ask` when it is to be written down."""
+        self._due.begin(ask)
         self._made_s[0 if self.going is None else self.going.epoch] = time.monotonic()
+
+    def over(self) -> None:
+        """So is the job."""
+        self._due.stop()

@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hpool.matchmaker.api.values import MachineAd
+from hpool.matchmaker.model.again import BadDuration
 from hpool.matchmaker.model.attributes import MACHINE_ATTRIBUTES
 from hpool.matchmaker.model.errors import BadJobId, BadSettings, BadSize
 from hpool.matchmaker.model.ids import JobId
-from hpool.matchmaker.model.settings import Directories, load_settings, parse_rate, parse_size
+from hpool.matchmaker.model.settings import Directories, load_settings, parse_duration, parse_rate, parse_size
 from hpool.matchmaker.model.states import FINAL_STATES, LEGAL_MOVES, JobState, may_move
 
 
@@ -45,6 +46,19 @@ def test_sizes_are_read(text: str, size_bytes: int) -> None:
 def test_what_is_no_size_is_refused(text: str) -> None:
     with pytest.raises(BadSize):
         parse_size(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("90", 90), ("1s", 1), ("1.5m", 90), ("2h", 7200), ("1d", 86400)]
+)
+def test_lengths_of_time_are_read(text: str, seconds: int) -> None:
+    assert parse_duration(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "m", "0", "-1", "0.5s", "1w", "1e999", "nan"])
+def test_what_is_no_length_of_time_is_refused(text: str) -> None:
+    with pytest.raises(BadDuration):
+        parse_duration(text)
 
 
 def test_nothing_configured_is_a_personal_pool(tmp_path: Path) -> None:
