@@ -114,9 +114,24 @@ def test_checkpoints_are_made_unasked_as_often_as_was_said(own_pool: StrictPool)
     for number in (1, 2, 3):
         moving.give(10)
         wait_until(lambda number=number: f"epoch {number} is kept" in moving.ask("log"), "a checkpoint", 60)  # type: ignore[misc]
+    heading, row = own_pool.home.run([HPOOL, "queue"]).stdout.decode().splitlines()
+    at = heading.index("epoch")
+    assert int(row[at : at + 5]) >= 3
+    assert re.match(r"\d+ s ", row[heading.index("at risk") :]), row
     for pid in own_pool.pids("hpool.sandbox.starter"):
         os.kill(pid, signal.SIGKILL)
     moving.ends_as_if_nothing_had_been(b"goes on from epoch", 1)
+
+
+def test_a_machine_that_is_wanted_back_loses_no_work(own_pool: StrictPool) -> None:
+    moving = Moving(own_pool)
+    own_pool.roles["sandbox"].terminate()
+    assert own_pool.roles["sandbox"].wait(30) == 0
+    wait_until(lambda: "wants it to leave" in moving.ask("log"), "the log", 20)
+    assert "epoch 1 is kept" in moving.ask("log")
+    assert own_pool.pids("hpool-keeper") == []
+    own_pool.start("sandbox")
+    moving.ends_as_if_nothing_had_been(b"has left", 1)
 
 
 def test_where_no_machine_can_go_on_older_checkpoints_are_tried_then_the_beginning(

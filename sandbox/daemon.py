@@ -14,6 +14,7 @@ import platform
 import secrets
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -56,6 +57,13 @@ class Sandbox:
     async def advertise(self) -> None:
         """Until cancelled."""
         await self._conversation.run(self._report, self._noticed)
+
+    async def leave(self, within_s: float) -> None:
+        """Every job here is asked to go on elsewhere; returns when all have, or after so long."""
+        if within_s > 0 and self._running:
+            log.info("%d jobs have %.0f s to leave", len(self._running), within_s)
+            self._starters.ask_to_leave()
+            await asyncio.wait(self._running, timeout=within_s)
 
     async def end_all(self) -> None:
         """Every job here ends now, and nothing of it is left."""
@@ -126,6 +134,12 @@ class Sandbox:
 )
 @click.option("--directory", type=click.Path(path_type=Path), help="Private directory of this sandbox.")
 @click.option(
+    "--leave-within",
+    default=30.0,
+    show_default=True,
+    help="When told to end (SIGTERM, Ctrl-C): seconds for jobs to leave, written down. Told twice: none.",
+)
+@click.option(
     "--idle-exit", default=0.0, help="End after so many seconds without jobs and matchmaker; 0: never."
 )
 def main(
@@ -140,6 +154,7 @@ def main(
     allow_network: bool,
     uid_base: int,
     directory: Path | None,
+    leave_within: float,
     idle_exit: float,
 ) -> None:
     log_to_stderr("sandbox")
@@ -180,6 +195,14 @@ def main(
         role.leave()
         for task in tasks:
             task.cancel()
+        stop.clear()
+        leaving: list[asyncio.Task[Any]] = [
+            asyncio.create_task(sandbox.leave(leave_within)),
+            asyncio.create_task(stop.wait()),
+        ]
+        await asyncio.wait(leaving, return_when=asyncio.FIRST_COMPLETED)
+        for each in leaving:
+            each.cancel()
         await sandbox.end_all()
         starters.close()
 

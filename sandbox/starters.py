@@ -11,6 +11,7 @@ import contextlib
 import logging
 import os
 import signal
+import socket
 import struct
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,7 @@ from hpool.shadow.api.queue import ClaimReply
 log = logging.getLogger("starters")
 
 FIRST_OUTSIDE_ID: Final = 64_000
+LEAVE: Final = b"l"
 MOUNT_PLACES: Final = ("/mnt", "/media", "/srv", "/tmp", "/run", "/var", "/home")
 
 
@@ -53,6 +55,7 @@ class Starters:
         self._nursery = Nursery("hpool.sandbox.starter.process")
         self._cache = cache_directory
         self._users = SlotUsers(limits.first_outside_id)
+        self._links: set[socket.socket] = set()
 
     def start(self) -> None:
         self._nursery.start()
@@ -83,6 +86,7 @@ class Starters:
         try:
             loop = asyncio.get_running_loop()
             await loop.sock_sendall(child.link, struct.pack("<I", len(raw)) + raw)
+            self._links.add(child.link)
             return await asyncio.shield(child.ended)
         except asyncio.CancelledError:
             with contextlib.suppress(ProcessLookupError):
@@ -90,11 +94,18 @@ class Starters:
             await child.ended
             raise
         finally:
+            self._links.discard(child.link)
             child.link.close()
             if is_root:
                 await _sweep(order.outside_uid)
             if order.cache_directory:
                 cache.prune(Path(order.cache_directory), self._limits.cache_bytes)
+
+    def ask_to_leave(self) -> None:
+        """Every job that runs here: its home may take it back, and end its starter by that."""
+        for link in self._links:
+            with contextlib.suppress(OSError):
+                link.send(LEAVE)
 
     def _cache_of(self, slot: int) -> str:
         """As root each slot has a cache of its own: what one job's user could spoil is no other's."""

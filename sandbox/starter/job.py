@@ -112,6 +112,10 @@ class JobRun:
         self._link.close()
         return finished is None
 
+    def wants_to_leave(self) -> None:
+        """The machine is wanted back. From any thread; home decides."""
+        self._link.send(home.LeaveWanted())
+
     # --- before ---------------------------------------------------------------------
 
     def _prepare(self) -> None:

@@ -8,11 +8,13 @@ go: an installation below /root cannot be read afterwards.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import logging
 import os
 import socket
 import struct
 import sys
+import threading
 from typing import Final
 
 import grpc._channel  # noqa: F401 - grpc itself imports it with the first channel: too late here
@@ -48,9 +50,19 @@ _VERSION: Final = hpool_version()
 
 
 def receive_order(link: socket.socket) -> Order:
-    with link.makefile("rb") as file:
-        (length,) = struct.unpack("<I", file.read(4))
-        return ORDER.decode(file.read(length))
+    (length,) = struct.unpack("<I", link.recv(4, socket.MSG_WAITALL))
+    return ORDER.decode(link.recv(length, socket.MSG_WAITALL))
+
+
+def watch_owner(link: socket.socket, run: JobRun) -> None:
+    """Whatever the sandbox says after the order means that the job should leave."""
+
+    def watch() -> None:
+        with contextlib.suppress(OSError):
+            if link.recv(1):
+                run.wants_to_leave()
+
+    threading.Thread(target=watch, name="owner", daemon=True).start()
 
 
 def keep_programs(engine: Engine, cache_fd: int) -> None:
@@ -124,7 +136,9 @@ def child_main(link: socket.socket) -> int:
         blocks = KeptBlocks(engine, Kept(cache_fd, task.memory_key))
         if cache_fd >= 0:
             blocks.serve()
-        has_left = JobRun(order, task, home_link, engine, root_fd, keeper_fd, recalled, image).run()
+        run = JobRun(order, task, home_link, engine, root_fd, keeper_fd, recalled, image)
+        watch_owner(link, run)
+        has_left = run.run()
         if cache_fd >= 0:
             keep_memory(engine, kept, recalled.text)
             keep_programs(engine, cache_fd)

@@ -74,7 +74,16 @@ class AgentService:
     async def queue(self, request: api.QueueRequest, context: Any) -> api.QueueReply:
         await rpc.admit(context, rpc.TOKEN_KEY, self._user_token)
         rows = self._store.history(request.limit) if request.history else self._store.queue()
-        return api.QueueReply(tuple(_summary(row) for row in rows))
+        return api.QueueReply(tuple(_summary(row, *self._kept(row)) for row in rows))
+
+    def _kept(self, stored: StoredJob) -> tuple[int, float]:
+        """The newest epoch that a running job could go on from, and since when."""
+        if stored.job.state is not JobState.RUNNING:
+            return 0, 0.0
+        for at_s, kind, facts in reversed(self._store.events(stored.job.job_id)):
+            if kind == "image" and facts.get("kept"):
+                return int(str(facts["epoch"])), at_s
+        return 0, 0.0
 
     async def remove(self, request: api.RemoveRequest, context: Any) -> api.RemoveReply:
         await rpc.admit(context, rpc.TOKEN_KEY, self._user_token)
@@ -141,7 +150,7 @@ class AgentService:
         )
 
 
-def _summary(stored: StoredJob) -> api.JobSummary:
+def _summary(stored: StoredJob, epoch: int, kept_at_s: float) -> api.JobSummary:
     job = stored.job
     return api.JobSummary(
         job_id=str(job.job_id),
@@ -153,4 +162,6 @@ def _summary(stored: StoredJob) -> api.JobSummary:
         changed_at_s=job.changed_at_s,
         machine=job.machine,
         outcome=job.outcome,
+        epoch=epoch,
+        kept_at_s=kept_at_s,
     )

@@ -75,6 +75,10 @@ class ImageWhole(NamedTuple):
     left: bool
 
 
+class LeaveWanted(NamedTuple):
+    pass
+
+
 class ImageRefused(NamedTuple):
     why: str
 
@@ -160,6 +164,7 @@ FromStarter = (
     | ImageWhole
     | ImageRefused
     | ImageTaken
+    | LeaveWanted
     | Finished
 )
 ToStarter = (
@@ -205,6 +210,7 @@ FROM_STARTER: Final[OneOfCodec[FromStarter]] = OneOfCodec(
         "image_whole": MessageCodec(pb.ImageWhole, ImageWhole, {"state": GOING}),
         "image_refused": MessageCodec(pb.ImageRefused, ImageRefused),
         "image_taken": IMAGE_TAKEN,
+        "leave_wanted": MessageCodec(pb.LeaveWanted, LeaveWanted),
         "finished": MessageCodec(
             pb.Finished, Finished, {"problem": PROBLEM, "statistics": STATISTICS, "costs": COST}
         ),

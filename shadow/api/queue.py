@@ -57,6 +57,8 @@ class JobSummary(NamedTuple):
     changed_at_s: float
     machine: str
     outcome: Outcome | None = None
+    epoch: int = 0  # the newest image that is kept; 0: none
+    kept_at_s: float = 0.0
 
 
 class QueueReply(NamedTuple):

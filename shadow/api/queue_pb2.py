@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from hpool.shadow.api import job_pb2 as shadow_dot_api_dot_job__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16shadow/api/queue.proto\x12\x0chpool.shadow\x1a\x14shadow/api/job.proto\":\n\rSubmitRequest\x12)\n\x03job\x18\x01 \x01(\x0b\x32\x1c.hpool.shadow.JobDescription\"\x85\x01\n\x0bSubmitReply\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x16\n\x0eshadow_address\x18\x02 \x01(\t\x12\x15\n\rattach_secret\x18\x03 \x01(\t\x12+\n\x07problem\x18\x04 \x01(\x0b\x32\x15.hpool.shadow.ProblemH\x00\x88\x01\x01\x42\n\n\x08_problem\"\x85\x01\n\x0c\x43laimRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x0e\n\x06ticket\x18\x02 \x01(\t\x12\x0f\n\x07machine\x18\x03 \x01(\t\x12\x12\n\nsandbox_id\x18\x04 \x01(\t\x12\x0c\n\x04\x61rch\x18\x05 \x01(\t\x12\x0c\n\x04\x63pus\x18\x06 \x01(\r\x12\x14\n\x0cmemory_bytes\x18\x07 \x01(\x04\"e\n\nClaimReply\x12\x0f\n\x07refusal\x18\x01 \x01(\t\x12\x16\n\x0eshadow_address\x18\x02 \x01(\t\x12\x14\n\x0c\x63laim_secret\x18\x03 \x01(\t\x12\x0b\n\x03uid\x18\x04 \x01(\r\x12\x0b\n\x03gid\x18\x05 \x01(\r\".\n\x0cQueueRequest\x12\x0f\n\x07history\x18\x01 \x01(\x08\x12\r\n\x05limit\x18\x02 \x01(\r\"\xd8\x01\n\nJobSummary\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\r\n\x05owner\x18\x02 \x01(\t\x12\r\n\x05state\x18\x03 \x01(\t\x12\x11\n\targuments\x18\x04 \x03(\x0c\x12\x11\n\tdirectory\x18\x05 \x01(\x0c\x12\x16\n\x0esubmitted_at_s\x18\x06 \x01(\x01\x12\x14\n\x0c\x63hanged_at_s\x18\x07 \x01(\x01\x12\x0f\n\x07machine\x18\x08 \x01(\t\x12+\n\x07outcome\x18\t \x01(\x0b\x32\x15.hpool.shadow.OutcomeH\x00\x88\x01\x01\x42\n\n\x08_outcome\"4\n\nQueueReply\x12&\n\x04jobs\x18\x01 \x03(\x0b\x32\x18.hpool.shadow.JobSummary\"\x1f\n\rRemoveRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\"F\n\x0bRemoveReply\x12+\n\x07problem\x18\x01 \x01(\x0b\x32\x15.hpool.shadow.ProblemH\x00\x88\x01\x01\x42\n\n\x08_problem\"\x1c\n\nLogRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\"4\n\x07LogLine\x12\x0c\n\x04\x61t_s\x18\x01 \x01(\x01\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\r\n\x05\x66\x61\x63ts\x18\x03 \x01(\t\"i\n\x08LogReply\x12$\n\x05lines\x18\x01 \x03(\x0b\x32\x15.hpool.shadow.LogLine\x12+\n\x07problem\x18\x02 \x01(\x0b\x32\x15.hpool.shadow.ProblemH\x00\x88\x01\x01\x42\n\n\x08_problem\"\"\n\x10IntroduceRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\"w\n\x0eIntroduceReply\x12\x16\n\x0eshadow_address\x18\x01 \x01(\t\x12\x14\n\x0cwatch_secret\x18\x02 \x01(\t\x12+\n\x07problem\x18\x03 \x01(\x0b\x32\x15.hpool.shadow.ProblemH\x00\x88\x01\x01\x42\n\n\x08_problem\"!\n\x0fReattachRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\"\xb0\x01\n\rReattachReply\x12\x16\n\x0eshadow_address\x18\x01 \x01(\t\x12\x15\n\rattach_secret\x18\x02 \x01(\t\x12+\n\x07outcome\x18\x03 \x01(\x0b\x32\x15.hpool.shadow.OutcomeH\x00\x88\x01\x01\x12+\n\x07problem\x18\x04 \x01(\x0b\x32\x15.hpool.shadow.ProblemH\x01\x88\x01\x01\x42\n\n\x08_outcomeB\n\n\x08_problem\" \n\x0eJournalRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\"Z\n\x0cJournalReply\x12\x11\n\tdirectory\x18\x01 \x01(\x0c\x12+\n\x07problem\x18\x02 \x01(\x0b\x32\x15.hpool.shadow.ProblemH\x00\x88\x01\x01\x42\n\n\x08_problem\"2\n\x11\x43heckpointRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\r\n\x05leave\x18\x02 \x01(\x08\"J\n\x0f\x43heckpointReply\x12+\n\x07problem\x18\x01 \x01(\x0b\x32\x15.hpool.shadow.ProblemH\x00\x88\x01\x01\x42\n\n\x08_problem\"\x14\n\x12\x41gentStatusRequest\"s\n\x10\x41gentStatusReply\x12\x12\n\nmatchmaker\x18\x01 \x01(\t\x12\x1a\n\x12matchmaker_reached\x18\x02 \x01(\x08\x12\x0c\n\x04idle\x18\x03 \x01(\r\x12\x0f\n\x07running\x18\x04 \x01(\r\x12\x10\n\x08\x66inished\x18\x05 \x01(\r2\xb4\x05\n\x05\x41gent\x12@\n\x06Submit\x12\x1b.hpool.shadow.SubmitRequest\x1a\x19.hpool.shadow.SubmitReply\x12=\n\x05\x43laim\x12\x1a.hpool.shadow.ClaimRequest\x1a\x18.hpool.shadow.ClaimReply\x12=\n\x05Queue\x12\x1a.hpool.shadow.QueueRequest\x1a\x18.hpool.shadow.QueueReply\x12@\n\x06Remove\x12\x1b.hpool.shadow.RemoveRequest\x1a\x19.hpool.shadow.RemoveReply\x12\x37\n\x03Log\x12\x18.hpool.shadow.LogRequest\x1a\x16.hpool.shadow.LogReply\x12I\n\tIntroduce\x12\x1e.hpool.shadow.IntroduceRequest\x1a\x1c.hpool.shadow.IntroduceReply\x12\x46\n\x08Reattach\x12\x1d.hpool.shadow.ReattachRequest\x1a\x1b.hpool.shadow.ReattachReply\x12\x43\n\x07Journal\x12\x1c.hpool.shadow.JournalRequest\x1a\x1a.hpool.shadow.JournalReply\x12L\n\nCheckpoint\x12\x1f.hpool.shadow.CheckpointRequest\x1a\x1d.hpool.shadow.CheckpointReply\x12J\n\x06Status\x12 .hpool.shadow.AgentStatusRequest\x1a\x1e.hpool.shadow.AgentStatusReplyb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16shadow/api/queue.proto\x12\x0chpool.shadow\x1a\x14shadow/api/job.proto\":\n\rSubmitRequest\x12)\n\x03job\x18\x01 \x01(\x0b\x32\x1c.hpool.shadow.JobDescription\"\x85\x01\n\x0bSubmitReply\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x16\n\x0eshadow_address\x18\x02 \x01(\t\x12\x15\n\rattach_secret\x18\x03 \x01(\t\x12+\n\x07problem\x18\x04 \x01(\x0b\x32\x15.hpool.shadow.ProblemH\x00\x88\x01\x01\x42\n\n\x08_problem\"\x85\x01\n\x0c\x43laimRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x0e\n\x06ticket\x18\x02 \x01(\t\x12\x0f\n\x07machine\x18\x03 \x01(\t\x12\x12\n\nsandbox_id\x18\x04 \x01(\t\x12\x0c\n\x04\x61rch\x18\x05 \x01(\t\x12\x0c\n\x04\x63pus\x18\x06 \x01(\r\x12\x14\n\x0cmemory_bytes\x18\x07 \x01(\x04\"e\n\nClaimReply\x12\x0f\n\x07refusal\x18\x01 \x01(\t\x12\x16\n\x0eshadow_address\x18\x02 \x01(\t\x12\x14\n\x0c\x63laim_secret\x18\x03 \x01(\t\x12\x0b\n\x03uid\x18\x04 \x01(\r\x12\x0b\n\x03gid\x18\x05 \x01(\r\".\n\x0cQueueRequest\x12\x0f\n\x07history\x18\x01 \x01(\x08\x12\r\n\x05limit\x18\x02 \x01(\r\"\xfa\x01\n\nJobSummary\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\r\n\x05owner\x18\x02 \x01(\t\x12\r\n\x05state\x18\x03 \x01(\t\x12\x11\n\targuments\x18\x04 \x03(\x0c\x12\x11\n\tdirectory\x18\x05 \x01(\x0c\x12\x16\n\x0esubmitted_at_s\x18\x06 \x01(\x01\x12\x14\n\x0c\x63hanged_at_s\x18\x07 \x01(\x01\x12\x0f\n\x07machine\x18\x08 \x01(\t\x12+\n\x07outcome\x18\t \x01(\x0b\x32\x15.hpool.shadow.OutcomeH\x00\x88\x01\x01\x12\r\n\x05\x65poch\x18\n \x01(\x04\x12\x11\n\tkept_at_s\x18\x0b \x01(\x01\x42\n\n\x08_outcome\"4\n\nQueueReply\x12&\n\x04jobs\x18\x01 \x03(\x0b\x32\x18.hpool.shadow.JobSummary\"\x1f\n\rRemoveRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\"F\n\x0bRemoveReply\x12+\n\x07problem\x18\x01 \x01(\x0b\x32\x15.hpool.shadow.ProblemH\x00\x88\x01\x01\x42\n\n\x08_problem\"\x1c\n\nLogRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\"4\n\x07LogLine\x12\x0c\n\x04\x61t_s\x18\x01 \x01(\x01\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\r\n\x05\x66\x61\x63ts\x18\x03 \x01(\t\"i\n\x08LogReply\x12$\n\x05lines\x18\x01 \x03(\x0b\x32\x15.hpool.shadow.LogLine\x12+\n\x07problem\x18\x02 \x01(\x0b\x32\x15.hpool.shadow.ProblemH\x00\x88\x01\x01\x42\n\n\x08_problem\"\"\n\x10IntroduceRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\"w\n\x0eIntroduceReply\x12\x16\n\x0eshadow_address\x18\x01 \x01(\t\x12\x14\n\x0cwatch_secret\x18\x02 \x01(\t\x12+\n\x07problem\x18\x03 \x01(\x0b\x32\x15.hpool.shadow.ProblemH\x00\x88\x01\x01\x42\n\n\x08_problem\"!\n\x0fReattachRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\"\xb0\x01\n\rReattachReply\x12\x16\n\x0eshadow_address\x18\x01 \x01(\t\x12\x15\n\rattach_secret\x18\x02 \x01(\t\x12+\n\x07outcome\x18\x03 \x01(\x0b\x32\x15.hpool.shadow.OutcomeH\x00\x88\x01\x01\x12+\n\x07problem\x18\x04 \x01(\x0b\x32\x15.hpool.shadow.ProblemH\x01\x88\x01\x01\x42\n\n\x08_outcomeB\n\n\x08_problem\" \n\x0eJournalRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\"Z\n\x0cJournalReply\x12\x11\n\tdirectory\x18\x01 \x01(\x0c\x12+\n\x07problem\x18\x02 \x01(\x0b\x32\x15.hpool.shadow.ProblemH\x00\x88\x01\x01\x42\n\n\x08_problem\"2\n\x11\x43heckpointRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\r\n\x05leave\x18\x02 \x01(\x08\"J\n\x0f\x43heckpointReply\x12+\n\x07problem\x18\x01 \x01(\x0b\x32\x15.hpool.shadow.ProblemH\x00\x88\x01\x01\x42\n\n\x08_problem\"\x14\n\x12\x41gentStatusRequest\"s\n\x10\x41gentStatusReply\x12\x12\n\nmatchmaker\x18\x01 \x01(\t\x12\x1a\n\x12matchmaker_reached\x18\x02 \x01(\x08\x12\x0c\n\x04idle\x18\x03 \x01(\r\x12\x0f\n\x07running\x18\x04 \x01(\r\x12\x10\n\x08\x66inished\x18\x05 \x01(\r2\xb4\x05\n\x05\x41gent\x12@\n\x06Submit\x12\x1b.hpool.shadow.SubmitRequest\x1a\x19.hpool.shadow.SubmitReply\x12=\n\x05\x43laim\x12\x1a.hpool.shadow.ClaimRequest\x1a\x18.hpool.shadow.ClaimReply\x12=\n\x05Queue\x12\x1a.hpool.shadow.QueueRequest\x1a\x18.hpool.shadow.QueueReply\x12@\n\x06Remove\x12\x1b.hpool.shadow.RemoveRequest\x1a\x19.hpool.shadow.RemoveReply\x12\x37\n\x03Log\x12\x18.hpool.shadow.LogRequest\x1a\x16.hpool.shadow.LogReply\x12I\n\tIntroduce\x12\x1e.hpool.shadow.IntroduceRequest\x1a\x1c.hpool.shadow.IntroduceReply\x12\x46\n\x08Reattach\x12\x1d.hpool.shadow.ReattachRequest\x1a\x1b.hpool.shadow.ReattachReply\x12\x43\n\x07Journal\x12\x1c.hpool.shadow.JournalRequest\x1a\x1a.hpool.shadow.JournalReply\x12L\n\nCheckpoint\x12\x1f.hpool.shadow.CheckpointRequest\x1a\x1d.hpool.shadow.CheckpointReply\x12J\n\x06Status\x12 .hpool.shadow.AgentStatusRequest\x1a\x1e.hpool.shadow.AgentStatusReplyb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -43,39 +43,39 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_QUEUEREQUEST']._serialized_start=497
   _globals['_QUEUEREQUEST']._serialized_end=543
   _globals['_JOBSUMMARY']._serialized_start=546
-  _globals['_JOBSUMMARY']._serialized_end=762
-  _globals['_QUEUEREPLY']._serialized_start=764
-  _globals['_QUEUEREPLY']._serialized_end=816
-  _globals['_REMOVEREQUEST']._serialized_start=818
-  _globals['_REMOVEREQUEST']._serialized_end=849
-  _globals['_REMOVEREPLY']._serialized_start=851
-  _globals['_REMOVEREPLY']._serialized_end=921
-  _globals['_LOGREQUEST']._serialized_start=923
-  _globals['_LOGREQUEST']._serialized_end=951
-  _globals['_LOGLINE']._serialized_start=953
-  _globals['_LOGLINE']._serialized_end=1005
-  _globals['_LOGREPLY']._serialized_start=1007
-  _globals['_LOGREPLY']._serialized_end=1112
-  _globals['_INTRODUCEREQUEST']._serialized_start=1114
-  _globals['_INTRODUCEREQUEST']._serialized_end=1148
-  _globals['_INTRODUCEREPLY']._serialized_start=1150
-  _globals['_INTRODUCEREPLY']._serialized_end=1269
-  _globals['_REATTACHREQUEST']._serialized_start=1271
-  _globals['_REATTACHREQUEST']._serialized_end=1304
-  _globals['_REATTACHREPLY']._serialized_start=1307
-  _globals['_REATTACHREPLY']._serialized_end=1483
-  _globals['_JOURNALREQUEST']._serialized_start=1485
-  _globals['_JOURNALREQUEST']._serialized_end=1517
-  _globals['_JOURNALREPLY']._serialized_start=1519
-  _globals['_JOURNALREPLY']._serialized_end=1609
-  _globals['_CHECKPOINTREQUEST']._serialized_start=1611
-  _globals['_CHECKPOINTREQUEST']._serialized_end=1661
-  _globals['_CHECKPOINTREPLY']._serialized_start=1663
-  _globals['_CHECKPOINTREPLY']._serialized_end=1737
-  _globals['_AGENTSTATUSREQUEST']._serialized_start=1739
-  _globals['_AGENTSTATUSREQUEST']._serialized_end=1759
-  _globals['_AGENTSTATUSREPLY']._serialized_start=1761
-  _globals['_AGENTSTATUSREPLY']._serialized_end=1876
-  _globals['_AGENT']._serialized_start=1879
-  _globals['_AGENT']._serialized_end=2571
+  _globals['_JOBSUMMARY']._serialized_end=796
+  _globals['_QUEUEREPLY']._serialized_start=798
+  _globals['_QUEUEREPLY']._serialized_end=850
+  _globals['_REMOVEREQUEST']._serialized_start=852
+  _globals['_REMOVEREQUEST']._serialized_end=883
+  _globals['_REMOVEREPLY']._serialized_start=885
+  _globals['_REMOVEREPLY']._serialized_end=955
+  _globals['_LOGREQUEST']._serialized_start=957
+  _globals['_LOGREQUEST']._serialized_end=985
+  _globals['_LOGLINE']._serialized_start=987
+  _globals['_LOGLINE']._serialized_end=1039
+  _globals['_LOGREPLY']._serialized_start=1041
+  _globals['_LOGREPLY']._serialized_end=1146
+  _globals['_INTRODUCEREQUEST']._serialized_start=1148
+  _globals['_INTRODUCEREQUEST']._serialized_end=1182
+  _globals['_INTRODUCEREPLY']._serialized_start=1184
+  _globals['_INTRODUCEREPLY']._serialized_end=1303
+  _globals['_REATTACHREQUEST']._serialized_start=1305
+  _globals['_REATTACHREQUEST']._serialized_end=1338
+  _globals['_REATTACHREPLY']._serialized_start=1341
+  _globals['_REATTACHREPLY']._serialized_end=1517
+  _globals['_JOURNALREQUEST']._serialized_start=1519
+  _globals['_JOURNALREQUEST']._serialized_end=1551
+  _globals['_JOURNALREPLY']._serialized_start=1553
+  _globals['_JOURNALREPLY']._serialized_end=1643
+  _globals['_CHECKPOINTREQUEST']._serialized_start=1645
+  _globals['_CHECKPOINTREQUEST']._serialized_end=1695
+  _globals['_CHECKPOINTREPLY']._serialized_start=1697
+  _globals['_CHECKPOINTREPLY']._serialized_end=1771
+  _globals['_AGENTSTATUSREQUEST']._serialized_start=1773
+  _globals['_AGENTSTATUSREQUEST']._serialized_end=1793
+  _globals['_AGENTSTATUSREPLY']._serialized_start=1795
+  _globals['_AGENTSTATUSREPLY']._serialized_end=1910
+  _globals['_AGENT']._serialized_start=1913
+  _globals['_AGENT']._serialized_end=2605
 # @@protoc_insertion_point(module_scope)

@@ -66,7 +66,7 @@ class QueueRequest(_message.Message):
     def __init__(self, history: _Optional[bool] = ..., limit: _Optional[int] = ...) -> None: ...
 
 class JobSummary(_message.Message):
-    __slots__ = ("job_id", "owner", "state", "arguments", "directory", "submitted_at_s", "changed_at_s", "machine", "outcome")
+    __slots__ = ("job_id", "owner", "state", "arguments", "directory", "submitted_at_s", "changed_at_s", "machine", "outcome", "epoch", "kept_at_s")
     JOB_ID_FIELD_NUMBER: _ClassVar[int]
     OWNER_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
@@ -76,6 +76,8 @@ class JobSummary(_message.Message):
     CHANGED_AT_S_FIELD_NUMBER: _ClassVar[int]
     MACHINE_FIELD_NUMBER: _ClassVar[int]
     OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    EPOCH_FIELD_NUMBER: _ClassVar[int]
+    KEPT_AT_S_FIELD_NUMBER: _ClassVar[int]
     job_id: str
     owner: str
     state: str
@@ -85,7 +87,9 @@ class JobSummary(_message.Message):
     changed_at_s: float
     machine: str
     outcome: _job_pb2.Outcome
-    def __init__(self, job_id: _Optional[str] = ..., owner: _Optional[str] = ..., state: _Optional[str] = ..., arguments: _Optional[_Iterable[bytes]] = ..., directory: _Optional[bytes] = ..., submitted_at_s: _Optional[float] = ..., changed_at_s: _Optional[float] = ..., machine: _Optional[str] = ..., outcome: _Optional[_Union[_job_pb2.Outcome, _Mapping[str, object]]] = ...) -> None: ...
+    epoch: int
+    kept_at_s: float
+    def __init__(self, job_id: _Optional[str] = ..., owner: _Optional[str] = ..., state: _Optional[str] = ..., arguments: _Optional[_Iterable[bytes]] = ..., directory: _Optional[bytes] = ..., submitted_at_s: _Optional[float] = ..., changed_at_s: _Optional[float] = ..., machine: _Optional[str] = ..., outcome: _Optional[_Union[_job_pb2.Outcome, _Mapping[str, object]]] = ..., epoch: _Optional[int] = ..., kept_at_s: _Optional[float] = ...) -> None: ...
 
 class QueueReply(_message.Message):
     __slots__ = ("jobs",)

@@ -128,6 +128,8 @@ class Pool:
         if role == "sandbox":
             # Submitter and owner are the same person here: --network host is his own affair.
             options += ["--allow-network"]
+            if settings.is_personal:  # home ends with it: there is nowhere to go
+                options += ["--leave-within", "0"]
         return options
 
     def _personal_token(self) -> Path:

@@ -21,7 +21,7 @@ from hpool.matchmaker.model.ids import JobId
 from hpool.shadow.api import queue as api
 from hpool.shadow.cli.personal import Pool
 from hpool.shadow.cli.pool import pool_in_use
-from hpool.shadow.cli.render import bytes_text, printable, table
+from hpool.shadow.cli.render import bytes_text, duration_text, printable, table
 
 ANSWER_WITHIN_S = 5.0
 
@@ -58,18 +58,25 @@ def queue(history: bool, limit: int) -> None:
     """List your jobs."""
     reply = ask_agent(api.QUEUE, api.QueueRequest(history, limit))
     table(
-        ("job", "state", "since", "machine", "status", "command"),
+        ("job", "state", "since", "machine", "epoch", "at risk", "status", "command"),
         (
             (
                 *(job.job_id, job.state),
                 time.strftime("%m-%d %H:%M:%S", time.localtime(job.changed_at_s)),
-                job.machine,
+                *(job.machine, str(job.epoch or ""), _at_risk(job)),
                 "" if job.outcome is None else str(job.outcome.shell_status),
                 printable(shlex.join(os.fsdecode(word) for word in job.arguments))[:100],
             )
             for job in reply.jobs
         ),
     )
+
+
+def _at_risk(job: api.JobSummary) -> str:
+    """How much of its work would have to be done again if its machine were lost now."""
+    if job.state != "running":
+        return ""
+    return duration_text(time.time() - max(job.changed_at_s, job.kept_at_s))
 
 
 @click.command()

@@ -182,6 +182,9 @@ class Conversation:
             case stdio.Protections(names):
                 log.info("protections: %s", " ".join(names))
                 self._terminal.put_nowait(message)
+            case home.LeaveWanted():
+                self.account.write("leave", sentence=f"{self._machine} wants it to leave")
+                self.checkpoint(leave=True)
             case home.ImagePart() | home.ImageWhole() | home.ImageTaken() | home.ImageRefused():
                 self._moves.starter_said(message, self._tell_starter, self._outputs)
             case home.Finished(_, exit_code, signal):

@@ -18,7 +18,7 @@ from hpool.shadow.api.job import Sharing, Statistics
 from hpool.shadow.cli.describe import describe, parse_sharing, same_output
 from hpool.shadow.cli.inspect import report
 from hpool.shadow.cli.main import COMMANDS, hpool
-from hpool.shadow.cli.render import bytes_text, table
+from hpool.shadow.cli.render import bytes_text, duration_text, table
 from hpool.shadow.cli.replay import Input
 from hpool.shadow.cli.run import protection_text, say, summary
 
@@ -185,3 +185,10 @@ def test_tables_are_plain_where_nobody_looks(capsys: pytest.CaptureFixture[str])
     table(("a", "long"), [("xx", "y"), ("", "zz")])
     assert capsys.readouterr().out == "a   long\nxx  y\n    zz\n"
     assert [bytes_text(count) for count in (0, 1536, 5 << 40)] == ["0 bytes", "1.5 KiB", "5.0 TiB"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(-1, "0 s"), (35.4, "35 s"), (119, "119 s"), (600, "10 min"), (9000, "2.5 h")]
+)
+def test_lengths_of_time_are_told_in_words(seconds: float, text: str) -> None:
+    assert duration_text(seconds) == text
