@@ -129,9 +129,9 @@ class Moves:
 
     async def newest(self) -> home.Going | None:
         """What is left when a run is lost; nothing of that run comes any more."""
-        self._due.stop()
         if self._keeping is not None:
             await self._keeping
+        self._due.stop()
         if self._images is not None:
             self._images.begin_again()
             if self.is_given_up and self.going is not None:

@@ -272,6 +272,7 @@ int hp_make_room(hp_engine *, uint64_t bytes); /* writes back first; for threads
 
 /* renew.c */
 bool hp_renewable(const struct hp_object *);
+bool hp_same_mtime(const struct hpw_attr *, const struct hpw_attr *);
 bool hp_renew(hp_engine *, struct hp_object *, const struct hpw_attr *); /* false: try again later */
 int hp_revalidate(hp_engine *, struct hp_object *, const struct hpw_attr *);
 int hp_refetch(hp_engine *, struct hp_object *);

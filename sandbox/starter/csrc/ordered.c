@@ -46,7 +46,7 @@ static void learn(hp_engine *engine, struct hp_object *object, const struct hpw_
 		hp_refresh(engine, object, attr);
 		return;
 	}
-	if (hp_file_has_dirty(engine, object) || attr->mtime_s != shown.mtime_s || attr->mtime_ns != shown.mtime_ns)
+	if (hp_file_has_dirty(engine, object) || !hp_same_mtime(attr, &shown))
 		return;
 	if (object->fd >= 0 && (fstat(object->fd, &status) || (uint64_t)status.st_size != attr->size))
 		return;

@@ -19,7 +19,7 @@ bool hp_renewable(const struct hp_object *object)
 	       !object->mapped && !object->orphan && !object->nameless;
 }
 
-static bool same_mtime(const struct hpw_attr *a, const struct hpw_attr *b)
+bool hp_same_mtime(const struct hpw_attr *a, const struct hpw_attr *b)
 {
 	return a->mtime_s == b->mtime_s && a->mtime_ns == b->mtime_ns;
 }
@@ -148,7 +148,7 @@ int hp_revalidate(hp_engine *engine, struct hp_object *object, const struct hpw_
 {
 	if (object->kind != HP_FILE_KIND || attr->ino != object->attr.ino || attr->dev != object->attr.dev)
 		return 0;
-	if (same_mtime(&object->attr, attr) && !object->mixed)
+	if (hp_same_mtime(&object->attr, attr) && !object->mixed)
 		return 0;
 	if (object->content == HP_CONTENT_NONE) {
 		hp_refresh(engine, object, attr);

@@ -187,11 +187,6 @@ static bool same_thing(const struct hp_object *object, const struct hpw_entry *e
 	       object->attr.dev == entry->attr.dev;
 }
 
-static bool other_mtime(const struct hp_object *object, const struct hpw_entry *entry)
-{
-	return object->attr.mtime_s != entry->attr.mtime_s || object->attr.mtime_ns != entry->attr.mtime_ns;
-}
-
 /* Content that we hold and the job has not touched is out of date: who has it
  * open keeps it, the name gets a new inode. */
 static bool changed_at_home(const hp_engine *engine, const struct hp_object *object, const struct hpw_entry *entry)
@@ -202,7 +197,7 @@ static bool changed_at_home(const hp_engine *engine, const struct hp_object *obj
 		return false;
 	if (ours && (object->orphan || hp_file_has_dirty(engine, object) || hp_is_older(engine, object)))
 		return false;
-	return other_mtime(object, entry) || (!ours && object->attr.size != entry->attr.size);
+	return !hp_same_mtime(&object->attr, &entry->attr) || (!ours && object->attr.size != entry->attr.size);
 }
 
 /* Newer attributes for a file the mirror has. What the job has written and home
@@ -264,7 +259,7 @@ static struct hp_object *apply_name(hp_engine *engine, struct hp_name *name, con
 		hp_tree_offer(name, &entry->attr, strings, entry->target_len);
 		return NULL;
 	}
-	if (object && object->written && hp_is_older(engine, object) && other_mtime(object, entry)) {
+	if (object && object->written && hp_is_older(engine, object) && !hp_same_mtime(&object->attr, &entry->attr)) {
 		if (object->in_flight)
 			name->doubtful = true;
 		else
