@@ -232,11 +232,32 @@ class StrictPool:
             "matchmaker": ["--listen", address],
             "sandbox": ["--matchmaker", address, "--name", MACHINE, *self.machine_options],
         }[role]
+        self._start(role, words)
+
+    def start_another(self, name: str, *options: str) -> None:
+        """One more machine, beside the first; its role is its name."""
+        place = f"{self.machine.home}/{name}"
+        words = ["--matchmaker", f"{self.address}:{self.port}", "--name", name, "--directory", place]
+        before = self.machine_names()
+        self._start("sandbox", [*words, *self.machine_options, *options], name)
+        wait_until(lambda: name in self.machine_names() - before, f"{name} in the pool")
+
+    def vacate(self, what: str) -> str:
+        done = self.home.run([HPOOL, "vacate", what])
+        assert done.code == 0, done
+        return done.stdout.decode()
+
+    def machine_names(self) -> set[str]:
+        listed = self.home.run([HPOOL, "status"]).stdout.decode().splitlines()
+        return {line.split()[0] for line in listed[1:-1]}
+
+    def _start(self, role: str, words: list[str], name: str = "") -> None:
+        """`name`: by which it is known here, if that is not its role."""
         room = self.machine if role == "sandbox" else self.room
-        log_path = Path(self.logs.name) / f"{role}.log"
+        log_path = Path(self.logs.name) / f"{name or role}.log"
         with open(log_path, "ab") as log:
             argv = [HPOOL, role, *words, "--token-file", f"{room.home}/pool.token"]
-            self.roles[role] = room.popen(argv, stdout=log, stderr=log)
+            self.roles[name or role] = room.popen(argv, stdout=log, stderr=log)
         if role == "matchmaker":
             wait_until(lambda: "listens on" in log_path.read_text(), "the matchmaker")
 

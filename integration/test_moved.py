@@ -11,7 +11,7 @@ import threading
 
 import pytest
 
-from integration.pool import HPOOL, StrictPool
+from integration.pool import HPOOL, MACHINE, StrictPool
 from integration.rooms import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.root]
@@ -64,6 +64,12 @@ class Moving:
         self.process.stdin.flush()
         self._given += count
         wait_until(lambda: len(self.said) >= self._given, "the job's output", 60)
+
+    def where(self) -> str:
+        """The machine it runs on."""
+        heading, *rows = self.pool.home.run([HPOOL, "queue"]).stdout.decode().splitlines()
+        (row,) = (row for row in rows if row.split()[0] == self.job_id)
+        return row[heading.index("machine") :].split()[0]
 
     def ask(self, command: str) -> str:
         done = self.pool.home.run([HPOOL, command, self.job_id])
@@ -145,6 +151,25 @@ def test_where_no_machine_can_go_on_older_checkpoints_are_tried_then_the_beginni
     for pid in own_pool.pids("hpool.sandbox.starter"):
         os.kill(pid, signal.SIGKILL)
     moving.ends_as_if_nothing_had_been(b"no machine could go on", 2)
+
+
+def test_all_jobs_of_a_machine_leave_it_and_stay_away(own_pool: StrictPool) -> None:
+    own_pool.start_another("other")
+    moving = Moving(own_pool)
+    first = moving.where()
+    second = "other" if first == MACHINE else MACHINE
+    assert f"{moving.job_id}: epoch 1 is kept" in own_pool.vacate(first)
+    moving.give(10)
+    assert moving.where() == second
+    assert own_pool.vacate(first) == f"no job of yours runs on {first}\n"
+    own_pool.roles["other" if second == "other" else "sandbox"].terminate()
+    moving.give(10)  # nothing else fits now
+    assert moving.where() == first
+    for word, said in (("third", b"'third' is neither a job"), ("77.0", b"there is no job 77.0")):
+        done = own_pool.home.run([HPOOL, "vacate", word])
+        assert (done.code, done.stderr.count(b"\n")) == (125, 1), done
+        assert said in done.stderr, done
+    moving.ends_as_if_nothing_had_been(b"has left", 2)
 
 
 def test_what_cannot_travel_is_said_and_the_job_goes_on(own_pool: StrictPool) -> None:

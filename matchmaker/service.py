@@ -15,7 +15,7 @@ from typing import Any
 from hpool.matchmaker.api import client, values
 from hpool.matchmaker.hosting import rpc
 from hpool.matchmaker.model.clock import Clock
-from hpool.matchmaker.negotiate import FreeMachine, WaitingJob, negotiate
+from hpool.matchmaker.negotiate import Machine, WaitingJob, negotiate
 
 log = logging.getLogger("matchmaker")
 
@@ -120,17 +120,20 @@ class MatchmakerService:
             if self._may_propose(agent, job, now_s)
         }
         waiting = [
-            WaitingJob(key, job.cpus, job.memory_bytes, job.arch, job.submitted_at_s)
+            WaitingJob(key, job.cpus, job.memory_bytes, job.arch, job.submitted_at_s, job.avoided)
             for key, (_, job) in jobs.items()
         ]
-        free = [
-            FreeMachine(key, machine.ad.arch, machine.ad.cpus, machine.ad.memory_bytes, slots)
+        offering = [
+            Machine(
+                *(key, machine.ad.arch, machine.ad.cpus, machine.ad.memory_bytes),
+                *(machine.ad.free_slots - machine.promised, machine.ad.name),
+            )
             for key, machine in self._machines.items()
-            if (slots := machine.ad.free_slots - machine.promised) > 0
+            if not machine.ad.owner_is_here
         ]
-        for waiting_job, free_machine in negotiate(waiting, free):
+        for waiting_job, chosen in negotiate(waiting, offering):
             agent, job = jobs[waiting_job.key]
-            machine = self._machines[free_machine.key]
+            machine = self._machines[chosen.key]
             machine.promised += 1
             agent.proposed[job.job_id] = (job.ticket, now_s)
             machine.notices.put_nowait(values.Match(job.job_id, agent.report.agent_address, job.ticket))

@@ -7,7 +7,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class MachineAd(_message.Message):
-    __slots__ = ("sandbox_id", "name", "arch", "kernel", "features", "cpus", "memory_bytes", "slots", "free_slots", "version")
+    __slots__ = ("sandbox_id", "name", "arch", "kernel", "features", "cpus", "memory_bytes", "slots", "free_slots", "version", "owner_is_here")
     SANDBOX_ID_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     ARCH_FIELD_NUMBER: _ClassVar[int]
@@ -18,6 +18,7 @@ class MachineAd(_message.Message):
     SLOTS_FIELD_NUMBER: _ClassVar[int]
     FREE_SLOTS_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
+    OWNER_IS_HERE_FIELD_NUMBER: _ClassVar[int]
     sandbox_id: str
     name: str
     arch: str
@@ -28,7 +29,8 @@ class MachineAd(_message.Message):
     slots: int
     free_slots: int
     version: str
-    def __init__(self, sandbox_id: _Optional[str] = ..., name: _Optional[str] = ..., arch: _Optional[str] = ..., kernel: _Optional[str] = ..., features: _Optional[_Iterable[str]] = ..., cpus: _Optional[int] = ..., memory_bytes: _Optional[int] = ..., slots: _Optional[int] = ..., free_slots: _Optional[int] = ..., version: _Optional[str] = ...) -> None: ...
+    owner_is_here: bool
+    def __init__(self, sandbox_id: _Optional[str] = ..., name: _Optional[str] = ..., arch: _Optional[str] = ..., kernel: _Optional[str] = ..., features: _Optional[_Iterable[str]] = ..., cpus: _Optional[int] = ..., memory_bytes: _Optional[int] = ..., slots: _Optional[int] = ..., free_slots: _Optional[int] = ..., version: _Optional[str] = ..., owner_is_here: _Optional[bool] = ...) -> None: ...
 
 class MachineReport(_message.Message):
     __slots__ = ("machine",)
@@ -61,7 +63,7 @@ class MachineNotice(_message.Message):
     def __init__(self, welcome: _Optional[_Union[Welcome, _Mapping[str, object]]] = ..., match: _Optional[_Union[Match, _Mapping[str, object]]] = ...) -> None: ...
 
 class JobAd(_message.Message):
-    __slots__ = ("job_id", "ticket", "owner", "cpus", "memory_bytes", "arch", "submitted_at_s")
+    __slots__ = ("job_id", "ticket", "owner", "cpus", "memory_bytes", "arch", "submitted_at_s", "avoided")
     JOB_ID_FIELD_NUMBER: _ClassVar[int]
     TICKET_FIELD_NUMBER: _ClassVar[int]
     OWNER_FIELD_NUMBER: _ClassVar[int]
@@ -69,6 +71,7 @@ class JobAd(_message.Message):
     MEMORY_BYTES_FIELD_NUMBER: _ClassVar[int]
     ARCH_FIELD_NUMBER: _ClassVar[int]
     SUBMITTED_AT_S_FIELD_NUMBER: _ClassVar[int]
+    AVOIDED_FIELD_NUMBER: _ClassVar[int]
     job_id: str
     ticket: str
     owner: str
@@ -76,7 +79,8 @@ class JobAd(_message.Message):
     memory_bytes: int
     arch: str
     submitted_at_s: float
-    def __init__(self, job_id: _Optional[str] = ..., ticket: _Optional[str] = ..., owner: _Optional[str] = ..., cpus: _Optional[int] = ..., memory_bytes: _Optional[int] = ..., arch: _Optional[str] = ..., submitted_at_s: _Optional[float] = ...) -> None: ...
+    avoided: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, job_id: _Optional[str] = ..., ticket: _Optional[str] = ..., owner: _Optional[str] = ..., cpus: _Optional[int] = ..., memory_bytes: _Optional[int] = ..., arch: _Optional[str] = ..., submitted_at_s: _Optional[float] = ..., avoided: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class JobsReport(_message.Message):
     __slots__ = ("agent_id", "agent_address", "jobs")

@@ -22,6 +22,7 @@ class MachineAd(NamedTuple):
     slots: int
     free_slots: int
     version: str
+    owner_is_here: bool = False
 
 
 class MachineReport(NamedTuple):
@@ -46,6 +47,7 @@ class JobAd(NamedTuple):
     memory_bytes: int
     arch: str
     submitted_at_s: float
+    avoided: tuple[str, ...] = ()
 
 
 class JobsReport(NamedTuple):

@@ -65,3 +65,12 @@ class BadDuration(HpoolError):
     says = "{text!r} is not a length of time"
     remedy = "Write for instance 90s, 10m or 2h."
     text: str
+
+
+class NeitherJobNorMachine(HpoolError):
+    """What is to be left is a job of yours, or a machine of the pool in use, by the name it has there."""
+
+    code = "USE-011"
+    says = "{text!r} is neither a job of yours nor a machine of the pool"
+    remedy = "`hpool queue` lists your jobs, `hpool status` the machines."
+    text: str

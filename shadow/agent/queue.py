@@ -54,6 +54,7 @@ class Queue:
         self._watch_secrets: dict[JobId, str] = {}
         self._attach_secrets: dict[JobId, str] = {}
         self._doomed: dict[JobId, str] = {}
+        self._left: dict[JobId, tuple[str, ...]] = {}  # machines that jobs were told to leave
         self.journals = Journals(spool.parent / "undo")
         self._adopting: set[asyncio.Task[None]] = set()
 
@@ -66,7 +67,7 @@ class Queue:
 
     def idle_ads(self) -> tuple[JobAd, ...]:
         return tuple(
-            self._ads[job_id]._replace(ticket=job.ticket)
+            self._ads[job_id]._replace(ticket=job.ticket, avoided=self._left.get(job_id, ()))
             for job_id, job in self._jobs.items()
             if job.state is JobState.IDLE and job.ticket and job_id in self._ads
         )
@@ -157,6 +158,9 @@ class Queue:
         shadow, job = self._live.get(job_id), self._jobs.get(job_id)
         if shadow is None or job is None or job.state is not JobState.RUNNING:
             raise NotRunning(str(job_id))
+        if leave:
+            others = (each for each in self._left.get(job_id, ()) if each != job.machine)
+            self._left[job_id] = (*others, job.machine)
         shadow.tell(custody.CheckpointJob(leave))
 
     def reattach(self, job_id: JobId) -> ReattachReply:
@@ -263,6 +267,7 @@ class Queue:
         self._watch_secrets.pop(job_id, None)
         self._attach_secrets.pop(job_id, None)
         self._doomed.pop(job_id, None)
+        self._left.pop(job_id, None)
         task = asyncio.create_task(asyncio.to_thread(self._settle_journal, job_id, state))
         self._adopting.add(task)
         task.add_done_callback(self._adopting.discard)

@@ -22,7 +22,7 @@ COMMANDS: Final = {
     "status": ("hpool.shadow.cli.status", "List the machines of the pool."),
     "rollback": ("hpool.shadow.cli.rollback", "Undo what a job changed."),
     "checkpoint": ("hpool.shadow.cli.checkpoint", "Write a running job down, to go on from."),
-    "vacate": ("hpool.shadow.cli.checkpoint", "Take a running job from its machine; it goes on elsewhere."),
+    "vacate": ("hpool.shadow.cli.checkpoint", "Take jobs from their machine; they go on elsewhere."),
     "remove": ("hpool.shadow.cli.status", "End a job."),
     "trace": ("hpool.shadow.cli.trace", "Print the system calls of a running job."),
     "profile": ("hpool.shadow.cli.profile", "Print where a job's time went."),

@@ -29,15 +29,10 @@ ANSWER_WITHIN_S = 5.0
 @click.command()
 def status() -> None:
     """List the machines of the pool in use."""
-    pool = pool_in_use()
-    where = pool.settings.matchmaker or os.fspath(pool.directory / "matchmaker.contact")
-    try:
-        address, token = dial_target(where)
-    except ConnectionError:
+    reply = _ask_matchmaker()
+    if reply is None:
         click.echo("The personal pool does not run; `hpool run` starts it.")
         return
-    token = token or read_token(pool.settings.token_file)
-    reply = _ask(client.STATUS, address, token, values.StatusRequest())
     table(
         ("machine", "arch", "kernel", "cpus", "memory", "slots", "free"),
         (
@@ -49,6 +44,25 @@ def status() -> None:
         ),
     )
     click.echo(f"{len(reply.idle_jobs)} jobs wait; {reply.agents} agents")
+
+
+def machine_names() -> set[str]:
+    """Of the pool in use. Raises HpoolError."""
+    reply = _ask_matchmaker()
+    return set() if reply is None else {each.name for each in reply.machines}
+
+
+def _ask_matchmaker() -> values.StatusReply | None:
+    """None: the personal pool does not run. Raises HpoolError."""
+    pool = pool_in_use()
+    where = pool.settings.matchmaker or os.fspath(pool.directory / "matchmaker.contact")
+    try:
+        address, token = dial_target(where)
+    except ConnectionError:
+        return None
+    token = token or read_token(pool.settings.token_file)
+    reply: values.StatusReply = _ask(client.STATUS, address, token, values.StatusRequest())
+    return reply
 
 
 @click.command()

@@ -7,7 +7,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hpool.matchmaker.negotiate import FreeMachine, WaitingJob, fits, negotiate
+from hpool.matchmaker.negotiate import Machine, WaitingJob, fits, negotiate
 
 JOBS = st.lists(
     st.builds(
@@ -23,7 +23,7 @@ JOBS = st.lists(
 )
 MACHINES = st.lists(
     st.builds(
-        FreeMachine,
+        Machine,
         key=st.integers(0, 99).map(str),
         arch=st.sampled_from(["x86_64", "aarch64"]),
         cpus=st.integers(1, 4),
@@ -36,7 +36,7 @@ MACHINES = st.lists(
 
 
 @given(JOBS, MACHINES)
-def test_nobody_gets_two_and_everybody_fits(jobs: list[WaitingJob], machines: list[FreeMachine]) -> None:
+def test_nobody_gets_two_and_everybody_fits(jobs: list[WaitingJob], machines: list[Machine]) -> None:
     matches = negotiate(jobs, machines)
     assert all(fits(job, machine) for job, machine in matches)
     assert max(Counter(job.key for job, _ in matches).values(), default=0) <= 1
@@ -45,9 +45,7 @@ def test_nobody_gets_two_and_everybody_fits(jobs: list[WaitingJob], machines: li
 
 
 @given(JOBS, MACHINES)
-def test_no_job_waits_beside_a_free_slot_that_fits(
-    jobs: list[WaitingJob], machines: list[FreeMachine]
-) -> None:
+def test_no_job_waits_beside_a_free_slot_that_fits(jobs: list[WaitingJob], machines: list[Machine]) -> None:
     matches = negotiate(jobs, machines)
     used = Counter(machine.key for _, machine in matches)
     waiting = {job.key for job in jobs} - {job.key for job, _ in matches}
@@ -58,6 +56,17 @@ def test_no_job_waits_beside_a_free_slot_that_fits(
 def test_the_oldest_comes_first_and_work_spreads() -> None:
     first = WaitingJob(("a", "1"), 1, 0, "", 1.0)
     second = WaitingJob(("a", "2"), 1, 0, "", 2.0)
-    small = FreeMachine("small", "x86_64", 1, 1, 1)
-    large = FreeMachine("large", "x86_64", 1, 1, 2)
+    small = Machine("small", "x86_64", 1, 1, 1)
+    large = Machine("large", "x86_64", 1, 1, 2)
     assert negotiate([second, first], [small, large]) == [(first, large), (second, small)]
+
+
+def test_a_job_goes_back_to_where_it_was_told_to_leave_only_if_nothing_else_fits() -> None:
+    job = WaitingJob(("a", "1"), 1, 0, "", 1.0, avoided=("left first", "left last"))
+    last = Machine("1", "x86_64", 1, 1, 4, "left last")
+    first = Machine("2", "x86_64", 1, 1, 4, "left first")
+    busy = Machine("3", "x86_64", 1, 1, 0, "busy")
+    small = Machine("4", "x86_64", 0, 1, 1, "too small")
+    assert negotiate([job], [last, first, small]) == [(job, first)]
+    assert negotiate([job], [last, small]) == [(job, last)]
+    assert negotiate([job], [last, first, busy]) == []
