@@ -1,6 +1,7 @@
 """`hpool checkpoint` and `hpool vacate`: a running job written down, and moved.
 
-Owns: asking, which jobs are meant, waiting for what came of it. Leaves to others: everything else (agent, shadow, starter).
+Owns: asking, which jobs are meant, waiting for what came of it. Leaves to others: everything
+else (agent, shadow, starter).
 """
 
 from __future__ import annotations
