@@ -31,6 +31,7 @@ from hpool.matchmaker.hosting.standing import StandingConversation
 from hpool.matchmaker.model.errors import ClaimRefused, HpoolError
 from hpool.matchmaker.model.settings import Directories, PoolSettings, parse_size
 from hpool.sandbox import lifecycle, machine
+from hpool.sandbox.api.door import DOORS
 from hpool.sandbox.claims import Claims
 from hpool.sandbox.starters import FIRST_OUTSIDE_ID, StarterLimits, Starters
 from hpool.shadow.api.queue import ClaimReply
@@ -183,7 +184,8 @@ def main(
         kept = places.cache / "executables"
         with contextlib.suppress(OSError):
             kept.mkdir(parents=True, exist_ok=True)
-        starters = Starters(limits, name, kept if kept.is_dir() else None)
+        doors = private_directory(directory / DOORS)
+        starters = Starters(limits, name, kept if kept.is_dir() else None, doors)
         starters.start()
         sandbox = Sandbox(matchmaker, token, name, count, starters)
         role.announce("", "")

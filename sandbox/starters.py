@@ -21,6 +21,7 @@ import psutil
 
 from hpool.matchmaker.hosting.nursery import Nursery
 from hpool.sandbox import cache
+from hpool.sandbox.api import door
 from hpool.sandbox.api.order import ORDER, Order
 from hpool.sandbox.users import SlotUsers
 from hpool.shadow.api.queue import ClaimReply
@@ -49,10 +50,15 @@ class Starters:
     """The supply of starters. As root each slot has a user of its own, and what runs as that user
     after a job's end is killed; otherwise the keeper's PID namespace alone sees to that."""
 
-    def __init__(self, limits: StarterLimits, machine: str, cache_directory: Path | None) -> None:
+    def __init__(
+        self, limits: StarterLimits, machine: str, cache_directory: Path | None, doors: Path | None = None
+    ) -> None:
+        """`doors`: a private directory for what lets this machine's owner ask a starter for an image."""
         self._limits = limits
         self._machine = machine
-        self._nursery = Nursery("hpool.sandbox.starter.process")
+        self._doors = doors
+        options = [] if doors is None else [door.OPTION, os.fspath(doors)]
+        self._nursery = Nursery(door.MODULE, options)
         self._cache = cache_directory
         self._users = SlotUsers(limits.first_outside_id)
         self._links: set[socket.socket] = set()
@@ -96,6 +102,8 @@ class Starters:
         finally:
             self._links.discard(child.link)
             child.link.close()
+            if self._doors is not None:
+                (self._doors / door.name_of(child.pid, job_id)).unlink(missing_ok=True)
             if is_root:
                 await _sweep(order.outside_uid)
             if order.cache_directory:

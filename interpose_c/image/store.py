@@ -2,6 +2,7 @@
 
     STORE/epochs/000007/manifest   JSON, sealed by its own digest
     STORE/epochs/000007/meta       the raw image's records
+    STORE/epochs/000007/job        what its home had told of the job, if it is to be gone on with alone
     STORE/chunks/ab/abcd...        "z" or "r", then 64 KiB by zstd or as they are
 
 Owns: that an epoch is there whole or not at all, that what is read is what was written. Leaves to others:
@@ -51,15 +52,23 @@ class Epoch:
     pages_bytes: int
     meta_digest: str
     blocks: dict[int, str]
+    job_digest: str = ""
 
     def meta(self) -> bytes:
         """Raises ImageDamaged if it is not what was written."""
+        return self._read("meta", self.meta_digest)
+
+    def job(self) -> bytes:
+        """Empty: it has none. Raises ImageDamaged."""
+        return self._read("job", self.job_digest) if self.job_digest else b""
+
+    def _read(self, name: str, digest: str) -> bytes:
         try:
-            content = (self.directory / "meta").read_bytes()
+            content = (self.directory / name).read_bytes()
         except OSError as error:
-            raise ImageDamaged(str(self.directory), f"meta: {error.strerror}") from error
-        if digest_of(content) != self.meta_digest:
-            raise ImageDamaged(str(self.directory), "meta is not what was written")
+            raise ImageDamaged(str(self.directory), f"{name}: {error.strerror}") from error
+        if digest_of(content) != digest:
+            raise ImageDamaged(str(self.directory), f"{name} is not what was written")
         return content
 
 
@@ -120,12 +129,13 @@ class Store:
         try:
             blocks = {int(index): str(digest) for index, digest in fields["blocks"]}
             pages_bytes, meta = int(fields["pages_bytes"]), str(fields["meta"])
+            job = str(fields.get("job", ""))
         except (KeyError, TypeError, ValueError) as error:
             raise ImageDamaged(str(directory), "its manifest lacks something") from error
         last = -(-pages_bytes // BLOCK)
         if any(not 0 <= index < last or not _DIGEST.fullmatch(digest) for index, digest in blocks.items()):
             raise ImageDamaged(str(directory), "its manifest names a chunk that cannot be")
-        return Epoch(number, directory, pages_bytes, meta, blocks)
+        return Epoch(number, directory, pages_bytes, meta, blocks, job)
 
     def newest(self) -> Epoch:
         """The newest epoch that is whole. Raises what was wrong with the newest if none is."""
@@ -160,6 +170,7 @@ class Store:
     def verify(self, epoch: Epoch) -> records.Image:
         """Every byte of it. Raises ImageDamaged."""
         image = records.parse(epoch.meta(), str(epoch.directory))
+        epoch.job()
         for run in image.runs:
             if run.pages + run.length > epoch.pages_bytes:
                 raise ImageDamaged(str(epoch.directory), "it names content that it does not have")
@@ -176,7 +187,7 @@ class Store:
 
     # --- writing -----------------------------------------------------------------------
 
-    def commit(self, meta: bytes, pages_fd: int) -> Committed:
+    def commit(self, meta: bytes, pages_fd: int, job: bytes = b"") -> Committed:
         """Takes a raw image in. Whatever interrupts this leaves the epochs there were."""
         records.parse(meta, "the dump")  # written aside and looked at, before anything relies on it
         number = (self.numbers() or [0])[-1] + 1
@@ -190,6 +201,9 @@ class Store:
         blocks = [(index, digest) for index, digest, _ in kept if digest]
         fields = {"format": FORMAT, "pages_bytes": pages_bytes, "meta": digest_of(meta), "blocks": blocks}
         (aside / "meta").write_bytes(meta)
+        if job:
+            fields["job"] = digest_of(job)
+            (aside / "job").write_bytes(job)
         (aside / "manifest").write_bytes(seal(fields))
         _sync(aside)  # all of the file system: the chunks too
         aside.rename(self._epochs / f"{number:06d}")
@@ -228,6 +242,17 @@ class Store:
                 freed += path.stat().st_size
                 path.unlink()
         return freed
+
+    def copy_of(self, source: Store, epoch: Epoch) -> None:
+        """That epoch of another store, as this one's first. Chunks are shared where the file system can."""
+        for digest in set(epoch.blocks.values()):
+            path = self._path(digest)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                os.link(source._path(digest), path)
+            except OSError:
+                shutil.copyfile(source._path(digest), path)
+        shutil.copytree(epoch.directory, self._epochs / f"{1:06d}")
 
     def forget_after(self, number: int) -> None:
         """Who goes on from that epoch makes others than those that came after it."""

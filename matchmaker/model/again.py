@@ -74,3 +74,55 @@ class NeitherJobNorMachine(HpoolError):
     says = "{text!r} is neither a job of yours nor a machine of the pool"
     remedy = "`hpool queue` lists your jobs, `hpool status` the machines."
     text: str
+
+
+class NoSuchProcess(HpoolError):
+    """`hpool dump` takes the number of a process as this machine counts, of any that belongs to the job."""
+
+    code = "CKPT-006"
+    says = "there is no process {pid}"
+    remedy = "`ps` on the machine where the job runs shows its processes."
+    pid: int
+
+
+class NotAJobHere(HpoolError):
+    """A job is found by its processes on the machine that runs it; who runs the sandbox there may dump it."""
+
+    code = "CKPT-007"
+    says = "{what} is no job that runs on this machine, or not one of a sandbox of yours: {why}"
+    remedy = (
+        "Name a process of an hpool job, or the job, on the machine where it runs, as who runs the sandbox."
+    )
+    what: str
+    why: str
+
+
+class CannotKeepImage(HpoolError):
+    """Where an image goes there must be room for the job's memory, packed."""
+
+    code = "CKPT-010"
+    says = "the image cannot be kept in {path}: {why}"
+    remedy = "Name a place with room: -o IMAGE."
+    path: str
+    why: str
+
+
+class NoJobInImage(HpoolError):
+    """What `hpool dump` writes can be gone on with alone; an image that a job's home keeps is gone on with
+    by its home."""
+
+    code = "CKPT-008"
+    says = "the image {path} does not tell of its job"
+    remedy = "Restore an image that `hpool dump` wrote."
+    path: str
+
+
+class CannotRestore(HpoolError):
+    """An image is restored where the processor has the features the job may use, kernel and hpool are the
+    same version, and the files it had mapped are what they were."""
+
+    code = "CKPT-009"
+    says = "the image {path} cannot be restored here: {why}"
+    remedy = "Nothing was run. Restore it where it was made, with the files as they were."
+    path: str
+    why: str

@@ -7,12 +7,13 @@ stopping and writing (keeper), home's mark (engine), the streams themselves (std
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import threading
 import time
 from collections.abc import Callable
-from typing import Final
+from typing import Final, NamedTuple
 
 from hpool.interpose_c import keeper as jail
 from hpool.sandbox.starter.engine import Engine
@@ -41,6 +42,20 @@ def fetch(link: Link, going: home.Going) -> tuple[int, int]:
             link.send(home.ImageTaken(gathering.taken))
     gathering.finish(going.meta_bytes, going.pages_bytes)
     return meta_fd, pages_fd
+
+
+class CopyRefused(Exception):
+    """No copy of the job can be made now, for the reason given; it goes on."""
+
+
+class Copied(NamedTuple):
+    """Where the copy was made: home's mark (0: it keeps no journal), and how far the streams were."""
+
+    epoch: int
+    frozen_us: int
+    input: int
+    output: int
+    error: int
 
 
 class Checkpoints:
@@ -80,6 +95,24 @@ class Checkpoints:
             self._is_sent.clear()
         threading.Thread(target=self._run, args=(keeper, leave), name="checkpoint", daemon=True).start()
 
+    def copy(self, keeper: jail.Keeper | None, meta_fd: int, pages_fd: int, *, stop: bool) -> Copied:
+        """Writes the job into two files of somebody who asked on this machine; home keeps nothing of it.
+        `stop`: it ends there. Returns when it is written; raises CopyRefused, OSError."""
+        with self._lock:
+            if keeper is None or self._is_under_way:
+                raise CopyRefused("it does not run" if keeper is None else "another checkpoint is under way")
+            self._is_under_way = True
+        try:
+            dumped, positions = self._stand_still(
+                keeper, meta_fd, pages_fd, kill=stop, leave=False, needs_mark=False
+            )
+        except jail.DumpRefused as refusal:
+            raise CopyRefused(str(refusal)) from refusal
+        finally:
+            with self._lock:
+                self._is_under_way = False
+        return Copied(self._epoch, dumped.frozen_us, *positions)
+
     def taken(self, parts: int) -> None:
         self._credit.taken(parts)
 
@@ -105,14 +138,30 @@ class Checkpoints:
             self._is_sent.set()
 
     def _write_down(self, keeper: jail.Keeper, meta_fd: int, pages_fd: int, *, leave: bool) -> None:
+        dumped, positions = self._stand_still(
+            keeper, meta_fd, pages_fd, kill=leave, leave=leave, needs_mark=True
+        )
+        self._output.wait_for(stdio.STDOUT, positions[1])
+        self._output.wait_for(stdio.STDERR, positions[2])
+        self._credit = Credit()
+        self._credit.send_all(parts_of(meta_fd, pages_fd), self._send)
+        sizes = (os.fstat(meta_fd).st_size, os.fstat(pages_fd).st_size)
+        self._send(home.ImageWhole(home.Going(self._epoch, *sizes, *positions), dumped.frozen_us, leave))
+
+    def _stand_still(
+        self, keeper: jail.Keeper, meta_fd: int, pages_fd: int, *, kill: bool, leave: bool, needs_mark: bool
+    ) -> tuple[jail.Dumped, tuple[int, int, int]]:
+        """The image is written, home has all that was done before it and its mark. Positions of the streams.
+        `needs_mark`: unless home keeps no journal at all. Raises DumpRefused, OSError."""
         positions = (0, 0, 0)
 
         def quiesce() -> str:
             nonlocal positions
             failed = self._engine.epoch(self._epoch + 1)
-            if failed:
+            if failed == 0:
+                self._epoch += 1
+            elif needs_mark or failed != errno.EOPNOTSUPP:
                 return f"home takes no mark: {os.strerror(failed)}"
-            self._epoch += 1
             positions = (
                 self._input.position(),
                 self._output.written(stdio.STDOUT),
@@ -126,7 +175,7 @@ class Checkpoints:
             self._engine.epoch(0)  # so that little is left to do while it stands still
             try:
                 dumped = keeper.dump(
-                    meta_fd, pages_fd, kill=leave, executable=self._keeper_fd, while_still=quiesce
+                    meta_fd, pages_fd, kill=kill, executable=self._keeper_fd, while_still=quiesce
                 )
                 self.has_ended_it = leave
                 break
@@ -139,9 +188,4 @@ class Checkpoints:
                     os.ftruncate(fd, 0)
                     os.lseek(fd, 0, os.SEEK_SET)
                 time.sleep(BETWEEN_TRIES_S)
-        self._output.wait_for(stdio.STDOUT, positions[1])
-        self._output.wait_for(stdio.STDERR, positions[2])
-        self._credit = Credit()
-        self._credit.send_all(parts_of(meta_fd, pages_fd), self._send)
-        sizes = (os.fstat(meta_fd).st_size, os.fstat(pages_fd).st_size)
-        self._send(home.ImageWhole(home.Going(self._epoch, *sizes, *positions), dumped.frozen_us, leave))
+        return dumped, positions

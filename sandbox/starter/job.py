@@ -30,7 +30,7 @@ from hpool.sandbox import memory
 from hpool.sandbox.api.order import Order
 from hpool.sandbox.starter import costs
 from hpool.sandbox.starter.before import island_roots, islands, sure_questions
-from hpool.sandbox.starter.checkpoint import Checkpoints
+from hpool.sandbox.starter.checkpoint import Checkpoints, Copied
 from hpool.sandbox.starter.engine import WANT_DIRECTORY, WANT_PROGRAM, Engine
 from hpool.sandbox.starter.link import Link
 from hpool.sandbox.starter.stdio import InputPump, OutputPump
@@ -115,6 +115,20 @@ class JobRun:
     def wants_to_leave(self) -> None:
         """The machine is wanted back. From any thread; home decides."""
         self._link.send(home.LeaveWanted())
+
+    def copy(self, files: tuple[int, int, int], stop: bool) -> Copied:
+        """For who asks on this machine (door): the job as it is told to a starter, meta, pages. Raises
+        CopyRefused, OSError."""
+        about_fd, meta_fd, pages_fd = files
+        keeper = self._keeper if self._is_started else None
+        made = self._checkpoints.copy(keeper, meta_fd, pages_fd, stop=stop)
+        if stop:
+            self._link.send(stdio.Remark("the job was written to a file on its machine, and ended there"))
+        sizes = (os.fstat(meta_fd).st_size, os.fstat(pages_fd).st_size)
+        going = home.Going(made.epoch, *sizes, made.input, made.output, made.error)
+        with open(about_fd, "wb", closefd=False) as about:
+            about.write(home.TASK.encode(home.Task(self._job, 0, 0, b"", 0, going)))
+        return made
 
     # --- before ---------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ import socket
 import struct
 import sys
 import threading
+from pathlib import Path
 from typing import Final
 
 import grpc._channel  # noqa: F401 - grpc itself imports it with the first channel: too late here
@@ -24,11 +25,13 @@ from hpool.matchmaker.hosting import nursery
 from hpool.matchmaker.hosting.daemon import log_to_stderr
 from hpool.matchmaker.model.errors import SandboxFailed
 from hpool.sandbox import cache, memory
+from hpool.sandbox.api import door as door_api
 from hpool.sandbox.api.order import ORDER, Order
 from hpool.sandbox.kept import Kept
 from hpool.sandbox.machine import hpool_version
 from hpool.sandbox.starter.blocks import KeptBlocks
 from hpool.sandbox.starter.checkpoint import fetch
+from hpool.sandbox.starter.door import Door
 from hpool.sandbox.starter.engine import (
     Engine,
     EngineFailure,
@@ -98,11 +101,21 @@ def keep_blocks(blocks: KeptBlocks) -> None:
         log.warning("the cache takes no blocks of this run: %s", error)
 
 
-def child_main(link: socket.socket) -> int:
+def open_door(doors: Path | None, job_id: str) -> Door | None:
+    """A job without one runs as well."""
+    try:
+        return None if doors is None else Door(doors, job_id)
+    except OSError as error:
+        log.warning("job %s can be dumped by its home alone: %s", job_id, error)
+        return None
+
+
+def child_main(link: socket.socket, doors: Path | None = None) -> int:
     die_with_parent()
     order = receive_order(link)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     failure: OSError | None = None
+    door = open_door(doors, order.job_id)
     root_fd = loader_fd = keeper_fd = cache_fd = -1
     try:
         loader_fd = os.open(LOADER, os.O_RDONLY | os.O_CLOEXEC)
@@ -138,7 +151,11 @@ def child_main(link: socket.socket) -> int:
             blocks.serve()
         run = JobRun(order, task, home_link, engine, root_fd, keeper_fd, recalled, image)
         watch_owner(link, run)
+        if door is not None:
+            door.serve(run.copy)
         has_left = run.run()
+        if door is not None:
+            door.close()
         if cache_fd >= 0:
             keep_memory(engine, kept, recalled.text)
             keep_programs(engine, cache_fd)
@@ -159,12 +176,17 @@ def child_main(link: socket.socket) -> int:
 
 def main() -> None:
     parser = argparse.ArgumentParser()
+    parser.add_argument(door_api.OPTION, type=Path)
     parser.add_argument("owner", type=int)
     options = parser.parse_args()
     log_to_stderr("starter")
     os.umask(0o077)  # the mirror's mode bits are the owner's, and all of them mean something
     die_with_parent()
-    nursery.serve(socket.socket(fileno=options.owner), child_main, kill_children=True)
+    nursery.serve(
+        socket.socket(fileno=options.owner),
+        lambda link: child_main(link, options.doors),
+        kill_children=True,
+    )
 
 
 if __name__ == "__main__":

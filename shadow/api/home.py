@@ -188,6 +188,7 @@ WATCH_MESSAGE: Final = MessageCodec(pb.Watch, Watch)
 SEEN: Final = MessageCodec(pb.Seen, Seen, {"profile": PROFILE})
 
 GOING: Final = MessageCodec(pb.Going, Going)
+TASK: Final = MessageCodec(pb.Task, Task, {"job": JOB, "going": GOING})
 IMAGE_PART: Final = MessageCodec(pb.ImagePart, ImagePart)
 IMAGE_TAKEN: Final = MessageCodec(pb.ImageTaken, ImageTaken)
 
@@ -219,7 +220,7 @@ FROM_STARTER: Final[OneOfCodec[FromStarter]] = OneOfCodec(
 TO_STARTER: Final[OneOfCodec[ToStarter]] = OneOfCodec(
     pb.ToStarter,
     {
-        "task": MessageCodec(pb.Task, Task, {"job": JOB, "going": GOING}),
+        "task": TASK,
         "clock_reading": MessageCodec(pb.ClockReading, ClockReading),
         "input": stdio.INPUT,
         "input_end": stdio.INPUT_END,

@@ -23,6 +23,8 @@ COMMANDS: Final = {
     "rollback": ("hpool.shadow.cli.rollback", "Undo what a job changed."),
     "checkpoint": ("hpool.shadow.cli.checkpoint", "Write a running job down, to go on from."),
     "vacate": ("hpool.shadow.cli.checkpoint", "Take jobs from their machine; they go on elsewhere."),
+    "dump": ("hpool.shadow.cli.dump", "Write a job that runs on this machine to an image."),
+    "restore": ("hpool.shadow.cli.restore", "Go on from an image, here, without a pool."),
     "remove": ("hpool.shadow.cli.status", "End a job."),
     "trace": ("hpool.shadow.cli.trace", "Print the system calls of a running job."),
     "profile": ("hpool.shadow.cli.profile", "Print where a job's time went."),

@@ -121,11 +121,14 @@ async def open_files(
             )
 
         going = None
-        if journal is not None and images is not None and (journal / "log").exists():
-            going = await images.newest(shown=True)
-            back = await asyncio.to_thread(roll_back, journal, 0 if going is None else going.epoch)
-            if not back.is_whole:
-                raise HomeUnusable(f"what the job had changed cannot be undone: {back.sentence}")
+        if journal is not None and images is not None:
+            has_changed = (journal / "log").exists()
+            if has_changed or images.are_there:
+                going = await images.newest(shown=True)
+            if has_changed:
+                back = await asyncio.to_thread(roll_back, journal, 0 if going is None else going.epoch)
+                if not back.is_whole:
+                    raise HomeUnusable(f"what the job had changed cannot be undone: {back.sentence}")
         files = JobFiles(make_home, journal, going)
     except OSError as error:
         raise HomeUnusable(str(error)) from error

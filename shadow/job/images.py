@@ -17,7 +17,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final
 
-from hpool.interpose_c.image.store import KEPT, Store
+from hpool.interpose_c.image.store import KEPT, Epoch, Store
 from hpool.matchmaker.model.errors import BadMessage, HpoolError
 from hpool.shadow.api import home
 from hpool.shadow.api.image_parts import AHEAD, Gathering, parts_of
@@ -40,6 +40,18 @@ class Images:
         self._sent: asyncio.Task[None] | None = None
         self._taken = 0
         self._progress = asyncio.Event()
+
+    @property
+    def are_there(self) -> bool:
+        """An earlier shadow had some, or somebody has put one here (`plant`)."""
+        return (self._directory / _STATES).exists()
+
+    def plant(self, source: Store, epoch: Epoch, state: home.Going) -> None:
+        """The job goes on from an image that was kept elsewhere. Raises OSError."""
+        self._directory.mkdir(mode=0o700, parents=True)
+        (self._directory / _STATES).write_text(json.dumps({"1": list(state)}))
+        self._store.copy_of(source, epoch)
+        self.mark_shown(1)
 
     # --- from the starter --------------------------------------------------------------
 
