@@ -20,6 +20,7 @@ from typing import IO, Final, Literal, Self
 from hpool.interpose_c.executables import KEEPER
 
 _DATAGRAM_BYTES: Final = 4096
+_GO_ON_WITHIN_S: Final = 2.0
 Front = Literal["auto", "shim", "trace"]
 
 
@@ -166,6 +167,24 @@ class Dumped:
     pages_bytes: int
 
 
+class SuspendRefused(Exception):
+    """The job cannot be held still, for the reason given; it goes on."""
+
+
+class Suspension:
+    """A job that stands still, all of it, until it is released."""
+
+    def __init__(self, process: subprocess.Popen[bytes], control: socket.socket) -> None:
+        self._process = process
+        self._control = control
+
+    def release(self) -> None:
+        """It goes on when this returns, but for who waits within the kernel; that has not stopped either."""
+        self._control.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(_GO_ON_WITHIN_S)
+
+
 class DumpRefused(Exception):
     """The job cannot be dumped now, for the reason given; it goes on."""
 
@@ -211,6 +230,10 @@ def _words(kill: bool, hold: bool) -> list[str]:
     return ["kill"] * kill + ["hold"] * hold
 
 
+def _program(executable: Path | int) -> str:
+    return os.fspath(executable) if isinstance(executable, Path) else f"/proc/self/fd/{executable}"
+
+
 class Keeper:
     """A running keeper. Leaving the `with` block ends the job, whatever it does."""
 
@@ -238,7 +261,6 @@ class Keeper:
         spec_fd = os.memfd_create("hpool-spec", os.MFD_CLOEXEC)
         passed = [spec_fd, theirs.fileno(), root_fd]
         restored = list(spec.restore or ())
-        program = os.fspath(executable) if isinstance(executable, Path) else f"/proc/self/fd/{executable}"
         try:
             with theirs, open(spec_fd, "wb", closefd=False) as file:
                 file.write(spec.encode())
@@ -246,7 +268,7 @@ class Keeper:
                 process = subprocess.Popen(
                     # Its name in ps, whatever path leads to it.
                     ["hpool-keeper", *map(str, passed)],
-                    executable=program,
+                    executable=_program(executable),
                     stdin=stdin,
                     stdout=stdout,
                     stderr=stderr,
@@ -293,19 +315,10 @@ class Keeper:
         With `kill` it ends there: Exited with SIGKILL follows. `while_still` runs when all of it stands still
         and nothing is written down yet; a sentence of it is a refusal.
         """
-        (init_pid,) = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split() or ("0",)
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         passed = [meta_fd, pages_fd, theirs.fileno()]
-        is_path = isinstance(executable, Path)
-        program = os.fspath(executable) if isinstance(executable, Path) else f"/proc/self/fd/{executable}"
         with ours, theirs:
-            dumper = subprocess.Popen(
-                ["hpool-keeper", "dump", init_pid, *map(str, passed), *_words(kill, while_still is not None)],
-                executable=program,
-                stdin=subprocess.DEVNULL,
-                env={},
-                pass_fds=passed if is_path else [*passed, int(executable)],  # type: ignore[arg-type]
-            )
+            dumper = self._beside(executable, "dump", passed, *_words(kill, while_still is not None))
             theirs.close()
             said = ours.recv(_DATAGRAM_BYTES)
             refusal = ""
@@ -326,6 +339,31 @@ class Keeper:
             case ["refused", reason]:
                 raise DumpRefused(reason)
         raise DumpRefused("the dumper was killed")
+
+    def suspend(self, executable: Path | int = KEEPER) -> Suspension:
+        """All of the job stands still when this returns. Raises SuspendRefused; it has not noticed."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            holder = self._beside(executable, "suspend", [theirs.fileno()])
+        suspension = Suspension(holder, ours)
+        word, _, rest = ours.recv(_DATAGRAM_BYTES).decode("utf-8", "replace").partition(" ")
+        if word != "still":
+            suspension.release()
+            raise SuspendRefused(rest or "who should hold it still was killed")
+        return suspension
+
+    def _beside(
+        self, executable: Path | int, command: str, passed: Sequence[int], *words: str
+    ) -> subprocess.Popen[bytes]:
+        """A helper that enters the job: its PID 1's number, descriptors, words."""
+        (init_pid,) = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split() or ("0",)
+        return subprocess.Popen(
+            ["hpool-keeper", command, init_pid, *map(str, passed), *words],
+            executable=_program(executable),
+            stdin=subprocess.DEVNULL,
+            env={},
+            pass_fds=[*passed] if isinstance(executable, Path) else [*passed, executable],
+        )
 
     def signal(self, number: int) -> None:
         """To the job's foreground process group."""

@@ -29,10 +29,13 @@ from hpool.matchmaker.hosting.daemon import (
 from hpool.matchmaker.hosting.role import Role, RoleAlreadyRuns, private_directory
 from hpool.matchmaker.hosting.standing import StandingConversation
 from hpool.matchmaker.model.errors import ClaimRefused, HpoolError
-from hpool.matchmaker.model.settings import Directories, PoolSettings, parse_size
+from hpool.matchmaker.model.settings import Directories, PoolSettings, parse_duration, parse_size
 from hpool.sandbox import lifecycle, machine
 from hpool.sandbox.api.door import DOORS
 from hpool.sandbox.claims import Claims
+from hpool.sandbox.door import Door
+from hpool.sandbox.guests import Guests
+from hpool.sandbox.owner import Hours, Policy
 from hpool.sandbox.starters import FIRST_OUTSIDE_ID, StarterLimits, Starters
 from hpool.shadow.api.queue import ClaimReply
 
@@ -42,13 +45,30 @@ log = logging.getLogger("sandbox")
 class Sandbox:
     """Slots, and whoever runs in them."""
 
-    def __init__(self, matchmaker: str, token: str, name: str, slots: int, starters: Starters) -> None:
+    def __init__(
+        self,
+        matchmaker: str,
+        token: str,
+        name: str,
+        slots: int,
+        starters: Starters,
+        *,
+        patience_s: float,
+        leave_within_s: float,
+    ) -> None:
         self._conversation = StandingConversation(ADVERTISE_MACHINE, matchmaker, token)
         self._ad = machine.read_machine(secrets.token_hex(16), name, slots)
         self._slots = lifecycle.slots_of(slots)
         self._starters = starters
         self._claims = Claims()
         self._running: set[asyncio.Task[None]] = set()
+        self.guests = Guests(
+            starters,
+            self._running,
+            self._conversation.changed,
+            patience_s=patience_s,
+            leave_within_s=leave_within_s,
+        )
 
     @property
     def is_busy(self) -> bool:
@@ -74,14 +94,17 @@ class Sandbox:
         await self._claims.close()
 
     def _report(self) -> MachineReport:
-        return MachineReport(self._ad._replace(free_slots=lifecycle.free_count(self._slots)))
+        free_slots, is_here = lifecycle.free_count(self._slots), self.guests.is_owner_here
+        return MachineReport(self._ad._replace(free_slots=free_slots, owner_is_here=is_here))
 
     def _noticed(self, notice: MachineNotice) -> None:
         if isinstance(notice, Match):
             self._take_up(notice)
 
     def _take_up(self, match: Match) -> None:
-        self._slots, number = lifecycle.take(self._slots, match.job_id)
+        number = None
+        if not self.guests.is_owner_here:
+            self._slots, number = lifecycle.take(self._slots, match.job_id)
         if number is None:
             self._conversation.changed()
             return
@@ -111,8 +134,8 @@ class Sandbox:
         try:
             status = await self._starters.run(number, match.job_id, claim)
             why = "" if status == 0 else f"its starter there ended with {status}"
-        except asyncio.CancelledError:
-            why = "the sandbox there was told to end"
+        except asyncio.CancelledError as told:
+            why = str(told) or "the sandbox there was told to end"
             raise
         finally:
             if why:
@@ -138,7 +161,24 @@ class Sandbox:
     "--leave-within",
     default=30.0,
     show_default=True,
-    help="When told to end (SIGTERM, Ctrl-C): seconds for jobs to leave, written down. Told twice: none.",
+    help="When told to end (SIGTERM, Ctrl-C), or when its owner stays: seconds for jobs to leave, written"
+    " down. Told to end twice: none.",
+)
+@click.option(
+    "--owner-idle",
+    help="Its owner is there until keyboards, mice and terminals were left alone for so long, e.g. 15m.",
+)
+@click.option(
+    "--owner-load",
+    default=0.0,
+    help="Its owner is there while programs other than jobs keep so many processors busy, e.g. 0.5.",
+)
+@click.option("--hours", help="Jobs are welcome from then to then only, e.g. 18:00-08:00.")
+@click.option(
+    "--owner-patience",
+    default=10.0,
+    show_default=True,
+    help="Seconds that jobs stand still when the owner comes, before they are asked to leave.",
 )
 @click.option(
     "--idle-exit", default=0.0, help="End after so many seconds without jobs and matchmaker; 0: never."
@@ -156,6 +196,10 @@ def main(
     uid_base: int,
     directory: Path | None,
     leave_within: float,
+    owner_idle: str | None,
+    owner_load: float,
+    hours: str | None,
+    owner_patience: float,
     idle_exit: float,
 ) -> None:
     log_to_stderr("sandbox")
@@ -172,7 +216,10 @@ def main(
             first_outside_id=uid_base,
             cache_bytes=parse_size(cache_size) // (count if os.geteuid() == 0 else 1),
         )
-        directory = private_directory(directory or private_directory(places.runtime) / key)
+        policy = Policy(
+            parse_duration(owner_idle) if owner_idle else 0, owner_load, Hours.parse(hours) if hours else None
+        )
+        directory = place = private_directory(directory or private_directory(places.runtime) / key)
         role = Role(directory, "sandbox")
         token = read_token(token_file)
     except RoleAlreadyRuns:
@@ -187,9 +234,15 @@ def main(
         doors = private_directory(directory / DOORS)
         starters = Starters(limits, name, kept if kept.is_dir() else None, doors)
         starters.start()
-        sandbox = Sandbox(matchmaker, token, name, count, starters)
+        sandbox = Sandbox(
+            *(matchmaker, token, name, count, starters),
+            patience_s=owner_patience,
+            leave_within_s=leave_within,
+        )
+        door = Door(place, policy, sandbox.guests)
         role.announce("", "")
         tasks = [
+            asyncio.create_task(door.watch()),
             asyncio.create_task(sandbox.advertise()),
             asyncio.create_task(IdleTimer(stop, idle_exit, lambda: sandbox.is_busy).watch()),
         ]

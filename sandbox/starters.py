@@ -22,14 +22,14 @@ import psutil
 from hpool.matchmaker.hosting.nursery import Nursery
 from hpool.sandbox import cache
 from hpool.sandbox.api import door
-from hpool.sandbox.api.order import ORDER, Order
+from hpool.sandbox.api.order import GO_ON, LEAVE, ORDER, STAND_STILL, STANDS, Order
 from hpool.sandbox.users import SlotUsers
 from hpool.shadow.api.queue import ClaimReply
 
 log = logging.getLogger("starters")
 
 FIRST_OUTSIDE_ID: Final = 64_000
-LEAVE: Final = b"l"
+STANDS_WITHIN_S: Final = 5.0
 MOUNT_PLACES: Final = ("/mnt", "/media", "/srv", "/tmp", "/run", "/var", "/home")
 
 
@@ -61,7 +61,8 @@ class Starters:
         self._nursery = Nursery(door.MODULE, options)
         self._cache = cache_directory
         self._users = SlotUsers(limits.first_outside_id)
-        self._links: set[socket.socket] = set()
+        self._links: dict[socket.socket, asyncio.Queue[int]] = {}  # what each answered
+        self._is_still = False
 
     def start(self) -> None:
         self._nursery.start()
@@ -92,7 +93,11 @@ class Starters:
         try:
             loop = asyncio.get_running_loop()
             await loop.sock_sendall(child.link, struct.pack("<I", len(raw)) + raw)
-            self._links.add(child.link)
+            answers: asyncio.Queue[int] = asyncio.Queue()
+            self._links[child.link] = answers
+            listening = asyncio.create_task(_listen(child.link, answers))
+            if self._is_still:  # it was on its way here when the owner came
+                child.link.send(STAND_STILL)
             return await asyncio.shield(child.ended)
         except asyncio.CancelledError:
             with contextlib.suppress(ProcessLookupError):
@@ -100,7 +105,8 @@ class Starters:
             await child.ended
             raise
         finally:
-            self._links.discard(child.link)
+            if self._links.pop(child.link, None) is not None:
+                listening.cancel()
             child.link.close()
             if self._doors is not None:
                 (self._doors / door.name_of(child.pid, job_id)).unlink(missing_ok=True)
@@ -114,6 +120,24 @@ class Starters:
         for link in self._links:
             with contextlib.suppress(OSError):
                 link.send(LEAVE)
+
+    async def stand(self, *, is_still: bool) -> list[int]:
+        """Microseconds each took to stop or to go on. One that has not begun yet does not answer: it will
+        stop as it begins."""
+        self._is_still = is_still
+        waiting = []
+        for link, answers in self._links.items():
+            while not answers.empty():
+                answers.get_nowait()
+            with contextlib.suppress(OSError):
+                link.send(STAND_STILL if is_still else GO_ON)
+                waiting.append(asyncio.create_task(answers.get()))
+        if not waiting:
+            return []
+        done, late = await asyncio.wait(waiting, timeout=STANDS_WITHIN_S)
+        for each in late:
+            each.cancel()
+        return sorted(each.result() for each in done)
 
     def _cache_of(self, slot: int) -> str:
         """As root each slot has a cache of its own: what one job's user could spoil is no other's."""
@@ -140,6 +164,13 @@ def mirror_place() -> str:
     """A directory for mirrors to be mounted on. Each starter mounts in a namespace of its own, so any
     one that every user can reach serves them all, nobody sees anything in it, and nothing is left."""
     return next((place for place in MOUNT_PLACES if os.path.isdir(place)), "/tmp")
+
+
+async def _listen(link: socket.socket, answers: asyncio.Queue[int]) -> None:
+    loop = asyncio.get_running_loop()
+    with contextlib.suppress(OSError):
+        while raw := await loop.sock_recv(link, STANDS.size):
+            answers.put_nowait(STANDS.unpack(raw)[1])
 
 
 async def _sweep(uid: int) -> None:

@@ -126,3 +126,20 @@ class CannotRestore(HpoolError):
     remedy = "Nothing was run. Restore it where it was made, with the files as they were."
     path: str
     why: str
+
+
+class BadHours(HpoolError):
+    """Hours are two times of the day, of 24 hours; they may lie on both sides of midnight."""
+
+    code = "USE-012"
+    says = "{text!r} are no hours"
+    remedy = "Write for instance 18:00-08:00."
+    text: str
+
+
+class NoSandbox(HpoolError):
+    """Only who started a sandbox is its owner for it. One in a directory of its own: `--directory`."""
+
+    code = "USE-013"
+    says = "no sandbox of yours runs on this machine"
+    remedy = "`hpool sandbox` offers this machine to a pool; a personal pool has no owner but its user."

@@ -5,6 +5,7 @@ Owns: the typed side of sandbox.proto. Leaves to others: carrying it out.
 
 from __future__ import annotations
 
+import struct
 from typing import Final, NamedTuple
 
 from hpool.matchmaker.api.codec import MessageCodec
@@ -29,4 +30,12 @@ class Order(NamedTuple):
     host_network: bool
 
 
+LEAVE: Final = b"l"
+STAND_STILL: Final = b"s"
+GO_ON: Final = b"g"
+"""What a sandbox says after the order, a letter each."""
+
+
+STANDS: Final = struct.Struct("<?Q")
+"""What a starter answers to the last two, when it is so: whether the job stands still, microseconds taken."""
 ORDER: Final = MessageCodec(pb.Order, Order)

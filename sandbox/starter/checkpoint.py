@@ -18,6 +18,7 @@ from typing import Final, NamedTuple
 from hpool.interpose_c import keeper as jail
 from hpool.sandbox.starter.engine import Engine
 from hpool.sandbox.starter.link import Link
+from hpool.sandbox.starter.standing import Standing
 from hpool.sandbox.starter.stdio import InputPump, OutputPump
 from hpool.shadow.api import home, stdio
 from hpool.shadow.api.image_parts import Credit, Gathering, parts_of
@@ -68,6 +69,7 @@ class Checkpoints:
         streams: tuple[InputPump, OutputPump],
         keeper_fd: int,
         epoch: int,
+        standing: Standing,
     ) -> None:
         """`epoch`: the one the job goes on from."""
         self._engine = engine
@@ -75,6 +77,7 @@ class Checkpoints:
         self._input, self._output = streams
         self._keeper_fd = keeper_fd
         self._epoch = epoch
+        self._standing = standing
         self._credit = Credit()
         self._lock = threading.Lock()
         self._is_under_way = False
@@ -174,9 +177,12 @@ class Checkpoints:
         for left in reversed(range(TRIES)):
             self._engine.epoch(0)  # so that little is left to do while it stands still
             try:
-                dumped = keeper.dump(
-                    meta_fd, pages_fd, kill=kill, executable=self._keeper_fd, while_still=quiesce
-                )
+                with self._standing.let_go():
+                    dumped = keeper.dump(
+                        meta_fd, pages_fd, kill=kill, executable=self._keeper_fd, while_still=quiesce
+                    )
+                    if kill:
+                        self._standing.over()
                 self.has_ended_it = leave
                 break
             except jail.DumpRefused as refusal:

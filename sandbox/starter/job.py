@@ -12,7 +12,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final, Literal
 
 from hpool.interpose_c import keeper as jail
@@ -27,12 +27,13 @@ from hpool.matchmaker.model.errors import (
     WritesLost,
 )
 from hpool.sandbox import memory
-from hpool.sandbox.api.order import Order
+from hpool.sandbox.api.order import STANDS, Order
 from hpool.sandbox.starter import costs
 from hpool.sandbox.starter.before import island_roots, islands, sure_questions
 from hpool.sandbox.starter.checkpoint import Checkpoints, Copied
 from hpool.sandbox.starter.engine import WANT_DIRECTORY, WANT_PROGRAM, Engine
 from hpool.sandbox.starter.link import Link
+from hpool.sandbox.starter.standing import Standing
 from hpool.sandbox.starter.stdio import InputPump, OutputPump
 from hpool.sandbox.starter.witness import Eyes, Notes, Watchers
 from hpool.shadow.api import home, stdio
@@ -57,8 +58,10 @@ class JobRun:
         keeper_fd: int,
         recalled: memory.Recalled = memory.NOTHING,
         image: tuple[int, int] | None = None,
+        tell_sandbox: Callable[[bytes], None] = lambda word: None,
     ) -> None:
         """`image`: of a task that goes on."""
+        self._tell_sandbox = tell_sandbox
         self._order = order
         self._task = task
         self._job = task.job
@@ -73,12 +76,14 @@ class JobRun:
         self._output = OutputPump(link.send, task.output_window, engine.await_synced)
         given = 0 if going is None else going.input
         self._input = InputPump(link.send, is_terminal=self._job.terminal is not None, position=given)
+        self._standing = Standing(keeper_fd, self._stands)
         self._checkpoints = Checkpoints(
             engine,
             link.send,
             (self._input, self._output),
             keeper_fd,
             0 if going is None else going.epoch,
+            self._standing,
         )
         self._feed_fd = -1
         self._notes = Notes(engine, link.send)
@@ -129,6 +134,14 @@ class JobRun:
         with open(about_fd, "wb", closefd=False) as about:
             about.write(home.TASK.encode(home.Task(self._job, 0, 0, b"", 0, going)))
         return made
+
+    def owner(self, *, is_there: bool) -> None:
+        """The machine's. The job stands still meanwhile."""
+        self._standing.want(is_there)
+
+    def _stands(self, is_still: bool, took_us: int) -> None:
+        self._link.send(home.Standing(is_still, took_us))
+        self._tell_sandbox(STANDS.pack(is_still, took_us))
 
     # --- before ---------------------------------------------------------------------
 
@@ -229,6 +242,7 @@ class JobRun:
         try:
             yield
         finally:
+            self._standing.over()
             with self._lock:
                 self._keeper = None
 
@@ -341,6 +355,9 @@ class JobRun:
         with self._lock:
             self._is_started = True
             early, self._early_signals = self._early_signals, []
+            keeper = self._keeper
+        if keeper is not None:
+            self._standing.begun(keeper)
         for number in early:
             self._signal(number)
 

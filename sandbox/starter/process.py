@@ -26,6 +26,7 @@ from hpool.matchmaker.hosting.daemon import log_to_stderr
 from hpool.matchmaker.model.errors import SandboxFailed
 from hpool.sandbox import cache, memory
 from hpool.sandbox.api import door as door_api
+from hpool.sandbox.api import order as words
 from hpool.sandbox.api.order import ORDER, Order
 from hpool.sandbox.kept import Kept
 from hpool.sandbox.machine import hpool_version
@@ -58,12 +59,16 @@ def receive_order(link: socket.socket) -> Order:
 
 
 def watch_owner(link: socket.socket, run: JobRun) -> None:
-    """Whatever the sandbox says after the order means that the job should leave."""
+    """What the sandbox says after the order: a letter each."""
 
     def watch() -> None:
         with contextlib.suppress(OSError):
-            if link.recv(1):
-                run.wants_to_leave()
+            while word := link.recv(1):
+                match word:
+                    case words.LEAVE:
+                        run.wants_to_leave()
+                    case words.STAND_STILL | words.GO_ON:
+                        run.owner(is_there=word == words.STAND_STILL)
 
     threading.Thread(target=watch, name="owner", daemon=True).start()
 
@@ -149,7 +154,12 @@ def child_main(link: socket.socket, doors: Path | None = None) -> int:
         blocks = KeptBlocks(engine, Kept(cache_fd, task.memory_key))
         if cache_fd >= 0:
             blocks.serve()
-        run = JobRun(order, task, home_link, engine, root_fd, keeper_fd, recalled, image)
+
+        def tell_sandbox(word: bytes) -> None:
+            with contextlib.suppress(OSError):
+                link.sendall(word)
+
+        run = JobRun(order, task, home_link, engine, root_fd, keeper_fd, recalled, image, tell_sandbox)
         watch_owner(link, run)
         if door is not None:
             door.serve(run.copy)

@@ -79,6 +79,11 @@ class LeaveWanted(NamedTuple):
     pass
 
 
+class Standing(NamedTuple):
+    is_still: bool
+    took_us: int
+
+
 class ImageRefused(NamedTuple):
     why: str
 
@@ -165,6 +170,7 @@ FromStarter = (
     | ImageRefused
     | ImageTaken
     | LeaveWanted
+    | Standing
     | Finished
 )
 ToStarter = (
@@ -212,6 +218,7 @@ FROM_STARTER: Final[OneOfCodec[FromStarter]] = OneOfCodec(
         "image_refused": MessageCodec(pb.ImageRefused, ImageRefused),
         "image_taken": IMAGE_TAKEN,
         "leave_wanted": MessageCodec(pb.LeaveWanted, LeaveWanted),
+        "standing": MessageCodec(pb.Standing, Standing),
         "finished": MessageCodec(
             pb.Finished, Finished, {"problem": PROBLEM, "statistics": STATISTICS, "costs": COST}
         ),

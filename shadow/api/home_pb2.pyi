@@ -26,7 +26,7 @@ class Batch(_message.Message):
     def __init__(self, records: _Optional[bytes] = ..., received: _Optional[int] = ...) -> None: ...
 
 class FromStarter(_message.Message):
-    __slots__ = ("received", "hello", "clock_probe", "protections", "started", "output", "output_end", "input_taken", "remark", "finished", "input_consumed", "refused", "crashed", "seen", "image_part", "image_whole", "image_refused", "image_taken", "leave_wanted")
+    __slots__ = ("received", "hello", "clock_probe", "protections", "started", "output", "output_end", "input_taken", "remark", "finished", "input_consumed", "refused", "crashed", "seen", "image_part", "image_whole", "image_refused", "image_taken", "leave_wanted", "standing")
     RECEIVED_FIELD_NUMBER: _ClassVar[int]
     HELLO_FIELD_NUMBER: _ClassVar[int]
     CLOCK_PROBE_FIELD_NUMBER: _ClassVar[int]
@@ -46,6 +46,7 @@ class FromStarter(_message.Message):
     IMAGE_REFUSED_FIELD_NUMBER: _ClassVar[int]
     IMAGE_TAKEN_FIELD_NUMBER: _ClassVar[int]
     LEAVE_WANTED_FIELD_NUMBER: _ClassVar[int]
+    STANDING_FIELD_NUMBER: _ClassVar[int]
     received: int
     hello: Hello
     clock_probe: ClockProbe
@@ -65,7 +66,8 @@ class FromStarter(_message.Message):
     image_refused: ImageRefused
     image_taken: ImageTaken
     leave_wanted: LeaveWanted
-    def __init__(self, received: _Optional[int] = ..., hello: _Optional[_Union[Hello, _Mapping[str, object]]] = ..., clock_probe: _Optional[_Union[ClockProbe, _Mapping[str, object]]] = ..., protections: _Optional[_Union[Protections, _Mapping[str, object]]] = ..., started: _Optional[_Union[Started, _Mapping[str, object]]] = ..., output: _Optional[_Union[Output, _Mapping[str, object]]] = ..., output_end: _Optional[_Union[OutputEnd, _Mapping[str, object]]] = ..., input_taken: _Optional[_Union[InputTaken, _Mapping[str, object]]] = ..., remark: _Optional[_Union[Remark, _Mapping[str, object]]] = ..., finished: _Optional[_Union[Finished, _Mapping[str, object]]] = ..., input_consumed: _Optional[_Union[InputConsumed, _Mapping[str, object]]] = ..., refused: _Optional[_Union[Refused, _Mapping[str, object]]] = ..., crashed: _Optional[_Union[Crashed, _Mapping[str, object]]] = ..., seen: _Optional[_Union[Seen, _Mapping[str, object]]] = ..., image_part: _Optional[_Union[ImagePart, _Mapping[str, object]]] = ..., image_whole: _Optional[_Union[ImageWhole, _Mapping[str, object]]] = ..., image_refused: _Optional[_Union[ImageRefused, _Mapping[str, object]]] = ..., image_taken: _Optional[_Union[ImageTaken, _Mapping[str, object]]] = ..., leave_wanted: _Optional[_Union[LeaveWanted, _Mapping[str, object]]] = ...) -> None: ...
+    standing: Standing
+    def __init__(self, received: _Optional[int] = ..., hello: _Optional[_Union[Hello, _Mapping[str, object]]] = ..., clock_probe: _Optional[_Union[ClockProbe, _Mapping[str, object]]] = ..., protections: _Optional[_Union[Protections, _Mapping[str, object]]] = ..., started: _Optional[_Union[Started, _Mapping[str, object]]] = ..., output: _Optional[_Union[Output, _Mapping[str, object]]] = ..., output_end: _Optional[_Union[OutputEnd, _Mapping[str, object]]] = ..., input_taken: _Optional[_Union[InputTaken, _Mapping[str, object]]] = ..., remark: _Optional[_Union[Remark, _Mapping[str, object]]] = ..., finished: _Optional[_Union[Finished, _Mapping[str, object]]] = ..., input_consumed: _Optional[_Union[InputConsumed, _Mapping[str, object]]] = ..., refused: _Optional[_Union[Refused, _Mapping[str, object]]] = ..., crashed: _Optional[_Union[Crashed, _Mapping[str, object]]] = ..., seen: _Optional[_Union[Seen, _Mapping[str, object]]] = ..., image_part: _Optional[_Union[ImagePart, _Mapping[str, object]]] = ..., image_whole: _Optional[_Union[ImageWhole, _Mapping[str, object]]] = ..., image_refused: _Optional[_Union[ImageRefused, _Mapping[str, object]]] = ..., image_taken: _Optional[_Union[ImageTaken, _Mapping[str, object]]] = ..., leave_wanted: _Optional[_Union[LeaveWanted, _Mapping[str, object]]] = ..., standing: _Optional[_Union[Standing, _Mapping[str, object]]] = ...) -> None: ...
 
 class ToStarter(_message.Message):
     __slots__ = ("received", "task", "clock_reading", "input", "input_end", "output_taken", "output_closed", "signal", "resize", "kill", "release", "watch", "checkpoint", "image_part", "image_taken")
@@ -328,6 +330,14 @@ class ImageWhole(_message.Message):
 class LeaveWanted(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
+
+class Standing(_message.Message):
+    __slots__ = ("is_still", "took_us")
+    IS_STILL_FIELD_NUMBER: _ClassVar[int]
+    TOOK_US_FIELD_NUMBER: _ClassVar[int]
+    is_still: bool
+    took_us: int
+    def __init__(self, is_still: _Optional[bool] = ..., took_us: _Optional[int] = ...) -> None: ...
 
 class ImageRefused(_message.Message):
     __slots__ = ("why",)

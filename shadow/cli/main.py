@@ -34,6 +34,10 @@ COMMANDS: Final = {
     "agent": ("hpool.shadow.cli.daemons", "Run your agent in the foreground."),
     "matchmaker": ("hpool.shadow.cli.daemons", "Run a pool's matchmaker in the foreground."),
     "sandbox": ("hpool.shadow.cli.daemons", "Offer this machine to a pool."),
+    "owner": (
+        "hpool.shadow.cli.owner",
+        "Say that you are at this machine, or away: jobs leave, or may come.",
+    ),
     "doctor": ("hpool.shadow.cli.doctor", "Say what this machine offers and what it lacks."),
     "inspect": ("hpool.shadow.cli.inspect", "Say how a program would be run, and why."),
     "image": ("hpool.shadow.cli.image", "Look at an image of a job."),

@@ -34,11 +34,12 @@ def status() -> None:
         click.echo("The personal pool does not run; `hpool run` starts it.")
         return
     table(
-        ("machine", "arch", "kernel", "cpus", "memory", "slots", "free"),
+        ("machine", "arch", "kernel", "cpus", "memory", "slots", "free", "owner"),
         (
             (
                 *(each.name, each.arch, each.kernel, str(each.cpus)),
                 *(bytes_text(each.memory_bytes), str(each.slots), str(each.free_slots)),
+                "here" if each.owner_is_here else "away",
             )
             for each in reply.machines
         ),

@@ -127,6 +127,11 @@ class Account:
         """The machine was lost: who watches waits for the next one."""
         self._is_started = False
 
+    def standing(self, machine: str, told: home.Standing) -> None:
+        """The machine's owner came, or went."""
+        how = "has come back: it stands still" if told.is_still else "has gone: it goes on"
+        self.write("owner", sentence=f"the owner of {machine} {how} (after {told.took_us / 1000:.1f} ms)")
+
     def over(self) -> None:
         """Nobody waits for more."""
         self._is_over = True

@@ -185,6 +185,8 @@ class Conversation:
             case home.LeaveWanted():
                 self.account.write("leave", sentence=f"{self._machine} wants it to leave")
                 self.checkpoint(leave=True)
+            case home.Standing():
+                self.account.standing(self._machine, message)
             case home.ImagePart() | home.ImageWhole() | home.ImageTaken() | home.ImageRefused():
                 self._moves.starter_said(message, self._tell_starter, self._outputs)
             case home.Finished(_, exit_code, signal):

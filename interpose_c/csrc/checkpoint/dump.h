@@ -28,6 +28,9 @@ struct hp_due hp_due(pid_t tid);
 
 bool hp_freeze(struct hp_frozen *);
 void hp_thaw(struct hp_frozen *);
+/* Wherever they are, within a handler too. */
+bool hp_stop(struct hp_frozen *);
+void hp_go_on(struct hp_frozen *);
 /* freeze.c asks: is it in a handler of the shim's, where numbers of this mirror are on the stack? */
 bool hp_is_inside(const struct hp_task *);
 

@@ -187,7 +187,7 @@ void hp_thaw(struct hp_frozen *frozen)
 }
 
 /* Who did not stop must before it can be let go: it is asked to, and waited for as long as it takes. */
-static void give_up(struct hp_frozen *frozen)
+void hp_go_on(struct hp_frozen *frozen)
 {
 	unsigned held = 0;
 	for (unsigned n = 0; n < frozen->count; n++)
@@ -218,6 +218,22 @@ static void give_up(struct hp_frozen *frozen)
 			drop(frozen, task);
 	}
 	frozen->count = frozen->moving = 0;
+}
+
+/* Who cannot stop yet, as it waits within the kernel, does so before its next instruction. */
+bool hp_stop(struct hp_frozen *frozen)
+{
+	sigset_t births;
+	*frozen = (struct hp_frozen){ 0 };
+	sigemptyset(&births);
+	sigaddset(&births, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &births, NULL);
+	for (bool news = true; news; (void)await_stops(frozen))
+		if (!sweep(frozen, &news)) {
+			hp_go_on(frozen);
+			return false;
+		}
+	return true;
 }
 
 static int64_t now_ns(void)
@@ -282,7 +298,7 @@ bool hp_freeze(struct hp_frozen *frozen)
 		bool news = true, fine = true;
 		while (news && fine) {
 			if (!sweep(frozen, &news)) {
-				give_up(frozen);
+				hp_go_on(frozen);
 				return false;
 			}
 			fine = await_stops(frozen);
@@ -292,7 +308,7 @@ bool hp_freeze(struct hp_frozen *frozen)
 			qsort(frozen->tasks, frozen->count, sizeof *frozen->tasks, by_process);
 			return true;
 		}
-		give_up(frozen);
+		hp_go_on(frozen);
 		if (left == NEVER)
 			return hp_refuse("a thread waits within hpool, perhaps for a lock or the other end of a FIFO");
 		nanosleep(&between, NULL);

@@ -77,6 +77,8 @@ int main(int argc, char **argv)
 	int alive[2];
 	if (argc > 1 && !strcmp(argv[1], "dump"))
 		return hp_dump_main(argc, argv);
+	if (argc > 1 && !strcmp(argv[1], "suspend"))
+		return hp_suspend_main(argc, argv);
 	if (argc != 4) {
 		fputs("usage: hpool-keeper SPEC_FD CONTROL_FD ROOT_FD (started by hpool itself)\n", stderr);
 		return 125;

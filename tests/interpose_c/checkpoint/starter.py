@@ -22,6 +22,7 @@ from typing import Any
 
 from hpool.interpose_c.executables import KEEPER
 from hpool.interpose_c.keeper import DumpRefused, Exited, Failed, Keeper, KeeperSpec
+from hpool.sandbox.starter import processes
 
 MIRROR = "/mnt"
 WORK = "/work"
@@ -69,6 +70,20 @@ def kill_the_dumper(keeper_pid: int, after_s: float) -> None:
                 return
 
 
+def stand_still(keeper: Keeper, keeper_fd: int, for_s: float) -> list[Any]:
+    """States of the job's threads meanwhile, and how long it took to stop them."""
+    begun_ns = time.monotonic_ns()
+    suspension = keeper.suspend(keeper_fd)
+    took_us = (time.monotonic_ns() - begun_ns) // 1000
+    time.sleep(for_s)
+    found = set()
+    for pid, _ in processes.tasks(keeper.pid):
+        for stat in Path(f"/proc/{pid}/task").glob("*/stat"):
+            found.add(stat.read_text().rpartition(")")[2].split()[0])
+    suspension.release()
+    return ["stood", "".join(sorted(found)), took_us]
+
+
 def main() -> None:
     config = json.loads(sys.argv[1])
     report = os.fdopen(config["report"], "w", buffering=1)
@@ -106,6 +121,10 @@ def main() -> None:
                 for fd in files.values():
                     os.ftruncate(fd, 0)
                     os.lseek(fd, 0, os.SEEK_SET)
+                if order.startswith("still"):
+                    said = stand_still(keeper, keeper_fd, float(order.split()[1]))
+                    print(json.dumps(said), file=report)
+                    continue
                 if order.startswith("crash"):
                     after_s = float(order.split()[1])
                     threading.Thread(target=kill_the_dumper, args=(keeper.pid, after_s)).start()

@@ -129,6 +129,15 @@ class World:
         if kill:
             self._close()
 
+    def stand_still(self, for_s: float) -> tuple[str, int]:
+        """Then it goes on. States of its threads meanwhile, as the kernel has them; microseconds to stop them."""
+        assert self._process is not None and self._process.stdin is not None
+        self._process.stdin.write(b"still %.6f\n" % for_s)
+        self._process.stdin.flush()
+        said = self._await("stood", "end")
+        assert said[0] == "stood", said
+        return said[1], said[2]
+
     def crash(self, after_s: float) -> str:
         """A dump whose dumper is killed so soon; what came of it."""
         assert self._process is not None and self._process.stdin is not None
