@@ -1,5 +1,5 @@
-"""Is my machine mine again at once? Jobs stand still when its owner comes, leave if he stays, and may come again
-when he goes."""
+"""Is my machine mine again at once? Jobs stand still when its owner comes, leave if he stays, and may come
+again when he goes."""
 
 from __future__ import annotations
 
@@ -67,7 +67,6 @@ def test_an_owner_who_only_looks_in_loses_no_guest_and_one_who_stays_is_left_alo
     wait_until(lambda: "no job is here" in owner(two, first, "show"), "an empty machine", 20)
     moving.give(10)
     assert moving.where() == second
-    print(moving.ask("log"))
     stood = re.findall(r"it stands still \(after ([0-9.]+) ms\)", moving.ask("log"))
     assert len(stood) == 2 and max(map(float, stood)) < 1000, stood
     # nothing comes while he is there, although the other machine is full soon
