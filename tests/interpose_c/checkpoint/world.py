@@ -130,7 +130,7 @@ class World:
             self._close()
 
     def stand_still(self, for_s: float) -> tuple[str, int]:
-        """Then it goes on. States of its threads meanwhile, in letters of proc(5); microseconds to stop them."""
+        """Then it goes on. Letters of proc(5) for its threads meanwhile; microseconds to stop them."""
         assert self._process is not None and self._process.stdin is not None
         self._process.stdin.write(b"still %.6f\n" % for_s)
         self._process.stdin.flush()
