@@ -33,7 +33,7 @@ from hpool.matchmaker.model.settings import Directories, PoolSettings, parse_dur
 from hpool.sandbox import lifecycle, machine
 from hpool.sandbox.api.door import DOORS
 from hpool.sandbox.claims import Claims
-from hpool.sandbox.door import Door
+from hpool.sandbox.host import Host
 from hpool.sandbox.guests import Guests
 from hpool.sandbox.owner import Hours, Policy
 from hpool.sandbox.starters import FIRST_OUTSIDE_ID, StarterLimits, Starters
@@ -239,10 +239,10 @@ def main(
             patience_s=owner_patience,
             leave_within_s=leave_within,
         )
-        door = Door(place, policy, sandbox.guests)
+        host = Host(place, policy, sandbox.guests)
         role.announce("", "")
         tasks = [
-            asyncio.create_task(door.watch()),
+            asyncio.create_task(host.watch()),
             asyncio.create_task(sandbox.advertise()),
             asyncio.create_task(IdleTimer(stop, idle_exit, lambda: sandbox.is_busy).watch()),
         ]

@@ -1,4 +1,4 @@
-"""Where the machine's owner comes in: watched for as his policy says, and spoken to by hand.
+"""The machine's owner as host of jobs: watched for as his policy says, and spoken to by hand.
 
 Owns: looking, a socket in the sandbox's private directory (one word in, one sentence out), that what he
 said lasts. Leaves to others: what to make of readings (owner), reading (presence), jobs (guests). Only
@@ -25,7 +25,7 @@ _SAID: Final = "owner-is-here"
 _WORD_BYTES: Final = 16
 
 
-class Door:
+class Host:
     """One per sandbox. What he said outlives it, until he says something else or the machine starts anew."""
 
     def __init__(self, directory: Path, policy: Policy, guests: Guests) -> None:
