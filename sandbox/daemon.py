@@ -33,8 +33,8 @@ from hpool.matchmaker.model.settings import Directories, PoolSettings, parse_dur
 from hpool.sandbox import lifecycle, machine
 from hpool.sandbox.api.door import DOORS
 from hpool.sandbox.claims import Claims
-from hpool.sandbox.host import Host
 from hpool.sandbox.guests import Guests
+from hpool.sandbox.host import Host
 from hpool.sandbox.owner import Hours, Policy
 from hpool.sandbox.starters import FIRST_OUTSIDE_ID, StarterLimits, Starters
 from hpool.shadow.api.queue import ClaimReply
