@@ -234,12 +234,12 @@ class StrictPool:
         }[role]
         self._start(role, words)
 
-    def start_another(self, name: str, *options: str) -> None:
-        """One more machine, beside the first; its role is its name."""
+    def start_another(self, name: str, *options: str, lacks: str = "") -> None:
+        """One more machine, beside the first; its role is its name. `lacks`: features it does not have."""
         place = f"{self.machine.home}/{name}"
         words = ["--matchmaker", f"{self.address}:{self.port}", "--name", name, "--directory", place]
         before = self.machine_names()
-        self._start("sandbox", [*words, *self.machine_options, *options], name)
+        self._start("sandbox", [*words, *self.machine_options, *options], name, {"HPOOL_LACKS": lacks})
         wait_until(lambda: name in self.machine_names() - before, f"{name} in the pool")
 
     def vacate(self, what: str) -> str:
@@ -251,13 +251,16 @@ class StrictPool:
         listed = self.home.run([HPOOL, "status"]).stdout.decode().splitlines()
         return {line.split()[0] for line in listed[1:-1]}
 
-    def _start(self, role: str, words: list[str], name: str = "") -> None:
+    def _start(
+        self, role: str, words: list[str], name: str = "", environment: dict[str, str] | None = None
+    ) -> None:
         """`name`: by which it is known here, if that is not its role."""
         room = self.machine if role == "sandbox" else self.room
         log_path = Path(self.logs.name) / f"{name or role}.log"
         with open(log_path, "ab") as log:
             argv = [HPOOL, role, *words, "--token-file", f"{room.home}/pool.token"]
-            self.roles[name or role] = room.popen(argv, stdout=log, stderr=log)
+            env = room.env() | (environment or {})
+            self.roles[name or role] = room.popen(argv, env=env, stdout=log, stderr=log)
         if role == "matchmaker":
             wait_until(lambda: "listens on" in log_path.read_text(), "the matchmaker")
 

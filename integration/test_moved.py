@@ -172,6 +172,23 @@ def test_all_jobs_of_a_machine_leave_it_and_stay_away(own_pool: StrictPool) -> N
     moving.ends_as_if_nothing_had_been(b"has left", 2)
 
 
+def test_a_machine_that_lacks_what_the_job_may_use_is_not_tried(own_pool: StrictPool) -> None:
+    moving = Moving(own_pool)
+    words = own_pool.home.run([HPOOL, "status", "--features"]).stdout.decode().split()
+    (vdso,) = (word for word in words if word.startswith("vdso:"))
+    own_pool.start_another("older", lacks="fma sse4_2")
+    own_pool.start_another("rebuilt", lacks=vdso)
+    own_pool.start_another("same")
+    own_pool.vacate(MACHINE)
+    moving.give(10)
+    assert moving.where() == "same"
+    for word in ("older", "rebuilt"):
+        assert ": job " not in own_pool.log(word)
+        own_pool.roles[word].terminate()
+    moving.ends_as_if_nothing_had_been(b"has left", 1)
+    assert b"it is given to another one" not in moving.ask("log").encode()
+
+
 def test_what_cannot_travel_is_said_and_the_job_goes_on(own_pool: StrictPool) -> None:
     moving = Moving(own_pool)
     done = own_pool.home.run([HPOOL, "vacate", "77.0"])

@@ -22,6 +22,7 @@ class WaitingJob:
     memory_bytes: int
     arch: str
     submitted_at_s: float
+    needs: frozenset[str] = frozenset()  # features
     avoided: tuple[str, ...] = ()  # names of machines it was told to leave, the last one last
 
 
@@ -35,6 +36,7 @@ class Machine:
     memory_bytes: int
     free_slots: int
     name: str = ""
+    features: frozenset[str] = frozenset()
 
 
 def fits(job: WaitingJob, machine: Machine) -> bool:
@@ -43,6 +45,7 @@ def fits(job: WaitingJob, machine: Machine) -> bool:
         job.arch in {"", machine.arch}
         and job.cpus <= machine.cpus
         and job.memory_bytes <= machine.memory_bytes
+        and job.needs <= machine.features
     )
 
 

@@ -10,12 +10,15 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from hpool.matchmaker.api import client, values
 from hpool.matchmaker.hosting import rpc
 from hpool.matchmaker.model.clock import Clock
 from hpool.matchmaker.negotiate import Machine, WaitingJob, negotiate
+
+NEEDS_COUNT_S: Final = 300.0
+"""So long an image waits for a machine that can go on from it."""
 
 log = logging.getLogger("matchmaker")
 
@@ -32,6 +35,7 @@ class _Agent:
     report: values.JobsReport
     notices: asyncio.Queue[values.JobsNotice]
     proposed: dict[str, tuple[str, float]] = field(default_factory=dict)  # job -> (ticket, when)
+    waiting: dict[str, tuple[str, float]] = field(default_factory=dict)  # job -> (ticket, since when)
 
 
 class MatchmakerService:
@@ -93,6 +97,7 @@ class MatchmakerService:
                 mine.report = report
                 listed = {job.job_id for job in report.jobs}
                 mine.proposed = {job: when for job, when in mine.proposed.items() if job in listed}
+                mine.waiting = {job: since for job, since in mine.waiting.items() if job in listed}
                 self.match()
         finally:
             speaking.cancel()
@@ -120,13 +125,16 @@ class MatchmakerService:
             if self._may_propose(agent, job, now_s)
         }
         waiting = [
-            WaitingJob(key, job.cpus, job.memory_bytes, job.arch, job.submitted_at_s, job.avoided)
-            for key, (_, job) in jobs.items()
+            WaitingJob(
+                *(key, job.cpus, job.memory_bytes, job.arch, job.submitted_at_s),
+                *(_needs(agent, job, now_s), job.avoided),
+            )
+            for key, (agent, job) in jobs.items()
         ]
         offering = [
             Machine(
                 *(key, machine.ad.arch, machine.ad.cpus, machine.ad.memory_bytes),
-                *(machine.ad.free_slots - machine.promised, machine.ad.name),
+                *(machine.ad.free_slots - machine.promised, machine.ad.name, frozenset(machine.ad.features)),
             )
             for key, machine in self._machines.items()
             if not machine.ad.owner_is_here
@@ -144,6 +152,16 @@ class MatchmakerService:
         """A proposal that led nowhere is repeated after a period."""
         ticket, when_s = agent.proposed.get(job.job_id, ("", 0.0))
         return ticket != job.ticket or now_s - when_s >= self._period_s
+
+
+def _needs(agent: _Agent, job: values.JobAd, now_s: float) -> frozenset[str]:
+    """A machine that has them may come back. If none does for long, any may find out that it cannot go on
+    from the image: then home takes an older one, or the job begins again."""
+    ticket, since_s = agent.waiting.setdefault(job.job_id, (job.ticket, now_s))
+    if ticket != job.ticket:
+        since_s = now_s
+        agent.waiting[job.job_id] = (job.ticket, now_s)
+    return frozenset(job.needs) if now_s - since_s < NEEDS_COUNT_S else frozenset()
 
 
 async def _speak(notices: asyncio.Queue[Any], context: Any) -> None:

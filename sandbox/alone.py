@@ -42,7 +42,9 @@ async def run(job_id: str, claim: ClaimReply, directory: Path, unwanted: asyncio
     cache = Directories.of_user(os.environ, os.getuid()).cache / "executables"
     with contextlib.suppress(OSError):
         cache.mkdir(parents=True, exist_ok=True)
-    starters = Starters(limits, platform.node(), cache if cache.is_dir() else None, doors)
+    starters = Starters(
+        limits, platform.node(), cache if cache.is_dir() else None, doors, machine.read_features()
+    )
     starters.start()
     job = asyncio.create_task(starters.run(ONE_SLOT, job_id, claim))
     ending = asyncio.create_task(unwanted.wait())

@@ -52,12 +52,13 @@ class Sandbox:
         name: str,
         slots: int,
         starters: Starters,
+        features: tuple[str, ...],
         *,
         patience_s: float,
         leave_within_s: float,
     ) -> None:
         self._conversation = StandingConversation(ADVERTISE_MACHINE, matchmaker, token)
-        self._ad = machine.read_machine(secrets.token_hex(16), name, slots)
+        self._ad = machine.read_machine(secrets.token_hex(16), name, slots, features)
         self._slots = lifecycle.slots_of(slots)
         self._starters = starters
         self._claims = Claims()
@@ -232,10 +233,11 @@ def main(
         with contextlib.suppress(OSError):
             kept.mkdir(parents=True, exist_ok=True)
         doors = private_directory(directory / DOORS)
-        starters = Starters(limits, name, kept if kept.is_dir() else None, doors)
+        features = machine.read_features()
+        starters = Starters(limits, name, kept if kept.is_dir() else None, doors, features)
         starters.start()
         sandbox = Sandbox(
-            *(matchmaker, token, name, count, starters),
+            *(matchmaker, token, name, count, starters, features),
             patience_s=owner_patience,
             leave_within_s=leave_within,
         )

@@ -7,14 +7,36 @@ from __future__ import annotations
 
 import os
 import platform
+import subprocess
 from importlib.metadata import PackageNotFoundError, version
+from itertools import takewhile
 from typing import Final
 
 import psutil
 
+from hpool.interpose_c.executables import KEEPER, LOADER
 from hpool.matchmaker.api.values import MachineAd
 
-_CPU_FLAGS: Final = ("avx", "avx2", "avx512f", "sse4_2", "bmi2", "fma")
+LEVELS: Final = {
+    "x86-64-v2": frozenset("cx16 lahf_lm popcnt pni sse4_1 sse4_2 ssse3".split()),
+    "x86-64-v3": frozenset("avx avx2 bmi1 bmi2 f16c fma abm movbe xsave".split()),
+    "x86-64-v4": frozenset("avx512f avx512bw avx512cd avx512dq avx512vl".split()),
+}
+"""What each level of x86-64's ABI adds, in the kernel's words."""
+
+_NO_INSTRUCTIONS: Final = frozenset(
+    "hypervisor arch_capabilities md_clear flush_l1d ibrs ibpb stibp ibrs_enhanced ssbd spec_ctrl pti"
+    " retpoline constant_tsc nonstop_tsc tsc_known_freq tsc_reliable rep_good nopl xtopology cpuid"
+    " aperfmperf arat art vmx svm ept ept_ad vpid vnmi tpr_shadow flexpriority npt nrip_save lbrv acpi tm"
+    " tm2 est dtherm ida pln pts epb hwp hwp_notify hwp_act_window hwp_epp hwp_pkg_req ds_cpl smx pdcm dca"
+    " bts pebs arch_perfmon arch_lbr monitor xtpr dtes64 dts ss ht pbe cqm cqm_llc cqm_occup_llc"
+    " cqm_mbm_total cqm_mbm_local cat_l2 cat_l3 cdp_l2 cdp_l3 mba rdt_a intel_pt intel_ppin pcid invpcid"
+    " invpcid_single smep smap umip x2apic apic extapic tsc_deadline_timer tsc_adjust tme pconfig sgx"
+    " sgx_lc extd_apicid perfctr_core perfctr_nb topoext cpb cpuid_fault split_lock_detect bus_lock_detect"
+    " user_shstk ibt la57".split()
+)
+"""Of /proc/cpuinfo: what no program's code depends on. A flag that is not here counts: it may be one of
+tomorrow's instructions, and libraries look for those."""
 
 
 def hpool_version() -> str:
@@ -24,7 +46,7 @@ def hpool_version() -> str:
         return "unknown"
 
 
-def read_machine(sandbox_id: str, name: str, slots: int) -> MachineAd:
+def read_machine(sandbox_id: str, name: str, slots: int, features: tuple[str, ...]) -> MachineAd:
     """The ad with all slots free."""
     kernel = platform.uname()
     return MachineAd(
@@ -32,7 +54,7 @@ def read_machine(sandbox_id: str, name: str, slots: int) -> MachineAd:
         name=name,
         arch=kernel.machine,
         kernel=kernel.release,
-        features=_features(),
+        features=features,
         cpus=len(os.sched_getaffinity(0)),
         memory_bytes=psutil.virtual_memory().total,
         slots=slots,
@@ -41,13 +63,30 @@ def read_machine(sandbox_id: str, name: str, slots: int) -> MachineAd:
     )
 
 
-def _features() -> tuple[str, ...]:
+def read_features() -> tuple[str, ...]:
+    """Instructions in the kernel's words, levels of the ABI, and what an image is compared with when a job
+    goes on from it: xfeature:N (register sets that the kernel saves), vdso:SUM (of its code in each process),
+    loader:SUM (this version of hpool). HPOOL_LACKS: words to be left out, as on another machine."""
     try:
         with open("/proc/cpuinfo") as file:
-            flags = next((line.split() for line in file if line.startswith("flags")), [])
+            flags = next((line.split()[2:] for line in file if line.startswith("flags")), [])
     except OSError:
         flags = []
-    return tuple(flag for flag in _CPU_FLAGS if flag in flags)
+    asked = subprocess.run([KEEPER, "features", LOADER], capture_output=True, text=True, check=False)
+    lacks = set(os.environ.get("HPOOL_LACKS", "").split())
+    instructions = set(flags) - _NO_INSTRUCTIONS - lacks
+    told = [word for word in asked.stdout.split() if word not in lacks]
+    return (*_levels(instructions), *told, *sorted(instructions))
+
+
+def _levels(flags: set[str]) -> tuple[str, ...]:
+    held = takewhile(lambda level: LEVELS[level] <= flags, LEVELS)
+    return ("x86-64-v1", *held)
+
+
+def needs_of(features: tuple[str, ...]) -> tuple[str, ...]:
+    """What an image needs that was made on such a machine: all that the job may have found there."""
+    return tuple(each for each in features if not each.startswith("x86-64-v"))
 
 
 def default_mirror_bytes(slots: int) -> int:

@@ -51,11 +51,17 @@ class Starters:
     after a job's end is killed; otherwise the keeper's PID namespace alone sees to that."""
 
     def __init__(
-        self, limits: StarterLimits, machine: str, cache_directory: Path | None, doors: Path | None = None
+        self,
+        limits: StarterLimits,
+        machine: str,
+        cache_directory: Path | None,
+        doors: Path | None = None,
+        features: tuple[str, ...] = (),
     ) -> None:
         """`doors`: a private directory for what lets this machine's owner ask a starter for an image."""
         self._limits = limits
         self._machine = machine
+        self._features = features
         self._doors = doors
         options = [] if doors is None else [door.OPTION, os.fspath(doors)]
         self._nursery = Nursery(door.MODULE, options)
@@ -87,6 +93,7 @@ class Starters:
             memory_bytes=self._limits.memory_bytes,
             max_processes=self._limits.max_processes,
             host_network=self._limits.host_network,
+            features=self._features,
         )
         child = await self._nursery.fork()
         raw = ORDER.encode(order)

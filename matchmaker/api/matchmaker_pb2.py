@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fmatchmaker/api/matchmaker.proto\x12\x10hpool.matchmaker\"\xcc\x01\n\tMachineAd\x12\x12\n\nsandbox_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0c\n\x04\x61rch\x18\x03 \x01(\t\x12\x0e\n\x06kernel\x18\x04 \x01(\t\x12\x10\n\x08\x66\x65\x61tures\x18\x05 \x03(\t\x12\x0c\n\x04\x63pus\x18\x06 \x01(\r\x12\x14\n\x0cmemory_bytes\x18\x07 \x01(\x04\x12\r\n\x05slots\x18\x08 \x01(\r\x12\x12\n\nfree_slots\x18\t \x01(\r\x12\x0f\n\x07version\x18\n \x01(\t\x12\x15\n\rowner_is_here\x18\x0b \x01(\x08\"=\n\rMachineReport\x12,\n\x07machine\x18\x01 \x01(\x0b\x32\x1b.hpool.matchmaker.MachineAd\"\x1b\n\x07Welcome\x12\x10\n\x08period_s\x18\x01 \x01(\x01\">\n\x05Match\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x15\n\ragent_address\x18\x02 \x01(\t\x12\x0e\n\x06ticket\x18\x03 \x01(\t\"q\n\rMachineNotice\x12,\n\x07welcome\x18\x01 \x01(\x0b\x32\x19.hpool.matchmaker.WelcomeH\x00\x12(\n\x05match\x18\x02 \x01(\x0b\x32\x17.hpool.matchmaker.MatchH\x00\x42\x08\n\x06notice\"\x91\x01\n\x05JobAd\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x0e\n\x06ticket\x18\x02 \x01(\t\x12\r\n\x05owner\x18\x03 \x01(\t\x12\x0c\n\x04\x63pus\x18\x04 \x01(\r\x12\x14\n\x0cmemory_bytes\x18\x05 \x01(\x04\x12\x0c\n\x04\x61rch\x18\x06 \x01(\t\x12\x16\n\x0esubmitted_at_s\x18\x07 \x01(\x01\x12\x0f\n\x07\x61voided\x18\x08 \x03(\t\"\\\n\nJobsReport\x12\x10\n\x08\x61gent_id\x18\x01 \x01(\t\x12\x15\n\ragent_address\x18\x02 \x01(\t\x12%\n\x04jobs\x18\x03 \x03(\x0b\x32\x17.hpool.matchmaker.JobAd\"*\n\x07Matched\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x0f\n\x07machine\x18\x02 \x01(\t\"r\n\nJobsNotice\x12,\n\x07welcome\x18\x01 \x01(\x0b\x32\x19.hpool.matchmaker.WelcomeH\x00\x12,\n\x07matched\x18\x02 \x01(\x0b\x32\x19.hpool.matchmaker.MatchedH\x00\x42\x08\n\x06notice\"\x0f\n\rStatusRequest\"x\n\x0bStatusReply\x12-\n\x08machines\x18\x01 \x03(\x0b\x32\x1b.hpool.matchmaker.MachineAd\x12*\n\tidle_jobs\x18\x02 \x03(\x0b\x32\x17.hpool.matchmaker.JobAd\x12\x0e\n\x06\x61gents\x18\x03 \x01(\r2\x81\x02\n\nMatchmaker\x12X\n\x10\x41\x64vertiseMachine\x12\x1f.hpool.matchmaker.MachineReport\x1a\x1f.hpool.matchmaker.MachineNotice(\x01\x30\x01\x12O\n\rAdvertiseJobs\x12\x1c.hpool.matchmaker.JobsReport\x1a\x1c.hpool.matchmaker.JobsNotice(\x01\x30\x01\x12H\n\x06Status\x12\x1f.hpool.matchmaker.StatusRequest\x1a\x1d.hpool.matchmaker.StatusReplyb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fmatchmaker/api/matchmaker.proto\x12\x10hpool.matchmaker\"\xcc\x01\n\tMachineAd\x12\x12\n\nsandbox_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0c\n\x04\x61rch\x18\x03 \x01(\t\x12\x0e\n\x06kernel\x18\x04 \x01(\t\x12\x10\n\x08\x66\x65\x61tures\x18\x05 \x03(\t\x12\x0c\n\x04\x63pus\x18\x06 \x01(\r\x12\x14\n\x0cmemory_bytes\x18\x07 \x01(\x04\x12\r\n\x05slots\x18\x08 \x01(\r\x12\x12\n\nfree_slots\x18\t \x01(\r\x12\x0f\n\x07version\x18\n \x01(\t\x12\x15\n\rowner_is_here\x18\x0b \x01(\x08\"=\n\rMachineReport\x12,\n\x07machine\x18\x01 \x01(\x0b\x32\x1b.hpool.matchmaker.MachineAd\"\x1b\n\x07Welcome\x12\x10\n\x08period_s\x18\x01 \x01(\x01\">\n\x05Match\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x15\n\ragent_address\x18\x02 \x01(\t\x12\x0e\n\x06ticket\x18\x03 \x01(\t\"q\n\rMachineNotice\x12,\n\x07welcome\x18\x01 \x01(\x0b\x32\x19.hpool.matchmaker.WelcomeH\x00\x12(\n\x05match\x18\x02 \x01(\x0b\x32\x17.hpool.matchmaker.MatchH\x00\x42\x08\n\x06notice\"\xa0\x01\n\x05JobAd\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x0e\n\x06ticket\x18\x02 \x01(\t\x12\r\n\x05owner\x18\x03 \x01(\t\x12\x0c\n\x04\x63pus\x18\x04 \x01(\r\x12\x14\n\x0cmemory_bytes\x18\x05 \x01(\x04\x12\x0c\n\x04\x61rch\x18\x06 \x01(\t\x12\x16\n\x0esubmitted_at_s\x18\x07 \x01(\x01\x12\x0f\n\x07\x61voided\x18\x08 \x03(\t\x12\r\n\x05needs\x18\t \x03(\t\"\\\n\nJobsReport\x12\x10\n\x08\x61gent_id\x18\x01 \x01(\t\x12\x15\n\ragent_address\x18\x02 \x01(\t\x12%\n\x04jobs\x18\x03 \x03(\x0b\x32\x17.hpool.matchmaker.JobAd\"*\n\x07Matched\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x0f\n\x07machine\x18\x02 \x01(\t\"r\n\nJobsNotice\x12,\n\x07welcome\x18\x01 \x01(\x0b\x32\x19.hpool.matchmaker.WelcomeH\x00\x12,\n\x07matched\x18\x02 \x01(\x0b\x32\x19.hpool.matchmaker.MatchedH\x00\x42\x08\n\x06notice\"\x0f\n\rStatusRequest\"x\n\x0bStatusReply\x12-\n\x08machines\x18\x01 \x03(\x0b\x32\x1b.hpool.matchmaker.MachineAd\x12*\n\tidle_jobs\x18\x02 \x03(\x0b\x32\x17.hpool.matchmaker.JobAd\x12\x0e\n\x06\x61gents\x18\x03 \x01(\r2\x81\x02\n\nMatchmaker\x12X\n\x10\x41\x64vertiseMachine\x12\x1f.hpool.matchmaker.MachineReport\x1a\x1f.hpool.matchmaker.MachineNotice(\x01\x30\x01\x12O\n\rAdvertiseJobs\x12\x1c.hpool.matchmaker.JobsReport\x1a\x1c.hpool.matchmaker.JobsNotice(\x01\x30\x01\x12H\n\x06Status\x12\x1f.hpool.matchmaker.StatusRequest\x1a\x1d.hpool.matchmaker.StatusReplyb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,17 +42,17 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_MACHINENOTICE']._serialized_start=416
   _globals['_MACHINENOTICE']._serialized_end=529
   _globals['_JOBAD']._serialized_start=532
-  _globals['_JOBAD']._serialized_end=677
-  _globals['_JOBSREPORT']._serialized_start=679
-  _globals['_JOBSREPORT']._serialized_end=771
-  _globals['_MATCHED']._serialized_start=773
-  _globals['_MATCHED']._serialized_end=815
-  _globals['_JOBSNOTICE']._serialized_start=817
-  _globals['_JOBSNOTICE']._serialized_end=931
-  _globals['_STATUSREQUEST']._serialized_start=933
-  _globals['_STATUSREQUEST']._serialized_end=948
-  _globals['_STATUSREPLY']._serialized_start=950
-  _globals['_STATUSREPLY']._serialized_end=1070
-  _globals['_MATCHMAKER']._serialized_start=1073
-  _globals['_MATCHMAKER']._serialized_end=1330
+  _globals['_JOBAD']._serialized_end=692
+  _globals['_JOBSREPORT']._serialized_start=694
+  _globals['_JOBSREPORT']._serialized_end=786
+  _globals['_MATCHED']._serialized_start=788
+  _globals['_MATCHED']._serialized_end=830
+  _globals['_JOBSNOTICE']._serialized_start=832
+  _globals['_JOBSNOTICE']._serialized_end=946
+  _globals['_STATUSREQUEST']._serialized_start=948
+  _globals['_STATUSREQUEST']._serialized_end=963
+  _globals['_STATUSREPLY']._serialized_start=965
+  _globals['_STATUSREPLY']._serialized_end=1085
+  _globals['_MATCHMAKER']._serialized_start=1088
+  _globals['_MATCHMAKER']._serialized_end=1345
 # @@protoc_insertion_point(module_scope)

@@ -63,7 +63,7 @@ class MachineNotice(_message.Message):
     def __init__(self, welcome: _Optional[_Union[Welcome, _Mapping[str, object]]] = ..., match: _Optional[_Union[Match, _Mapping[str, object]]] = ...) -> None: ...
 
 class JobAd(_message.Message):
-    __slots__ = ("job_id", "ticket", "owner", "cpus", "memory_bytes", "arch", "submitted_at_s", "avoided")
+    __slots__ = ("job_id", "ticket", "owner", "cpus", "memory_bytes", "arch", "submitted_at_s", "avoided", "needs")
     JOB_ID_FIELD_NUMBER: _ClassVar[int]
     TICKET_FIELD_NUMBER: _ClassVar[int]
     OWNER_FIELD_NUMBER: _ClassVar[int]
@@ -72,6 +72,7 @@ class JobAd(_message.Message):
     ARCH_FIELD_NUMBER: _ClassVar[int]
     SUBMITTED_AT_S_FIELD_NUMBER: _ClassVar[int]
     AVOIDED_FIELD_NUMBER: _ClassVar[int]
+    NEEDS_FIELD_NUMBER: _ClassVar[int]
     job_id: str
     ticket: str
     owner: str
@@ -80,7 +81,8 @@ class JobAd(_message.Message):
     arch: str
     submitted_at_s: float
     avoided: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, job_id: _Optional[str] = ..., ticket: _Optional[str] = ..., owner: _Optional[str] = ..., cpus: _Optional[int] = ..., memory_bytes: _Optional[int] = ..., arch: _Optional[str] = ..., submitted_at_s: _Optional[float] = ..., avoided: _Optional[_Iterable[str]] = ...) -> None: ...
+    needs: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, job_id: _Optional[str] = ..., ticket: _Optional[str] = ..., owner: _Optional[str] = ..., cpus: _Optional[int] = ..., memory_bytes: _Optional[int] = ..., arch: _Optional[str] = ..., submitted_at_s: _Optional[float] = ..., avoided: _Optional[_Iterable[str]] = ..., needs: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class JobsReport(_message.Message):
     __slots__ = ("agent_id", "agent_address", "jobs")

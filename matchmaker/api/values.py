@@ -48,6 +48,7 @@ class JobAd(NamedTuple):
     arch: str
     submitted_at_s: float
     avoided: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
 
 
 class JobsReport(NamedTuple):

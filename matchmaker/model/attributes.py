@@ -28,7 +28,9 @@ MACHINE_ATTRIBUTES: Final = (
     Attribute("Memory", int, "memory_bytes", "memory of the machine", "bytes"),
     Attribute("Slots", int, "slots", "jobs that may run at once"),
     Attribute("FreeSlots", int, "free_slots", "jobs that could start now"),
-    Attribute("Features", list, "features", "kernel facilities and processor extensions that jobs may need"),
+    Attribute(
+        "Features", list, "features", "what images of jobs may need of the machine: kernel, processor, hpool"
+    ),
 )
 
 JOB_ATTRIBUTES: Final = (
@@ -36,4 +38,5 @@ JOB_ATTRIBUTES: Final = (
     Attribute("RequestCpus", int, "cpus", "processors the job wants"),
     Attribute("RequestMemory", int, "memory_bytes", "memory the job wants; 0: whatever there is", "bytes"),
     Attribute("Arch", str, "arch", "architecture the program was built for"),
+    Attribute("Needs", list, "needs", "features without which it cannot go on from its image"),
 )

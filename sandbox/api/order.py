@@ -28,6 +28,7 @@ class Order(NamedTuple):
     memory_bytes: int
     max_processes: int
     host_network: bool
+    features: tuple[str, ...] = ()
 
 
 LEAVE: Final = b"l"

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19sandbox/api/sandbox.proto\x12\rhpool.sandbox\"\xcb\x02\n\x05Order\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x16\n\x0eshadow_address\x18\x02 \x01(\t\x12\x14\n\x0c\x63laim_secret\x18\x03 \x01(\t\x12\x0f\n\x07machine\x18\x04 \x01(\t\x12\x12\n\ninside_uid\x18\x05 \x01(\r\x12\x12\n\ninside_gid\x18\x06 \x01(\r\x12\x13\n\x0boutside_uid\x18\x07 \x01(\r\x12\x13\n\x0boutside_gid\x18\x08 \x01(\r\x12\x18\n\x10mirror_directory\x18\t \x01(\t\x12\x14\n\x0cmirror_bytes\x18\n \x01(\x04\x12\x15\n\rmirror_inodes\x18\x0b \x01(\x04\x12\x17\n\x0f\x63\x61\x63he_directory\x18\x0c \x01(\t\x12\x14\n\x0cmemory_bytes\x18\r \x01(\x04\x12\x15\n\rmax_processes\x18\x0e \x01(\r\x12\x14\n\x0chost_network\x18\x0f \x01(\x08\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19sandbox/api/sandbox.proto\x12\rhpool.sandbox\"\xdd\x02\n\x05Order\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x16\n\x0eshadow_address\x18\x02 \x01(\t\x12\x14\n\x0c\x63laim_secret\x18\x03 \x01(\t\x12\x0f\n\x07machine\x18\x04 \x01(\t\x12\x12\n\ninside_uid\x18\x05 \x01(\r\x12\x12\n\ninside_gid\x18\x06 \x01(\r\x12\x13\n\x0boutside_uid\x18\x07 \x01(\r\x12\x13\n\x0boutside_gid\x18\x08 \x01(\r\x12\x18\n\x10mirror_directory\x18\t \x01(\t\x12\x14\n\x0cmirror_bytes\x18\n \x01(\x04\x12\x15\n\rmirror_inodes\x18\x0b \x01(\x04\x12\x17\n\x0f\x63\x61\x63he_directory\x18\x0c \x01(\t\x12\x14\n\x0cmemory_bytes\x18\r \x01(\x04\x12\x15\n\rmax_processes\x18\x0e \x01(\r\x12\x14\n\x0chost_network\x18\x0f \x01(\x08\x12\x10\n\x08\x66\x65\x61tures\x18\x10 \x03(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,5 +32,5 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'sandbox.api.sandbox_pb2', _
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_ORDER']._serialized_start=45
-  _globals['_ORDER']._serialized_end=376
+  _globals['_ORDER']._serialized_end=394
 # @@protoc_insertion_point(module_scope)

@@ -70,8 +70,10 @@ class Checkpoints:
         keeper_fd: int,
         epoch: int,
         standing: Standing,
+        needs: tuple[str, ...] = (),
     ) -> None:
-        """`epoch`: the one the job goes on from."""
+        """`epoch`: the one the job goes on from. `needs`: what its images do."""
+        self._needs = needs
         self._engine = engine
         self._send = send
         self._input, self._output = streams
@@ -149,7 +151,8 @@ class Checkpoints:
         self._credit = Credit()
         self._credit.send_all(parts_of(meta_fd, pages_fd), self._send)
         sizes = (os.fstat(meta_fd).st_size, os.fstat(pages_fd).st_size)
-        self._send(home.ImageWhole(home.Going(self._epoch, *sizes, *positions), dumped.frozen_us, leave))
+        state = home.Going(self._epoch, *sizes, *positions, needs=self._needs)
+        self._send(home.ImageWhole(state, dumped.frozen_us, leave))
 
     def _stand_still(
         self, keeper: jail.Keeper, meta_fd: int, pages_fd: int, *, kill: bool, leave: bool, needs_mark: bool

@@ -28,6 +28,7 @@ from hpool.matchmaker.model.errors import (
 )
 from hpool.sandbox import memory
 from hpool.sandbox.api.order import STANDS, Order
+from hpool.sandbox.machine import needs_of
 from hpool.sandbox.starter import costs
 from hpool.sandbox.starter.before import island_roots, islands, sure_questions
 from hpool.sandbox.starter.checkpoint import Checkpoints, Copied
@@ -84,6 +85,7 @@ class JobRun:
             keeper_fd,
             0 if going is None else going.epoch,
             self._standing,
+            needs_of(order.features),
         )
         self._feed_fd = -1
         self._notes = Notes(engine, link.send)

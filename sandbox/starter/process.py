@@ -23,6 +23,7 @@ import grpc._channel  # noqa: F401 - grpc itself imports it with the first chann
 from hpool.interpose_c.executables import KEEPER, LOADER
 from hpool.matchmaker.hosting import nursery
 from hpool.matchmaker.hosting.daemon import log_to_stderr
+from hpool.matchmaker.model.again import CannotGoOn
 from hpool.matchmaker.model.errors import SandboxFailed
 from hpool.sandbox import cache, memory
 from hpool.sandbox.api import door as door_api
@@ -148,6 +149,8 @@ def child_main(link: socket.socket, doors: Path | None = None) -> int:
             network=task.job.network != "none",
             strict=task.job.sync == "strict",
         )
+        if task.going is not None and (lacks := set(task.going.needs) - set(order.features)):
+            raise CannotGoOn(order.machine, f"it has not {', '.join(sorted(lacks))}")
         image = None if task.going is None else fetch(home_link, task.going)
         kept = memory.Memory(cache_fd, task.memory_key, task.job.program, task.job.arguments)
         recalled = kept.load() if cache_fd >= 0 else memory.NOTHING
@@ -176,8 +179,9 @@ def child_main(link: socket.socket, doors: Path | None = None) -> int:
     except LinkLost as error:
         log.warning("job %s: %s", order.job_id, error)
         return 1
-    except (OSError, EngineFailure) as error:
-        problem = Problem.of(SandboxFailed(order.machine, str(error)))
+    except (OSError, EngineFailure, CannotGoOn) as error:
+        told = error if isinstance(error, CannotGoOn) else SandboxFailed(order.machine, str(error))
+        problem = Problem.of(told)
         home_link.send(Finished(False, 0, 0, 0, problem))
         home_link.await_release(RELEASE_WITHIN_S)
         return 1

@@ -215,7 +215,9 @@ class Queue:
                 log.info("job %s: never started on %s: %s", job_id, job.machine, why)
                 event = lifecycle.ClaimLedNowhere(now_s, secrets.token_hex(16), why)
                 self._apply(job, event, "returned", why=why)
-            case custody.Returned(why, lost_s):
+            case custody.Returned(why, lost_s, needs):
+                if job_id in self._ads:
+                    self._ads[job_id] = self._ads[job_id]._replace(needs=needs)
                 log.info("job %s: begins again: %s", job_id, why)
                 lost = lifecycle.RunLost(now_s, secrets.token_hex(16), why, is_counted=lost_s != 0.0)
                 self._apply(job, lost, "returned", why=why)

@@ -59,6 +59,7 @@ class NeverStarted(NamedTuple):
 class Returned(NamedTuple):
     why: str
     lost_s: float
+    needs: tuple[str, ...] = ()
 
 
 class JobEnded(NamedTuple):

@@ -1,7 +1,8 @@
 from hpool.shadow.api import job_pb2 as _job_pb2
+from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
-from collections.abc import Mapping as _Mapping
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
 from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
@@ -99,12 +100,14 @@ class NeverStarted(_message.Message):
     def __init__(self, why: _Optional[str] = ...) -> None: ...
 
 class Returned(_message.Message):
-    __slots__ = ("why", "lost_s")
+    __slots__ = ("why", "lost_s", "needs")
     WHY_FIELD_NUMBER: _ClassVar[int]
     LOST_S_FIELD_NUMBER: _ClassVar[int]
+    NEEDS_FIELD_NUMBER: _ClassVar[int]
     why: str
     lost_s: float
-    def __init__(self, why: _Optional[str] = ..., lost_s: _Optional[float] = ...) -> None: ...
+    needs: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, why: _Optional[str] = ..., lost_s: _Optional[float] = ..., needs: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Noted(_message.Message):
     __slots__ = ("kind", "facts")

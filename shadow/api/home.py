@@ -52,6 +52,7 @@ class Going(NamedTuple):
     input: int
     output: int
     error: int
+    needs: tuple[str, ...] = ()
 
 
 class Checkpoint(NamedTuple):

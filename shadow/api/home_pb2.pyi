@@ -346,20 +346,22 @@ class ImageRefused(_message.Message):
     def __init__(self, why: _Optional[str] = ...) -> None: ...
 
 class Going(_message.Message):
-    __slots__ = ("epoch", "meta_bytes", "pages_bytes", "input", "output", "error")
+    __slots__ = ("epoch", "meta_bytes", "pages_bytes", "input", "output", "error", "needs")
     EPOCH_FIELD_NUMBER: _ClassVar[int]
     META_BYTES_FIELD_NUMBER: _ClassVar[int]
     PAGES_BYTES_FIELD_NUMBER: _ClassVar[int]
     INPUT_FIELD_NUMBER: _ClassVar[int]
     OUTPUT_FIELD_NUMBER: _ClassVar[int]
     ERROR_FIELD_NUMBER: _ClassVar[int]
+    NEEDS_FIELD_NUMBER: _ClassVar[int]
     epoch: int
     meta_bytes: int
     pages_bytes: int
     input: int
     output: int
     error: int
-    def __init__(self, epoch: _Optional[int] = ..., meta_bytes: _Optional[int] = ..., pages_bytes: _Optional[int] = ..., input: _Optional[int] = ..., output: _Optional[int] = ..., error: _Optional[int] = ...) -> None: ...
+    needs: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, epoch: _Optional[int] = ..., meta_bytes: _Optional[int] = ..., pages_bytes: _Optional[int] = ..., input: _Optional[int] = ..., output: _Optional[int] = ..., error: _Optional[int] = ..., needs: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Release(_message.Message):
     __slots__ = ()

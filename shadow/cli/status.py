@@ -27,11 +27,16 @@ ANSWER_WITHIN_S = 5.0
 
 
 @click.command()
-def status() -> None:
+@click.option("--features", is_flag=True, help="Rather what jobs' images may need of each, in words.")
+def status(features: bool) -> None:
     """List the machines of the pool in use."""
     reply = _ask_matchmaker()
     if reply is None:
         click.echo("The personal pool does not run; `hpool run` starts it.")
+        return
+    if features:
+        for each in reply.machines:
+            click.echo(printable(f"{each.name}: {' '.join(each.features)}"))
         return
     table(
         ("machine", "arch", "kernel", "cpus", "memory", "slots", "free", "owner"),

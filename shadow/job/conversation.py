@@ -338,7 +338,7 @@ class Conversation:
         self.account.ended_there()
         self.account.write("restart", sentence=sentence)
         self._to_next_run(sentence)
-        self._report(custody.Returned(why, lost_s))
+        self._report(custody.Returned(why, lost_s, () if going is None else going.needs))
 
     def _to_next_run(self, sentence: str) -> None:
         """Streams count from where it goes on."""

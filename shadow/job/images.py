@@ -15,7 +15,7 @@ import logging
 import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from hpool.interpose_c.image.store import KEPT, Epoch, Store
 from hpool.matchmaker.model.errors import BadMessage, HpoolError
@@ -108,7 +108,7 @@ class Images:
         self._store.collect(most)
         return number
 
-    def _states(self) -> dict[str, list[int]]:
+    def _states(self) -> dict[str, list[Any]]:
         with contextlib.suppress(OSError, ValueError):
             return dict(json.loads((self._directory / _STATES).read_text()))
         return {}
@@ -128,7 +128,8 @@ class Images:
                 continue
             try:
                 self._store.verify(self._store.epoch(number))
-                going = home.Going(*states[str(number)])
+                *numbers, needs = states[str(number)]
+                going = home.Going._make([*numbers, tuple(needs)])
             except (HpoolError, KeyError, TypeError) as error:
                 log.warning("image %d cannot be used: %s", number, error)
                 continue

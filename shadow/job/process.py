@@ -91,7 +91,8 @@ class ShadowProcess:
                 self._files = files
                 self._service.open(files.serve_lane)
                 if assignment.begins_again:
-                    self._report(custody.Returned(conversation.goes_on(files.going), 0.0))
+                    needs = () if files.going is None else files.going.needs
+                    self._report(custody.Returned(conversation.goes_on(files.going), 0.0, needs))
             await conversation.over.wait()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(DETACH_WITHIN_S):

@@ -70,3 +70,12 @@ def test_a_job_goes_back_to_where_it_was_told_to_leave_only_if_nothing_else_fits
     assert negotiate([job], [last, first, small]) == [(job, first)]
     assert negotiate([job], [last, small]) == [(job, last)]
     assert negotiate([job], [last, first, busy]) == []
+
+
+def test_an_image_goes_only_where_everything_is_that_it_needs() -> None:
+    job = WaitingJob(("a", "1"), 1, 0, "", 1.0, needs=frozenset({"avx2", "vdso:1"}))
+    older = Machine("1", "x86_64", 1, 1, 9, "older", frozenset({"vdso:1"}))
+    newer = Machine("2", "x86_64", 1, 1, 1, "newer", frozenset({"vdso:1", "avx2", "avx512f"}))
+    rebuilt = Machine("3", "x86_64", 1, 1, 9, "rebuilt", frozenset({"vdso:2", "avx2"}))
+    assert negotiate([job], [older, newer, rebuilt]) == [(job, newer)]
+    assert negotiate([job], [older, rebuilt]) == []

@@ -13,7 +13,7 @@ from hpool.matchmaker.api import client, values
 from hpool.matchmaker.hosting import rpc
 from hpool.matchmaker.hosting.standing import StandingConversation
 from hpool.matchmaker.model.clock import SystemClock
-from hpool.matchmaker.service import MatchmakerService
+from hpool.matchmaker.service import NEEDS_COUNT_S, MatchmakerService
 
 TOKEN = "secret"
 
@@ -122,6 +122,48 @@ def test_who_leaves_is_forgotten_and_strangers_are_not_admitted() -> None:
                 await ask(values.StatusRequest(), metadata=metadata)
             assert refused.value.code() is grpc.StatusCode.UNAUTHENTICATED
         await channel.close(None)
+        await server.stop(None)
+
+    run(work())
+
+
+class Watch(SystemClock):
+    """Goes when it is told."""
+
+    at_s = 0.0
+
+    def monotonic_s(self) -> float:
+        return self.at_s
+
+
+def test_an_image_that_fits_nowhere_waits_for_long_but_not_for_ever() -> None:
+    async def work() -> None:
+        clock = Watch()
+        service = MatchmakerService(TOKEN, 5.0, clock)
+        server = rpc.aio_server()
+        server.add_generic_rpc_handlers((service.handler(),))
+        address = rpc.bind(server, "127.0.0.1:0", None)
+        await server.start()
+        sandbox = Talker(client.ADVERTISE_MACHINE, address, values.MachineReport(machine()))
+        needy = idle("1.0")._replace(needs=("avx2",))
+        agent = Talker(client.ADVERTISE_JOBS, address, values.JobsReport("a", "agent:1", (needy,)))
+        await sandbox.next(values.Welcome)
+        await agent.next(values.Welcome)
+        while not (service._agents and service._machines):
+            await asyncio.sleep(0.01)
+        for clock.at_s in (1.0, NEEDS_COUNT_S - 1):
+            service.match()
+            assert sandbox.notices.empty()
+        agent.report = agent.report._replace(jobs=(needy._replace(ticket="of its next image"),))
+        agent.conversation.changed()
+        while service._agents["a"].waiting["1.0"][0] == "t":
+            await asyncio.sleep(0.01)
+        clock.at_s += NEEDS_COUNT_S - 1
+        service.match()
+        assert sandbox.notices.empty()
+        clock.at_s += 2
+        service.match()
+        assert (await sandbox.next(values.Match)).ticket == "of its next image"
         await server.stop(None)
 
     run(work())

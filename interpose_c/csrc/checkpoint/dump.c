@@ -149,7 +149,7 @@ static bool read_process(struct hp_dump *dump, struct hp_process *process)
 	return true;
 }
 
-static uint64_t sum_file(const char *path, uint32_t *bytes)
+uint64_t hp_file_sum(const char *path, uint32_t *bytes)
 {
 	static uint8_t piece[1 << 16];
 	uint64_t sum = 0;
@@ -166,7 +166,7 @@ static uint64_t sum_file(const char *path, uint32_t *bytes)
 
 uint64_t hp_loader_sum(uint32_t *bytes)
 {
-	return sum_file(HP_LOADER, bytes);
+	return hp_file_sum(HP_LOADER, bytes);
 }
 
 uint64_t hp_xfeatures(void)

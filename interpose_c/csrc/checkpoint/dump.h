@@ -89,6 +89,10 @@ struct hp_process *hp_dump_process(struct hp_dump *, pid_t pid);
 /* Its number, or 0 and *made is set: the caller describes it now. */
 uint32_t hp_dump_thing(struct hp_dump *, uint64_t device, uint64_t inode, uint32_t kind, bool *made);
 
+/* ---- dump.c ---------------------------------------------------------------------------------- */
+uint64_t hp_xfeatures(void);
+uint64_t hp_file_sum(const char *path, uint32_t *bytes);
+
 /* ---- dump_maps.c, dump_memory.c ------------------------------------------------------------ */
 bool hp_dump_read_maps(struct hp_process *);
 bool hp_dump_memory(struct hp_dump *, struct hp_process *);

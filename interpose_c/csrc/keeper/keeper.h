@@ -147,6 +147,7 @@ struct hp_exec_failure {
 /* ---- checkpoint/dump.c: the keeper's other use ------------------------------------ */
 int hp_dump_main(int argc, char **argv);
 int hp_suspend_main(int argc, char **argv);
+int hp_features_main(int argc, char **argv);
 
 /* ---- init.c, world.c: PID 1 --------------------------------------------------- */
 _Noreturn void hp_init_run(const struct hp_init *);

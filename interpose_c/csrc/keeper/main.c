@@ -79,6 +79,8 @@ int main(int argc, char **argv)
 		return hp_dump_main(argc, argv);
 	if (argc > 1 && !strcmp(argv[1], "suspend"))
 		return hp_suspend_main(argc, argv);
+	if (argc > 1 && !strcmp(argv[1], "features"))
+		return hp_features_main(argc, argv);
 	if (argc != 4) {
 		fputs("usage: hpool-keeper SPEC_FD CONTROL_FD ROOT_FD (started by hpool itself)\n", stderr);
 		return 125;
