@@ -17,14 +17,19 @@ import psutil
 from hpool.interpose_c.executables import KEEPER, LOADER
 from hpool.matchmaker.api.values import MachineAd
 
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 LEVELS: Final = {
-    "x86-64-v2": frozenset("cx16 lahf_lm popcnt pni sse4_1 sse4_2 ssse3".split()),
-    "x86-64-v3": frozenset("avx avx2 bmi1 bmi2 f16c fma abm movbe xsave".split()),
-    "x86-64-v4": frozenset("avx512f avx512bw avx512cd avx512dq avx512vl".split()),
+    "x86-64-v2": _words("cx16 lahf_lm popcnt pni sse4_1 sse4_2 ssse3"),
+    "x86-64-v3": _words("avx avx2 bmi1 bmi2 f16c fma abm movbe xsave"),
+    "x86-64-v4": _words("avx512f avx512bw avx512cd avx512dq avx512vl"),
 }
 """What each level of x86-64's ABI adds, in the kernel's words."""
 
-_NO_INSTRUCTIONS: Final = frozenset(
+_NO_INSTRUCTIONS: Final = _words(
     "hypervisor arch_capabilities md_clear flush_l1d ibrs ibpb stibp ibrs_enhanced ssbd spec_ctrl pti"
     " retpoline constant_tsc nonstop_tsc tsc_known_freq tsc_reliable rep_good nopl xtopology cpuid"
     " aperfmperf arat art vmx svm ept ept_ad vpid vnmi tpr_shadow flexpriority npt nrip_save lbrv acpi tm"
@@ -33,7 +38,7 @@ _NO_INSTRUCTIONS: Final = frozenset(
     " cqm_mbm_total cqm_mbm_local cat_l2 cat_l3 cdp_l2 cdp_l3 mba rdt_a intel_pt intel_ppin pcid invpcid"
     " invpcid_single smep smap umip x2apic apic extapic tsc_deadline_timer tsc_adjust tme pconfig sgx"
     " sgx_lc extd_apicid perfctr_core perfctr_nb topoext cpb cpuid_fault split_lock_detect bus_lock_detect"
-    " user_shstk ibt la57".split()
+    " user_shstk ibt la57"
 )
 """Of /proc/cpuinfo: what no program's code depends on. A flag that is not here counts: it may be one of
 tomorrow's instructions, and libraries look for those."""
