@@ -20,16 +20,21 @@ CONVERSIONS: Final = (  # one of them, by distribution
 )
 ALIASES: Final = (b"/usr/share/locale/locale.alias", b"/etc/locale.alias")  # the latter is Debian's
 ASKED_BY_LIBRARIES: Final = (
-    *(b"/selinux", b"/etc/selinux/config"),  # libselinux, before main
-    *(b"/etc/nsswitch.conf", b"/var/run/nscd/socket"),  # who looks for a user or a host
+    *(b"/etc/ld.so.preload", b"/selinux", b"/etc/selinux/config"),  # ld.so, libselinux, before main
+    b"/var/run/nscd/socket",
 )
+READ_BY_LIBRARIES: Final = (b"/etc/nsswitch.conf", b"/etc/passwd")  # who looks for a user or a host
 
 
 def sure_questions(job: JobDescription) -> bytes:
     """What any run asks home for, as lines of a memory: with it the first run begins after one round trip.
     Few bytes: the connection is new, and each doubling of what it carries is a round trip more."""
-    lines = [b"N " + job.directory, *(b"R " + path for path in islands(job)), b"B " + job.program]
     variables = dict(variable.partition(b"=")[::2] for variable in job.environment)
+    lines = [b"N " + job.directory]
+    home = variables.get(b"HOME", b"")  # settings: ~/.programrc
+    if home.startswith(b"/") and home != job.directory and b"\n" not in home and is_offered(job, home):
+        lines.append(b"N " + home)
+    lines += [*(b"R " + path for path in islands(job)), b"B " + job.program]
     locale = variables.get(b"LC_ALL") or variables.get(b"LC_CTYPE") or variables.get(b"LANG") or b"C"
     if locale not in {b"C", b"POSIX"} and b"/" not in locale:
         name, dot, charset = locale.partition(b".")  # glibc looks for both spellings
@@ -42,14 +47,25 @@ def sure_questions(job: JobDescription) -> bytes:
         lines += [b"C " + path for path in ALIASES]
         lines += [b"B " + path for path in CONVERSIONS]
     lines += [b"R " + path for path in ASKED_BY_LIBRARIES]
+    lines += [b"C " + path for path in READ_BY_LIBRARIES]
     return b"".join(line + b"\n" for line in lines)
+
+
+def is_offered(job: JobDescription, path: bytes) -> bool:
+    """Asking for it is not told the user as something that the job may not."""
+    hidden = (each.path for each in job.sharing if each.mode == "hide")
+    return not is_local(path) and not any((path + b"/").startswith(each + b"/") for each in hidden)
+
+
+def is_local(path: bytes) -> bool:
+    return path.startswith(tuple(place + b"/" for place in LOCAL_PLACES))
 
 
 def islands(job: JobDescription) -> list[bytes]:
     """Directories of home below places that are otherwise the sandbox's own."""
     wanted = [job.directory, os.path.dirname(job.program)]
     wanted += [sharing.path for sharing in job.sharing if sharing.mode != "hide"]
-    return sorted({path for path in wanted if path.startswith(tuple(place + b"/" for place in LOCAL_PLACES))})
+    return sorted({path for path in wanted if is_local(path)})
 
 
 def island_roots(job: JobDescription) -> list[bytes]:

@@ -25,7 +25,7 @@ from hpool.matchmaker.hosting.pacing import UNLIMITED, Budget
 from hpool.matchmaker.model.errors import BadMessage
 from hpool.sandbox.starter.engine import Engine
 from hpool.sandbox.starter.stream import Stream
-from hpool.shadow.api import home
+from hpool.shadow.api import batch, home
 
 log = logging.getLogger("link")
 
@@ -49,6 +49,7 @@ class Link:
         self._lost: Callable[[str], None] = lambda why: None
         self._is_over = threading.Event()
         self._lease_s = 0.0
+        self._round_trip_ns = 0
         self._budget = UNLIMITED
         self._session = Stream(
             *(home.SESSION, self._channel, self._metadata),
@@ -91,6 +92,7 @@ class Link:
             took_ns = time.time_ns() - before_ns
             if took_ns < best_ns:
                 best_ns, offset_ns = took_ns, reading.home_ns - (before_ns + took_ns // 2)
+        self._round_trip_ns = best_ns
         return offset_ns
 
     def follow(self, on_message: Callable[[home.ToStarter], None], on_lost: Callable[[str], None]) -> None:
@@ -127,14 +129,17 @@ class Link:
             records = engine.next(lane, round(timeout_s * 1000))
             if records is None:
                 return None
-            return (home.batch_head(len(records)), records) if records else ()
+            return (batch.batch_head(len(records)), records) if records else ()
 
         def feed(body: memoryview) -> None:
-            if not engine.feed(lane, home.batch_records(body)):
+            if not engine.feed(lane, batch.reply_records(body)):
                 raise BadMessage("the shadow", "a batch")
 
+        metadata = [*self._metadata, (home.LANE_KEY, str(lane))]
+        if lane == 0 and self._round_trip_ns >= batch.FAR_NS:
+            metadata.append((batch.ZSTD_KEY, "1"))
         stream = Stream(
-            *(home.LANE, channel, (*self._metadata, (home.LANE_KEY, str(lane)))),
+            *(home.LANE, channel, metadata),
             draw=draw,
             on_message=feed,
             on_over=lambda why: self._say_lost(f"lane {lane}: {why}"),

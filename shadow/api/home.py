@@ -1,6 +1,6 @@
 """The home service's methods and what travels in them, except file traffic (home_wire.h).
 
-Owns: the typed side of home.proto, and the framing of a lane's message. Leaves to others: serving it.
+Owns: the typed side of home.proto. Leaves to others: the framing of a lane's message (batch), serving it.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from typing import Final, NamedTuple
 
 from hpool.matchmaker.api.codec import MessageCodec, OneOfCodec
 from hpool.matchmaker.hosting.rpc import RawCodec, StreamMethod, UnaryMethod
-from hpool.matchmaker.model.errors import BadMessage
 from hpool.shadow.api import home_pb2 as pb
 from hpool.shadow.api import stdio
 from hpool.shadow.api.job import (
@@ -244,32 +243,6 @@ TO_STARTER: Final[OneOfCodec[ToStarter]] = OneOfCodec(
         "image_taken": IMAGE_TAKEN,
     },
 )
-
-
-def batch_head(length: int) -> bytes:
-    """What goes before that many bytes of records to make them a Batch."""
-    head = bytearray(b"\x0a")
-    while length > 0x7F:
-        head.append(length & 0x7F | 0x80)
-        length >>= 7
-    head.append(length)
-    return bytes(head)
-
-
-def batch_records(message: memoryview) -> memoryview:
-    """The records inside a Batch message; raises BadMessage."""
-    length = shift = 0
-    if len(message) < 2 or message[0] != 0x0A:
-        raise BadMessage("the peer", "not a Batch")
-    for place in range(1, min(len(message), 6)):
-        byte = message[place]
-        length |= (byte & 0x7F) << shift
-        shift += 7
-        if byte < 0x80:
-            if len(message) - place - 1 != length:
-                break
-            return message[place + 1 :]
-    raise BadMessage("the peer", "a Batch of the wrong length")
 
 
 # All three streams outlive their connections (hosting.resuming): both ends frame and number by hand.

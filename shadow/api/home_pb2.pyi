@@ -18,12 +18,14 @@ class StarterGoneTaken(_message.Message):
     def __init__(self) -> None: ...
 
 class Batch(_message.Message):
-    __slots__ = ("records", "received")
+    __slots__ = ("records", "squeezed", "received")
     RECORDS_FIELD_NUMBER: _ClassVar[int]
+    SQUEEZED_FIELD_NUMBER: _ClassVar[int]
     RECEIVED_FIELD_NUMBER: _ClassVar[int]
     records: bytes
+    squeezed: bytes
     received: int
-    def __init__(self, records: _Optional[bytes] = ..., received: _Optional[int] = ...) -> None: ...
+    def __init__(self, records: _Optional[bytes] = ..., squeezed: _Optional[bytes] = ..., received: _Optional[int] = ...) -> None: ...
 
 class FromStarter(_message.Message):
     __slots__ = ("received", "hello", "clock_probe", "protections", "started", "output", "output_end", "input_taken", "remark", "finished", "input_consumed", "refused", "crashed", "seen", "image_part", "image_whole", "image_refused", "image_taken", "leave_wanted", "standing")

@@ -17,7 +17,7 @@ import grpc
 from hpool.matchmaker.hosting import rpc
 from hpool.matchmaker.hosting.pacing import UNLIMITED, Budget
 from hpool.matchmaker.model.errors import BadMessage
-from hpool.shadow.api import attach, custody, home
+from hpool.shadow.api import attach, batch, custody, home
 from hpool.shadow.job.conversation import Conversation
 from hpool.shadow.job.streams import LongStream
 
@@ -74,18 +74,23 @@ class ShadowService:
 
     async def lane(self, _requests: Any, context: Any) -> None:
         conversation = await self._admit_starter(context)
-        number = next((value for key, value in context.invocation_metadata() if key == home.LANE_KEY), "")
+        said = dict(context.invocation_metadata())
+        number = said.get(home.LANE_KEY, "")
         if number not in {"0", "1"} or self._serve_lane is None:
             await rpc.refuse(context, grpc.StatusCode.INVALID_ARGUMENT, "no such lane")
         serve_lane = self._serve_lane
+        squeezer = batch.Squeezer() if said.get(batch.ZSTD_KEY) == "1" else None
 
         async def serve(stream: LongStream) -> None:
             async def receive() -> bytes | memoryview:
                 message = await stream.receive()
-                return END_OF_STREAM if message is None else home.batch_records(message)
+                return END_OF_STREAM if message is None else batch.batch_records(message)
 
             async def send(records: bytes | memoryview) -> None:
-                await stream.send(home.batch_head(len(records)), records)
+                if squeezer is not None:
+                    await stream.send(*squeezer.message(records))
+                else:
+                    await stream.send(batch.batch_head(len(records)), records)
 
             try:
                 await serve_lane(int(number), receive, send)

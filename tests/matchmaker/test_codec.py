@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import pytest
+import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hpool.matchmaker.api import values
 from hpool.matchmaker.model.errors import BadMessage
 from hpool.sandbox.api.order import ORDER, Order
-from hpool.shadow.api import attach, custody, home, queue, stdio
+from hpool.shadow.api import attach, batch, custody, home, queue, stdio
 from hpool.shadow.api.job import JOB, OUTCOME, JobDescription, Outcome, Problem, ResourceLimit, Sharing
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -86,8 +88,8 @@ def test_random_bytes_never_do_worse_than_malformed(raw: bytes) -> None:
 
 @given(st.binary(max_size=300))
 def test_a_batch_is_framed_as_protobuf_would(records: bytes) -> None:
-    framed = home.batch_head(len(records)) + records
-    assert bytes(home.batch_records(memoryview(framed))) == records
+    framed = batch.batch_head(len(records)) + records
+    assert bytes(batch.batch_records(memoryview(framed))) == records
 
 
 def test_a_framed_batch_is_a_batch_message() -> None:
@@ -98,7 +100,7 @@ def test_a_framed_batch_is_a_batch_message() -> None:
         while size > 0x7F:
             varint.append(size & 0x7F | 0x80)
             size >>= 7
-        assert home.batch_head(len(records)) == b"\x0a" + bytes([*varint, size])
+        assert batch.batch_head(len(records)) == b"\x0a" + bytes([*varint, size])
 
 
 @pytest.mark.parametrize(
@@ -106,7 +108,32 @@ def test_a_framed_batch_is_a_batch_message() -> None:
 )
 def test_a_batch_of_the_wrong_length_is_malformed(raw: bytes) -> None:
     with pytest.raises(BadMessage):
-        home.batch_records(memoryview(raw))
+        batch.batch_records(memoryview(raw))
+
+
+def test_replies_that_shrink_travel_squeezed_and_others_soon_go_untried() -> None:
+    squeezer = batch.Squeezer()
+    listing = b"".join(b"%08d a name and its attributes" % n for n in range(1000))
+    head, body = squeezer.message(listing)
+    assert head[0] == 0x12 and len(body) < len(listing) / 2
+    assert bytes(batch.reply_records(memoryview(head + bytes(body)))) == listing
+    with pytest.raises(BadMessage):  # not to home: what comes from a machine is taken as it is
+        batch.batch_records(memoryview(head + bytes(body)))
+    noise = random.Random(1).randbytes(1 << 16)
+    for records in (noise, b"small", noise):
+        head, body = squeezer.message(records)
+        assert head[0] == 0x0A and bytes(body) == records
+        assert bytes(batch.reply_records(memoryview(head + bytes(body)))) == records
+    assert [squeezer.message(listing)[0][0] for _ in range(4)] == [0x0A, 0x0A, 0x0A, 0x12]
+
+
+def test_a_squeezed_batch_is_not_believed() -> None:
+    swells = zstandard.ZstdCompressor().compress(bytes(batch.MOST_BYTES + 1))
+    for body in (swells, b"", b"no zstd frame", zstandard.ZstdCompressor().compress(b"x" * 9000)[:-3]):
+        head = bytearray(batch.batch_head(len(body)))
+        head[0] = 0x12
+        with pytest.raises(BadMessage):
+            batch.reply_records(memoryview(bytes(head) + body))
 
 
 def test_an_order_survives_the_pipe() -> None:

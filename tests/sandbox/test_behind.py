@@ -144,9 +144,23 @@ def test_a_directory_that_nobody_looked_into_takes_new_files_as_well(away: Away)
     before = base.stats(away).round_trips
     for number in range(100):
         make(away, away.home / f"plain/{number}")
-    assert base.stats(away).round_trips - before < 10
+    assert base.stats(away).round_trips - before < 6
     assert engine_lib.hp_engine_barrier(away.engine) == 0
     assert len(os.listdir(away.home / "plain")) == 100
+
+
+def test_with_the_first_new_file_of_a_directory_the_next_ones_are_made_ready(away: Away) -> None:
+    (away.home / "plain").mkdir()
+    before = base.stats(away).round_trips
+    make(away, away.home / "plain/first")
+    assert base.stats(away).round_trips - before <= 2
+    answers.clear()
+    for number in range(10):
+        make(away, away.home / f"plain/{number}")
+    assert os.listdir(away.home / "plain") == ["first"]
+    answers.set()
+    assert engine_lib.hp_engine_barrier(away.engine) == 0
+    assert len(os.listdir(away.home / "plain")) == 11
 
 
 def test_its_inode_number_is_the_one_that_home_has(away: Away) -> None:

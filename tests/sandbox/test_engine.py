@@ -31,7 +31,7 @@ from hpool.shadow.home._home import lib as home_lib
 TOP = Path(__file__).resolve().parents[2]
 RETRY, LOCAL = 1, 2
 NAME, OPEN, FILL, MAP, ROOM, SYNC, ATTR, EXEC = range(1, 9)
-MKDIR, RMDIR, UNLINK, RENAME, LINK, SYMLINK, MKNOD, SETATTR, TRUNCATE = range(9, 18)
+MKDIR, RMDIR, UNLINK, RENAME, LINK, SYMLINK, MKNOD, SETATTR, TRUNCATE, ALLOCATE, STATFS = range(9, 20)
 STAT, READ, LIST = 0, 1, 2
 ROOM_BYTES = 8 << 20
 
@@ -139,11 +139,11 @@ def away(home: Path, client_library: ctypes.CDLL) -> Iterator[Away]:
 
 def test_a_name_comes_when_asked_for_and_its_content_when_read(away: Away) -> None:
     file = away.home / "a"
-    file.write_text("hello")
+    file.write_text("hello" * 10000)
     assert away.ask(NAME, file, STAT) == RETRY
     assert away.there(file).stat().st_mode & 0o777 == 0, "a placeholder cannot be opened"
     assert away.ask(NAME, file, READ) == RETRY
-    assert away.there(file).read_text() == "hello"
+    assert away.there(file).read_text() == "hello" * 10000
     assert away.there(file).stat().st_mtime_ns == file.stat().st_mtime_ns
 
 

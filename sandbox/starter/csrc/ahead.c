@@ -23,7 +23,6 @@
 #define MOST_LOOKED_AT 2048u
 #define LEVELS 4
 #define SMALL (16u << 10) /* two hundred names or so */
-#define LEAST_BUDGET (64u << 10)
 
 static bool has_room(const struct hp_walker *walker)
 {
@@ -55,11 +54,11 @@ static void apply_ahead(hp_engine *engine, struct hp_pending *pending, const str
 }
 
 /* Bytes that travel about as long as an answer takes, twice over. */
-static uint32_t worth_a_trip(const hp_engine *engine)
+uint32_t hp_worth_a_trip(const hp_engine *engine)
 {
 	uint64_t bytes = engine->trip_ns * 2 / HP_NS_PER_BYTE;
 
-	return bytes < LEAST_BUDGET ? LEAST_BUDGET : bytes > CONTENT_BUDGET ? CONTENT_BUDGET : (uint32_t)bytes;
+	return bytes < HP_LITTLE_BUDGET ? HP_LITTLE_BUDGET : bytes > CONTENT_BUDGET ? CONTENT_BUDGET : (uint32_t)bytes;
 }
 
 /* A single directory in a small one is mostly what it is about. */
@@ -79,7 +78,7 @@ static void ask_lonely(hp_engine *engine, struct hp_object *directory)
 		only = name;
 	}
 	if (only && !(only->offer && hp_tree_accept(engine, only)))
-		hp_ahead_small(engine, only->object, true);
+		hp_ahead_small(engine, only->object, hp_worth_a_trip(engine));
 }
 
 static void apply_beside_name(hp_engine *engine, struct hp_pending *pending, const struct hpw_reply *reply,
@@ -114,8 +113,8 @@ static void send_list(hp_engine *engine, struct hp_object *directory, hp_apply a
 }
 
 /* A name in a small directory is asked for: the others with it, and so what is
- * not there. Programs look for more than one. */
-void hp_ahead_small(hp_engine *engine, struct hp_object *directory, bool with_content)
+ * not there. Programs look for more than one. `budget`: bytes of their content. */
+void hp_ahead_small(hp_engine *engine, struct hp_object *directory, uint32_t budget)
 {
 	const struct hpw_attr *attr = &directory->attr;
 	char *path;
@@ -124,11 +123,11 @@ void hp_ahead_small(hp_engine *engine, struct hp_object *directory, bool with_co
 	    attr->size > SMALL || !(attr->access & 4) || !directory->name || directory->unsure)
 		return;
 	directory->small_asked = true;
-	directory->with_content = with_content;
+	directory->with_content = budget > 0;
 	path = hp_object_path(directory);
 	hp_remember(engine, 'L', path, strlen(path));
 	free(path);
-	send_list(engine, directory, apply_beside_name, with_content ? worth_a_trip(engine) : 0);
+	send_list(engine, directory, apply_beside_name, budget);
 }
 
 static bool wanted(const struct hp_walker *walker, const struct hp_name *name)

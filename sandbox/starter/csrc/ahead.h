@@ -21,6 +21,8 @@ struct hp_walker {
 
 void hp_ahead_of(hp_engine *, struct hp_object *directory);
 bool hp_ahead_reads(hp_engine *, struct hp_object *directory);
-void hp_ahead_small(hp_engine *, struct hp_object *directory, bool with_content);
+#define HP_LITTLE_BUDGET (64u << 10)
+uint32_t hp_worth_a_trip(const hp_engine *);
+void hp_ahead_small(hp_engine *, struct hp_object *directory, uint32_t budget);
 
 #endif

@@ -2,7 +2,6 @@
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdio.h>
-#include <sys/statfs.h>
 #include <unistd.h>
 
 #include "internal.h"
@@ -241,21 +240,6 @@ static int64_t extended(hp_engine *engine, struct hp_object *object, struct hp_s
 	return reads ? reply_data(slot, &pending, error) : error;
 }
 
-static int64_t statistics(hp_engine *engine, struct hp_object *object, struct hp_slot *slot)
-{
-	struct hp_pending pending = { .apply = hp_apply_data };
-	char *path = hp_object_path(object);
-	int error;
-
-	if (!path)
-		path = strdup("/");
-	error = hp_wire_call(
-		engine, HP_LANE_WAIT, &pending,
-		&(struct hp_request){ .head = { .op = HPW_STATFS, .len1 = (uint32_t)strlen(path) }, .string1 = path });
-	free(path);
-	return reply_data(slot, &pending, -error);
-}
-
 static int add_mapping(hp_engine *engine, struct hp_object *object, struct hp_slot *slot)
 {
 	uint64_t low = (uint64_t)slot->arg[0], high = low + (uint64_t)slot->arg[1];
@@ -300,7 +284,7 @@ static int64_t do_attributes(hp_engine *engine, struct hp_slot *slot)
 	case HP_REQ_ALLOCATE:
 		return allocate(engine, object, slot);
 	case HP_REQ_STATFS:
-		return statistics(engine, object, slot);
+		return hp_do_statistics(engine, object, slot);
 	case HP_REQ_GETXATTR:
 	case HP_REQ_SETXATTR:
 	case HP_REQ_LISTXATTR:

@@ -37,7 +37,7 @@ int hp_wait_kind_of(const struct hp_pending *pending)
 {
 	switch (pending->op) {
 	case HPW_RESOLVE:
-		return pending->flags & HPW_CONTENT ? HP_WAIT_CONTENT : HP_WAIT_NAMES;
+		return pending->flags & HPW_CONTENT && !pending->only_looks ? HP_WAIT_CONTENT : HP_WAIT_NAMES;
 	case HPW_LIST:
 		return HP_WAIT_LISTINGS;
 	case HPW_READ:

@@ -11,8 +11,9 @@
 
 #include "internal.h"
 
-#define FIRST_READY 8u
-#define GROWTH 16u
+#define FIRST_READY 16u
+#define GROWTH 32u
+#define SOON 8u /* round trips in which what was ready is used up */
 #define MOST_READY 512u
 #define MOST_POOLED 1024u /* in all directories */
 #define LIST_AFTER_CREATES 2
@@ -28,7 +29,9 @@ struct hp_pool {
 	uint32_t mode;
 	unsigned want, asked, count;
 	uint64_t generation; /* answers to older requests are of no use */
+	uint64_t asked_ns;
 	bool refused; /* home's file system cannot */
+	bool ran_dry; /* somebody waited for the last ones */
 	struct ready *ready; /* room for `want`, while there was most of it */
 	unsigned room;
 };
@@ -119,14 +122,20 @@ static struct hp_pool *pool_of(hp_engine *engine, struct hp_object *directory, u
 	return pool;
 }
 
-/* Many times as many each time: soon more than are used in a round trip. */
+/* Many times as many if the last ones were used up soon: then more than are used in a round trip. */
 static void refill(hp_engine *engine, struct hp_pool *pool)
 {
 	unsigned have = pool->count + pool->asked;
+	uint64_t now_ns = hp_now_ns();
 
 	if (pool->refused || have > pool->want / 2)
 		return;
-	pool->want = pool->want ? pool->want * GROWTH : FIRST_READY;
+	if (!pool->want)
+		pool->want = FIRST_READY;
+	else if (pool->ran_dry || now_ns - pool->asked_ns < SOON * engine->trip_ns)
+		pool->want *= GROWTH;
+	pool->asked_ns = now_ns;
+	pool->ran_dry = false;
 	if (pool->want > MOST_READY)
 		pool->want = MOST_READY;
 	for (struct hp_pool *other = engine->pools; other && engine->pooled + pool->want > MOST_POOLED;
@@ -163,11 +172,18 @@ bool hp_create_behind(hp_engine *engine, const struct hp_where *where, int flags
 
 	if (!(parent->attr.sure & HPW_SURE_CHANGES) || mode & ~0777u)
 		return false;
-	if (!parent->known && !parent->listed && ++parent->creates >= LIST_AFTER_CREATES)
-		hp_list_behind(engine, parent); /* from then on home watches it, too */
-	if (!is_known_absent(engine, where))
-		return false;
 	pool = pool_of(engine, parent, mode);
+	if (!parent->known && !parent->listed) {
+		if (++parent->creates >= LIST_AFTER_CREATES)
+			hp_list_behind(engine, parent); /* from then on home watches it, too */
+		else
+			hp_ahead_small(engine, parent, 0);
+	}
+	if (!is_known_absent(engine, where)) {
+		refill(engine, pool); /* answered before this one: the next need not wait */
+		return false;
+	}
+	pool->ran_dry |= pool->want && !pool->count;
 	hp_wait_while(engine, &pool->asked, &pool->count);
 	if (pool->mode != mode || !pool->count || !is_known_absent(engine, where)) {
 		if (pool->mode == mode)

@@ -19,6 +19,7 @@
 #include "kept.h"
 #include "notes.h"
 #include "objects.h"
+#include "statistics.h"
 #include "engine.h"
 #include "hpool/shm.h"
 
@@ -50,7 +51,7 @@ struct hp_pending {
 	void *context;
 	uint64_t offset, length, generation, sent_ns, came; /* bytes of replies */
 	int error;
-	bool done, detached;
+	bool done, detached, only_looks; /* the last: content may come along, nobody wants it yet */
 	uint8_t *data; /* where apply keeps raw bytes */
 	size_t data_length;
 };
@@ -120,6 +121,7 @@ struct hp_engine {
 	struct hp_memory memory;
 	struct hp_kept kept;
 	struct hp_walker walker;
+	struct hp_statistics statistics;
 	bool unasked; /* so is the content that is being taken in */
 	uint64_t contents_came; /* small files that came whole */
 	struct hp_notes notes;

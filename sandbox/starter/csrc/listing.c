@@ -76,6 +76,7 @@ void hp_list_behind(hp_engine *engine, struct hp_object *directory)
 	pending = calloc(1, sizeof *pending);
 	*pending = (struct hp_pending){ .apply = apply_behind, .context = directory, .detached = true };
 	directory->filling = true;
+	hp_remember(engine, 'L', path, strlen(path));
 	hp_wire_send(
 		engine, HP_LANE_WAIT, pending,
 		&(struct hp_request){ .head = { .op = HPW_LIST, .len1 = (uint32_t)strlen(path) }, .string1 = path });
@@ -123,6 +124,8 @@ int hp_list(hp_engine *engine, struct hp_object *directory, bool show)
 {
 	int error, tries = 0;
 
+	if (show && !directory->local)
+		hp_statistics_ahead(engine, directory);
 	if (show && directory->ahead) {
 		hp_ahead_of(engine, directory);
 		hp_wire_await_filled(engine, directory);

@@ -3,8 +3,8 @@
  * is kept too (pack.c) and used again if home still shows the same attributes.
  *
  * A line a question: R, a name; C, a name and its small content; N, a name, and
- * if it is a small directory then its names, which nobody waits for; L, a
- * directory's names; D, also their very small content; B, a program, a library
+ * if it is a small directory then its names and a little content, which nobody waits for; L, a
+ * directory's names; D, also their very small content; S, what statfs says of where that is; B, a program, a library
  * or another file that is kept by digest, with what it needs; then a space and
  * the path. What the replay brings is applied like any answer, so a wrong or
  * old memory costs bytes and nothing else. Paths with a newline are not
@@ -175,7 +175,17 @@ static void ask_names(hp_engine *engine, const struct line *line)
 	struct hp_where where;
 
 	if (hp_resolve_known(engine, path, &where) && where.object->kind == HP_DIR)
-		hp_ahead_small(engine, where.object, false);
+		hp_ahead_small(engine, where.object, HP_LITTLE_BUDGET);
+	free(path);
+}
+
+static void ask_statistics(hp_engine *engine, const struct line *line)
+{
+	char *path = strndup(line->path, line->length);
+	struct hp_where where;
+
+	if (hp_resolve_known(engine, path, &where))
+		hp_statistics_ahead(engine, where.object);
 	free(path);
 }
 
@@ -212,6 +222,8 @@ void hp_engine_recall(hp_engine *engine, const char *text, size_t length, const 
 			take_up(engine, &all, &lines[i], pack);
 		else if (lines[i].kind == 'N')
 			ask_names(engine, &lines[i]);
+		else if (lines[i].kind == 'S')
+			ask_statistics(engine, &lines[i]);
 	hp_bundle_fetch(engine, last);
 	wait_for_all(engine, &all);
 	hp_costs_stage(0);

@@ -14,6 +14,7 @@
 #include "internal.h"
 
 #define MAX_LINKS 40
+#define LITTLE (32u << 10) /* content that comes along with a name that is only looked at */
 #define MAX_ASKED 1000 /* others may change a name each time before the one who asked for it has looked */
 
 struct walk {
@@ -117,13 +118,39 @@ static int walk_local(struct walk *walk)
 	return result;
 }
 
-/* A name was not in `at`: after some misses its names are wanted at home, after
- * many in the mirror, which spares the shim the question. True: they are known. */
-static bool missed(struct walk *walk, struct hp_object *at)
+static bool misses_often(const struct walk *walk, struct hp_object *at)
 {
-	if (at->listed || walk->known_only || !(at->attr.access & 4) || !at->attr.ino || ++at->misses < HP_LIST_AFTER)
-		return at->listed;
-	return hp_list(walk->engine, at, at->known && at->misses > at->offers) == 0;
+	return !at->listed && !walk->known_only && at->attr.access & 4 && at->attr.ino && ++at->misses >= HP_LIST_AFTER;
+}
+
+/* A name is known to be absent. After some of them the names of the directory are wanted at
+ * home, behind the job's back; after many in the mirror, which spares the shim the question. */
+static void missed(struct walk *walk, struct hp_object *at)
+{
+	if (!misses_often(walk, at))
+		return;
+	if (!at->known)
+		hp_list_behind(walk->engine, at);
+	else if (at->misses > at->offers)
+		hp_list(walk->engine, at, true);
+}
+
+/* Who looks at a small file mostly reads it next: its content came along. */
+static void apply_looked_at(hp_engine *engine, struct hp_pending *pending, const struct hpw_reply *reply,
+			    const uint8_t *body, size_t length)
+{
+	engine->unasked = true;
+	hp_apply_entries(engine, pending, reply, body, length);
+	engine->unasked = false;
+}
+
+/* All names of `at` are on their way, in front of any answer to what would be asked now. */
+static bool await_names(struct walk *walk, struct hp_object *at)
+{
+	if (!at->filling || (walk->flags & HP_WITH_CONTENT && !at->with_content))
+		return false;
+	hp_wire_await_filled(walk->engine, at);
+	return at->known;
 }
 
 /* Asks home for the rest of the path, or lists a directory that missed often; a listing
@@ -132,7 +159,8 @@ static int ask(struct walk *walk, bool unknown)
 {
 	hp_engine *engine = walk->engine;
 	struct hp_object *at = walk->at;
-	struct hp_pending pending = { .apply = hp_apply_entries };
+	bool opens = walk->flags & HP_WITH_CONTENT;
+	struct hp_pending pending = { .apply = opens ? hp_apply_entries : apply_looked_at, .only_looks = !opens };
 	size_t length;
 	char *path;
 
@@ -142,7 +170,8 @@ static int ask(struct walk *walk, bool unknown)
 		return -walk->last_error;
 	if (++walk->asked > MAX_ASKED)
 		return -EIO;
-	if (!unknown && !at->known && missed(walk, at))
+	if (!unknown && !at->known &&
+	    (await_names(walk, at) || (misses_often(walk, at) && !hp_list(engine, at, false))))
 		return 0;
 	/* home knows nothing of another root: then step by step */
 	length = walk->root->is_root ? strlen(walk->rest + walk->position) : strcspn(walk->rest + walk->position, "/");
@@ -151,19 +180,17 @@ static int ask(struct walk *walk, bool unknown)
 		free(path);
 		return -ENAMETOOLONG;
 	}
-	hp_remember(engine, walk->flags & HP_WITH_CONTENT ? 'C' : 'R', path, strlen(path));
+	hp_remember(engine, opens ? 'C' : 'R', path, strlen(path));
 	hp_wire_send(engine, HP_LANE_WAIT, &pending,
-		     &(struct hp_request){
-			     .head = { .op = HPW_RESOLVE,
-				       .flags = (uint16_t)((walk->flags & HP_NO_FOLLOW || !walk->root->is_root ?
-								    HPW_NOFOLLOW :
-								    0) |
-							   (walk->flags & HP_WITH_CONTENT ? HPW_CONTENT : 0)),
-				       .length = HP_INLINE_LIMIT,
-				       .len1 = (uint32_t)strlen(path) },
-			     .string1 = path });
+		     &(struct hp_request){ .head = { .op = HPW_RESOLVE,
+						     .flags = walk->flags & HP_NO_FOLLOW || !walk->root->is_root ?
+								      HPW_NOFOLLOW | HPW_CONTENT :
+								      HPW_CONTENT,
+						     .length = opens ? HP_INLINE_LIMIT : LITTLE,
+						     .len1 = (uint32_t)strlen(path) },
+					   .string1 = path });
 	free(path);
-	hp_ahead_small(engine, at, walk->flags & HP_WITH_CONTENT);
+	hp_ahead_small(engine, at, opens ? hp_worth_a_trip(engine) : 0);
 	hp_wire_wait(engine, &pending);
 	if (pending.error && pending.error != ENOENT)
 		walk->last_error = pending.error;
@@ -309,6 +336,8 @@ static int resolve(hp_engine *engine, uint64_t base, const char *path, size_t le
 			result = -ENOTDIR;
 	}
 	free(walk.rest);
+	if (walk.asked && result >= 0 && where->object && where->object->kind == HP_DIR)
+		hp_ahead_small(engine, where->object, HP_LITTLE_BUDGET); /* who looks at one looks below it next */
 	return result == 1 ? 0 : result;
 }
 

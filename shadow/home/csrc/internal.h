@@ -17,7 +17,7 @@
 #define HP_RECORD_MAX ((1u << 20) - 4096u) /* replies longer than this are split */
 #define HP_INLINE_MAX (512u << 10)         /* content sent along with an entry */
 #define HP_RESOLVE_MAX (64u << 20)        /* reply bytes of one RESOLVE: very deep paths */
-#define HP_PIECE_MAX (4u << 20)            /* reply bytes after which a run pauses */
+#define HP_PIECE_MAX (128u << 10)          /* reply bytes after which a run pauses */
 
 /* ---- policy.c ---- */
 struct hp_rule {
