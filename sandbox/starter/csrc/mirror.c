@@ -10,6 +10,8 @@
 
 #include "internal.h"
 
+#define LONG_AGO_S 86400
+
 int hp_mirror_dirfd(hp_engine *engine, struct hp_object *directory)
 {
 	unsigned index = (unsigned)(directory->inode % HP_DIRFDS);
@@ -111,10 +113,11 @@ void hp_mirror_permit(hp_engine *engine, struct hp_object *object)
 	close(fd);
 }
 
-/* What came unasked is younger than its atime: the first read moves that, and shows in the pack. */
+/* What came unasked is younger than its atime: the first read moves that, and shows in the pack. Where home's
+ * is not surely older, whatever the clocks differ by, it stays: or the job would see the mirror's. */
 static const struct timespec *homes_times(const struct hp_object *object, struct timespec times[2])
 {
-	times[0] = object->unasked ?
+	times[0] = object->unasked && object->attr.atime_s > LONG_AGO_S ?
 			   (struct timespec){ 0 } :
 			   (struct timespec){ .tv_sec = object->attr.atime_s, .tv_nsec = object->attr.atime_ns };
 	times[1] = (struct timespec){ .tv_sec = object->attr.mtime_s, .tv_nsec = object->attr.mtime_ns };
