@@ -31,6 +31,28 @@ static void show_names(int socket)
 	TRY(getsockname(socket, NULL, &length));
 }
 
+/* As servers do: the name is made for the owner alone, then opened to those who may connect. */
+static void show_rights(void)
+{
+	struct sockaddr_un name = { .sun_family = AF_UNIX, .sun_path = "guarded" };
+	const mode_t modes[] = { 0777, 0500, 0600, 0, 0222 };
+	mode_t mask = umask(077);
+	int server = MUST(socket(AF_UNIX, SOCK_STREAM, 0));
+	TRY(bind(server, (struct sockaddr *)&name, sizeof(name)));
+	umask(mask);
+	TRY(listen(server, 8));
+	for (unsigned i = 0; i < sizeof(modes) / sizeof(*modes); i++) {
+		TRY(chmod("guarded", modes[i]));
+		TRY(connect(MUST(socket(AF_UNIX, SOCK_STREAM, 0)), (struct sockaddr *)&name, sizeof(name)));
+	}
+	TRY(rename("guarded", "dir/guarded"));
+	strcpy(name.sun_path, "dir/guarded");
+	TRY(chmod("dir/guarded", 0700));
+	TRY(connect(MUST(socket(AF_UNIX, SOCK_STREAM, 0)), (struct sockaddr *)&name, sizeof(name)));
+	TRY(unlink("dir/guarded"));
+	TRY(connect(MUST(socket(AF_UNIX, SOCK_STREAM, 0)), (struct sockaddr *)&name, sizeof(name)));
+}
+
 int main(void)
 {
 	struct sockaddr_un here = { .sun_family = AF_UNIX, .sun_path = "socket" };
@@ -78,5 +100,6 @@ int main(void)
 	TRY(connect(MUST(socket(AF_UNIX, SOCK_STREAM, 0)), (struct sockaddr *)&abstract, sizeof(sa_family_t) + 12));
 	TRY(rename("socket", "dir/socket"));
 	TRY(unlink("dir/socket"));
+	show_rights();
 	return 0;
 }

@@ -58,7 +58,7 @@ static mode_t bits_for(const struct hp_object *object)
 			bits |= 0400;
 		return bits;
 	}
-	if (object->kind == HP_FIFO)
+	if (object->kind == HP_FIFO || S_ISSOCK(object->attr.mode)) /* connecting needs the right to write */
 		return (mode_t)((access & 6) << 6);
 	if (object->kind != HP_FILE_KIND || object->content == HP_CONTENT_NONE)
 		return 0;
