@@ -14,6 +14,7 @@ import subprocess
 import termios
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Self
 
 import pytest
@@ -361,3 +362,37 @@ def test_signals_ignored_and_blocked_at_home_are_so_away(pool: StrictPool, front
     away = pool.home.run([*inherit, *pool.home.hpool(program, "--intercept", front)])
     assert (native.code, native.stderr) == (0, b"")
     assert (away.code, away.stdout) == (0, native.stdout)
+
+
+AS_A_GROUP = """
+import subprocess, sys
+sys.exit(subprocess.run(sys.argv[1:], process_group=0).returncode)
+"""
+
+
+@pytest.mark.parametrize("front", ["shim", "trace"])
+@pytest.mark.parametrize("leads", [False, True], ids=["a group", "a session"])
+def test_the_first_process_leads_what_it_would_at_home(pool: StrictPool, front: str, leads: bool) -> None:
+    """A shell with job control gives what it starts a group of its own; another starter may give it a session."""
+    source = Path(__file__).parent / "programs/stops.c"
+    subprocess.run(
+        [
+            "gcc",
+            "-D_GNU_SOURCE",
+            "-Wall",
+            "-Werror",
+            source,
+            "-o",
+            pool.home.outside(f"{pool.home.work}/stops"),
+        ],
+        check=True,
+    )
+    pool.home.own(pool.home.work)
+
+    def started(command: list[str]) -> list[str]:
+        return command if leads else ["/usr/bin/python3", "-c", AS_A_GROUP, *command]
+
+    native = pool.home.run(started(["./stops"]), pool.home.work)
+    away = pool.home.run(started(pool.home.hpool(["./stops"], "--intercept", front)), pool.home.work)
+    assert (b"stopped by TSTP" in native.stdout, native.stderr) == (not leads, b"")
+    assert (away.code, away.stdout) == (native.code, native.stdout)

@@ -56,6 +56,7 @@ class KeeperSpec:
     limits: Sequence[Limit] = ()
     ignored_signals: Sequence[int] = ()
     blocked_signals: Sequence[int] = ()
+    own_session: bool = False
     network: Literal["none", "host"] = "none"
     terminal: WindowSize | None = None
     islands: Sequence[bytes] = ()
@@ -77,6 +78,8 @@ class KeeperSpec:
         pairs += [(b"ignore", b"%d" % number) for number in self.ignored_signals]
         pairs += [(b"block", b"%d" % number) for number in self.blocked_signals]
         pairs += [(b"island", path) for path in self.islands]
+        if self.own_session:
+            pairs.append((b"session", b"own"))
         if not self.has_dispatch:
             pairs.append((b"dispatch", b"none"))
         if self.restore is not None:

@@ -183,6 +183,7 @@ class JobRun:
             limits=[jail.Limit(limit.resource, limit.soft, limit.hard) for limit in job.limits],
             ignored_signals=job.ignored_signals,
             blocked_signals=job.blocked_signals,
+            own_session=job.leads_session,
             network=network,
             terminal=None if size is None else jail.WindowSize(size.rows, size.columns),
             islands=island_roots(job),

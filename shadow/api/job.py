@@ -51,6 +51,7 @@ class JobDescription(NamedTuple):
     bandwidth: int = 0  # bytes a second in each direction; 0: no cap
     ignored_signals: tuple[int, ...] = ()
     blocked_signals: tuple[int, ...] = ()
+    leads_session: bool = False  # as `hpool run` itself does; else a group in a session that it does not lead
     restarts: int = 0
     undo_bytes: int = 0
     checkpoint_every_s: int = 0  # 0: only when asked for

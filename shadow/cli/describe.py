@@ -62,6 +62,7 @@ def describe(
         bandwidth=bandwidth,
         ignored_signals=_ignored(),
         blocked_signals=tuple(sorted(signal.pthread_sigmask(signal.SIG_BLOCK, ()))),
+        leads_session=os.getsid(0) == os.getpid(),
         restarts=restarts,
         undo_bytes=undo_bytes,
         checkpoint_every_s=checkpoint_every_s,

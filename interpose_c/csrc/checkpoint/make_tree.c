@@ -21,6 +21,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#define FIRST_SESSION 1 /* PID 1's, and with it a group that is there already */
 #define HIGHEST_FREE 31000 /* below those of the restorer and the maker */
 
 static const struct hp_image *image;
@@ -111,7 +112,7 @@ static void make_orphans(pid_t session)
 static bool is_first_of_group(unsigned number)
 {
 	const struct hp_image_process *process = process_at(number);
-	if (hp_image_process(image, process->pgid))
+	if (process->pgid == FIRST_SESSION || hp_image_process(image, process->pgid))
 		return false;
 	for (unsigned n = 0; n < number; n++)
 		if (process_at(n)->pgid == process->pgid)
@@ -259,7 +260,7 @@ _Noreturn void hp_make_tree(const struct hp_image *of)
 	hp_make_names(image);
 	hp_make_files(image);
 	hp_make_mapped(image);
-	make_children(1, -1, OTHERS, -1);
+	make_children(1, FIRST_SESSION, OTHERS, -1);
 	hp_together_await(&hp_together->born, image->count[HP_R_PROCESS]);
 	_exit(0);
 }

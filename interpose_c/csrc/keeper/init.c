@@ -99,8 +99,8 @@ static void signal_job(const struct run *run, int number)
 	pid_t foreground = 0;
 	if (run->tty.master >= 0)
 		ioctl(run->tty.master, TIOCGPGRP, &foreground);
-	if (foreground <= 0 || kill(-foreground, number))
-		kill(-run->job, number);
+	if ((foreground <= 0 || kill(-foreground, number)) && kill(-run->job, number))
+		kill(run->job, number); /* it has left its group */
 }
 
 static void obey(struct run *run, const struct hp_command *command)
@@ -179,6 +179,7 @@ _Noreturn void hp_init_run(const struct hp_init *init)
 	sigset_t births;
 	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	prctl(PR_SET_NAME, "hpool-init", 0, 0, 0);
+	setsid(); /* the job's first session: a number that the job can see */
 	hp_world_build(init, &run.tty, &run.watch, &run.summons, &run.exec_status);
 	sigemptyset(&births);
 	sigaddset(&births, SIGCHLD);

@@ -41,6 +41,7 @@ struct hp_spec {
 	int umask; /* -1: leave */
 	uint64_t ignored, blocked; /* signals, as in /proc/PID/status: bit 0 is number 1 */
 	bool network_host;
+	bool own_session; /* the first process leads one */
 	bool tty;
 	unsigned short rows, columns;
 	uint64_t memory_bytes, max_processes; /* 0: unbounded */

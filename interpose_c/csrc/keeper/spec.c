@@ -122,6 +122,8 @@ static bool read_single(struct hp_spec *spec, const char *key, char *value)
 		return read_limit(spec, value);
 	else if (!strcmp(key, "tty"))
 		return read_tty(spec, value);
+	else if (!strcmp(key, "session"))
+		return spec->own_session = !strcmp(value, "own"), spec->own_session;
 	else if (!strcmp(key, "network"))
 		return spec->network_host = !strcmp(value, "host"), spec->network_host || !strcmp(value, "none");
 	else if (!strcmp(key, "intercept"))
