@@ -373,7 +373,7 @@ sys.exit(subprocess.run(sys.argv[1:], process_group=0).returncode)
 @pytest.mark.parametrize("front", ["shim", "trace"])
 @pytest.mark.parametrize("leads", [False, True], ids=["a group", "a session"])
 def test_the_first_process_leads_what_it_would_at_home(pool: StrictPool, front: str, leads: bool) -> None:
-    """A shell with job control gives what it starts a group of its own; another starter may give it a session."""
+    """A shell with job control gives what it starts a group; other starters give it a session."""
     source = Path(__file__).parent / "programs/stops.c"
     subprocess.run(
         [
