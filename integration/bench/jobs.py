@@ -115,18 +115,18 @@ def measure(
 
 
 def hits(home: RoomHome) -> list[str]:
-    """The microbenchmark natively, on the mirror's kind of file system, as a job, in turns; the best of each."""
+    """The microbenchmark natively, on the mirror's kind of file system, as a job, in turns: each best."""
     lay_out(home, home.work, fixture.lay_out)
     program = home.outside(f"{home.work}/hits")
     subprocess.run(["gcc", "-O2", str(HERE / "hits.c"), "-o", str(program)], check=True)
     home.own(home.work)
+    place = f"rm -rf {ON_TMPFS} && mkdir {ON_TMPFS} && cp -r hits small.txt big.bin dir {ON_TMPFS}"
     kinds = {
         "native": ["./hits"],
         "native on tmpfs": [
             "/bin/sh",
             "-c",
-            f"rm -rf {ON_TMPFS} && mkdir {ON_TMPFS} && cp -r hits small.txt big.bin dir {ON_TMPFS} &&"
-            f" cd {ON_TMPFS} && exec ./hits",
+            f"{place} && cd {ON_TMPFS} && exec ./hits",
         ],
         "hpool": home.hpool(["./hits"]),
     }

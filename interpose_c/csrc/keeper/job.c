@@ -74,7 +74,8 @@ static _Noreturn void become_the_job(const struct hp_spec *spec, const struct hp
 {
 	if (spec->own_session || tty->slave >= 0)
 		setsid();
-	else if (setpgid(0, 0)) /* as a shell starts it, in PID 1's session: stop signals stop, a terminal stays a file */
+	else if (setpgid(0,
+			 0)) /* as a shell starts it, in PID 1's session: stop signals stop, a terminal stays a file */
 		give_up(status, "process group");
 	if (tty->slave >= 0)
 		take_terminal(status, tty->slave);
