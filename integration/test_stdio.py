@@ -14,7 +14,6 @@ import subprocess
 import termios
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Self
 
 import pytest
@@ -339,60 +338,3 @@ def test_signals_are_forwarded(pool: StrictPool) -> None:
     process.send_signal(signal.SIGUSR2)
     assert process.stdout.readline() == b"two\n"
     assert process.wait(10) == 4
-
-
-INHERITED = """
-import os, signal, sys
-signal.signal(signal.SIGHUP, signal.SIG_IGN)
-signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-signal.pthread_sigmask(signal.SIG_SETMASK, {signal.SIGUSR1, 40})
-signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
-os.execv(sys.argv[1], sys.argv[1:])
-"""
-
-
-@pytest.mark.parametrize("front", ["shim", "trace"])
-def test_signals_ignored_and_blocked_at_home_are_so_away(pool: StrictPool, front: str) -> None:
-    """As nohup leaves them; also to a pool that is started by such a command."""
-    show = "print([line for line in open('/proc/self/status') if line[:6] in {'SigBlk', 'SigIgn'}])"
-    program = ["/usr/bin/python3", "-c", show]
-    inherit = ["/usr/bin/python3", "-c", INHERITED]
-    native = pool.home.run([*inherit, *program])
-    away = pool.home.run([*inherit, *pool.home.hpool(program, "--intercept", front)])
-    assert (native.code, native.stderr) == (0, b"")
-    assert (away.code, away.stdout) == (0, native.stdout)
-
-
-AS_A_GROUP = """
-import subprocess, sys
-sys.exit(subprocess.run(sys.argv[1:], process_group=0).returncode)
-"""
-
-
-@pytest.mark.parametrize("front", ["shim", "trace"])
-@pytest.mark.parametrize("leads", [False, True], ids=["a group", "a session"])
-def test_the_first_process_leads_what_it_would_at_home(pool: StrictPool, front: str, leads: bool) -> None:
-    """A shell with job control gives what it starts a group; other starters give it a session."""
-    source = Path(__file__).parent / "programs/stops.c"
-    subprocess.run(
-        [
-            "gcc",
-            "-D_GNU_SOURCE",
-            "-Wall",
-            "-Werror",
-            source,
-            "-o",
-            pool.home.outside(f"{pool.home.work}/stops"),
-        ],
-        check=True,
-    )
-    pool.home.own(pool.home.work)
-
-    def started(command: list[str]) -> list[str]:
-        return command if leads else ["/usr/bin/python3", "-c", AS_A_GROUP, *command]
-
-    native = pool.home.run(started(["./stops"]), pool.home.work)
-    away = pool.home.run(started(pool.home.hpool(["./stops"], "--intercept", front)), pool.home.work)
-    assert (b"stopped by TSTP" in native.stdout, native.stderr) == (not leads, b"")
-    assert (away.code, away.stdout) == (native.code, native.stdout)
