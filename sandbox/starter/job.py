@@ -13,7 +13,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import Final, Literal
+from typing import Final
 
 from hpool.interpose_c import keeper as jail
 from hpool.matchmaker.model.again import CannotGoOn
@@ -30,10 +30,11 @@ from hpool.sandbox import memory
 from hpool.sandbox.api.order import STANDS, Order
 from hpool.sandbox.machine import needs_of
 from hpool.sandbox.starter import costs
-from hpool.sandbox.starter.before import island_roots, islands, sure_questions
+from hpool.sandbox.starter.before import islands, sure_questions
 from hpool.sandbox.starter.checkpoint import Checkpoints, Copied
 from hpool.sandbox.starter.engine import WANT_DIRECTORY, WANT_PROGRAM, Engine
 from hpool.sandbox.starter.link import Link
+from hpool.sandbox.starter.spec import spec_of
 from hpool.sandbox.starter.standing import Standing
 from hpool.sandbox.starter.stdio import InputPump, OutputPump
 from hpool.sandbox.starter.witness import Eyes, Notes, Watchers
@@ -164,36 +165,6 @@ class JobRun:
         if number:
             raise ProgramRefused(program, os.strerror(number))
 
-    def _spec(self) -> jail.KeeperSpec:
-        job, order = self._job, self._order
-        network: Literal["none", "host"] = "none"
-        if job.network == "host":
-            if not order.host_network:
-                raise SandboxFailed(order.machine, "its owner allows no network to jobs (--allow-network)")
-            network = "host"
-        bounds = [bound for bound in (job.memory_bytes, order.memory_bytes) if bound]
-        size = job.terminal
-        return jail.KeeperSpec(
-            exe=job.program,
-            argv=job.arguments,
-            environment=job.environment,
-            cwd=job.directory,
-            umask=job.umask,
-            hostname=job.hostname.encode(),
-            limits=[jail.Limit(limit.resource, limit.soft, limit.hard) for limit in job.limits],
-            ignored_signals=job.ignored_signals,
-            blocked_signals=job.blocked_signals,
-            own_session=job.leads_session,
-            network=network,
-            terminal=None if size is None else jail.WindowSize(size.rows, size.columns),
-            islands=island_roots(job),
-            memory_bytes=min(bounds, default=None),
-            max_processes=order.max_processes or None,
-            intercept=_front(job.intercept),
-            has_dispatch=os.environ.get("HPOOL_DISPATCH") != "none",
-            restore=self._image,
-        )
-
     # --- the job ----------------------------------------------------------------------
 
     def _execute(self, prepared_ns: int) -> home.Finished | None:
@@ -266,7 +237,7 @@ class JobRun:
 
     def _launch_with(self, input_fd: int, output_fd: int | None, error_fd: int | None) -> jail.Keeper:
         """Closes the descriptors given: they are the job's now."""
-        spec = self._spec()
+        spec = spec_of(self._job, self._order, self._image)
         if output_fd is None:
             output_fd = error_fd = input_fd
         try:
@@ -386,15 +357,6 @@ class JobRun:
 def _lost(barrier_errno: int, first: str) -> Problem | None:
     """What home did not take after the job had its answer."""
     return Problem.of(WritesLost(first or os.strerror(barrier_errno))) if barrier_errno else None
-
-
-def _front(name: str) -> jail.Front:
-    """An older submitter names none: it leaves the choice to us."""
-    match name:
-        case "shim" | "trace":
-            return name
-        case _:
-            return "auto"
 
 
 def _granted(protection: jail.Protection) -> str:

@@ -1,0 +1,56 @@
+"""What the keeper is told of a job: the submitter's wishes within the bounds of the machine's owner.
+
+Owns: that translation. Leaves to others: the keeper's words (interpose_c), starting it (job).
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Literal
+
+from hpool.interpose_c import keeper as jail
+from hpool.matchmaker.model.errors import SandboxFailed
+from hpool.sandbox.api.order import Order
+from hpool.sandbox.starter.before import island_roots
+from hpool.shadow.api.job import JobDescription
+
+
+def spec_of(job: JobDescription, order: Order, image: tuple[int, int] | None) -> jail.KeeperSpec:
+    """`image`: descriptors of the image to go on from, meta and pages. Raises SandboxFailed for what the
+    machine's owner does not allow."""
+    network: Literal["none", "host"] = "none"
+    if job.network == "host":
+        if not order.host_network:
+            raise SandboxFailed(order.machine, "its owner allows no network to jobs (--allow-network)")
+        network = "host"
+    bounds = [bound for bound in (job.memory_bytes, order.memory_bytes) if bound]
+    size = job.terminal
+    return jail.KeeperSpec(
+        exe=job.program,
+        argv=job.arguments,
+        environment=job.environment,
+        cwd=job.directory,
+        umask=job.umask,
+        hostname=job.hostname.encode(),
+        limits=[jail.Limit(limit.resource, limit.soft, limit.hard) for limit in job.limits],
+        ignored_signals=job.ignored_signals,
+        blocked_signals=job.blocked_signals,
+        own_session=job.leads_session,
+        network=network,
+        terminal=None if size is None else jail.WindowSize(size.rows, size.columns),
+        islands=island_roots(job),
+        memory_bytes=min(bounds, default=None),
+        max_processes=order.max_processes or None,
+        intercept=_front(job.intercept),
+        has_dispatch=os.environ.get("HPOOL_DISPATCH") != "none",
+        restore=image,
+    )
+
+
+def _front(name: str) -> jail.Front:
+    """An older submitter names none: it leaves the choice to us."""
+    match name:
+        case "shim" | "trace":
+            return name
+        case _:
+            return "auto"
