@@ -64,6 +64,7 @@ class KeeperSpec:
     max_processes: int | None = None
     intercept: Front = "auto"
     has_dispatch: bool = True  # False: as on a kernel without Syscall User Dispatch
+    cpu_level: int = 0  # of x86-64's ABI: what the job sees of the processor; 0: all
     restore: tuple[int, int] | None = (
         None  # descriptors of a raw image's meta and pages: the job goes on from there
     )
@@ -82,6 +83,8 @@ class KeeperSpec:
             pairs.append((b"session", b"own"))
         if not self.has_dispatch:
             pairs.append((b"dispatch", b"none"))
+        if self.cpu_level:
+            pairs.append((b"cpu_level", b"%d" % self.cpu_level))
         if self.restore is not None:
             pairs.append((b"restore", b"%d %d" % self.restore))
         if self.hostname is not None:

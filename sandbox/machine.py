@@ -16,6 +16,7 @@ import psutil
 
 from hpool.interpose_c.executables import KEEPER, LOADER
 from hpool.matchmaker.api.values import MachineAd
+from hpool.matchmaker.model.attributes import HIDES
 
 
 def _words(text: str) -> frozenset[str]:
@@ -42,6 +43,11 @@ _NO_INSTRUCTIONS: Final = _words(
 )
 """Of /proc/cpuinfo: what no program's code depends on. A flag that is not here counts: it may be one of
 tomorrow's instructions, and libraries look for those."""
+
+
+_FAULTS: Final = "cpuid_fault"
+_SHOWN: Final = _words("rdtscp fsgsbase")
+"""What a job may find although it is shown a level only (arch/x86_64/cpuid.c)."""
 
 
 def hpool_version() -> str:
@@ -81,7 +87,9 @@ def read_features() -> tuple[str, ...]:
     lacks = set(os.environ.get("HPOOL_LACKS", "").split())
     instructions = set(flags) - _NO_INSTRUCTIONS - lacks
     told = [word for word in asked.stdout.split() if word not in lacks]
-    return (*_levels(instructions), *told, *sorted(instructions))
+    levels = _levels(instructions)
+    hides = [HIDES + level for level in levels if _FAULTS in flags and _FAULTS not in lacks]
+    return (*levels, *hides, *told, *sorted(instructions))
 
 
 def _levels(flags: set[str]) -> tuple[str, ...]:
@@ -89,9 +97,13 @@ def _levels(flags: set[str]) -> tuple[str, ...]:
     return ("x86-64-v1", *held)
 
 
-def needs_of(features: tuple[str, ...]) -> tuple[str, ...]:
-    """What an image needs that was made on such a machine: all that the job may have found there."""
-    return tuple(each for each in features if not each.startswith("x86-64-v"))
+def needs_of(features: tuple[str, ...], level: str = "") -> tuple[str, ...]:
+    """What an image needs that was made on such a machine: all that the job may have found there. If it was
+    shown a level only, that; and what programs are told of in other ways, or no level speaks of."""
+    if not level:
+        return tuple(each for each in features if not each.startswith(("x86-64-v", HIDES)))
+    others = (each for each in features if (":" in each and not each.startswith(HIDES)) or each in _SHOWN)
+    return (HIDES + level, *others)
 
 
 def default_mirror_bytes(slots: int) -> int:

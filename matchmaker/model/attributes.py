@@ -8,6 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+HIDES: Final = "hides:"
+"""A machine's feature, before the name of a level: it can show a job a processor of that level only."""
+
 
 @dataclass(frozen=True, slots=True)
 class Attribute:

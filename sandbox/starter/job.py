@@ -65,7 +65,6 @@ class JobRun:
         """`image`: of a task that goes on."""
         self._tell_sandbox = tell_sandbox
         self._order = order
-        self._task = task
         self._job = task.job
         self._link = link
         self._engine = engine
@@ -86,7 +85,7 @@ class JobRun:
             keeper_fd,
             0 if going is None else going.epoch,
             self._standing,
-            needs_of(order.features),
+            needs_of(order.features, task.job.cpu_level),
         )
         self._feed_fd = -1
         self._notes = Notes(engine, link.send)

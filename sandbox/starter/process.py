@@ -30,7 +30,7 @@ from hpool.sandbox.api import door as door_api
 from hpool.sandbox.api import order as words
 from hpool.sandbox.api.order import ORDER, Order
 from hpool.sandbox.kept import Kept
-from hpool.sandbox.machine import hpool_version
+from hpool.sandbox.machine import hpool_version, needs_of
 from hpool.sandbox.starter.blocks import KeptBlocks
 from hpool.sandbox.starter.checkpoint import fetch
 from hpool.sandbox.starter.door import Door
@@ -149,7 +149,8 @@ def child_main(link: socket.socket, doors: Path | None = None) -> int:
             network=task.job.network != "none",
             strict=task.job.sync == "strict",
         )
-        if task.going is not None and (lacks := set(task.going.needs) - set(order.features)):
+        needs = set(needs_of((), task.job.cpu_level)) if task.going is None else set(task.going.needs)
+        if lacks := needs - set(order.features):
             raise CannotGoOn(order.machine, f"it has not {', '.join(sorted(lacks))}")
         image = None if task.going is None else fetch(home_link, task.going)
         kept = memory.Memory(cache_fd, task.memory_key, task.job.program, task.job.arguments)

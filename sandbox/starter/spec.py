@@ -43,6 +43,7 @@ def spec_of(job: JobDescription, order: Order, image: tuple[int, int] | None) ->
         max_processes=order.max_processes or None,
         intercept=_front(job.intercept),
         has_dispatch=os.environ.get("HPOOL_DISPATCH") != "none",
+        cpu_level=int(job.cpu_level[-1:] or 0),
         restore=image,
     )
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from hpool.matchmaker.api.values import JobAd
+from hpool.matchmaker.model.attributes import HIDES
 from hpool.matchmaker.model.clock import Clock
 from hpool.matchmaker.model.errors import BadJobId, NoSuchJob, NotRunning, ShadowLost
 from hpool.matchmaker.model.ids import JobId
@@ -99,6 +100,7 @@ class Queue:
             memory_bytes=description.memory_bytes,
             arch=os.uname().machine,
             submitted_at_s=job.submitted_at_s,
+            needs=(HIDES + description.cpu_level,) if description.cpu_level else (),
         )
         journal = os.fsencode(self.journals.make(job_id)) if description.undo_bytes else b""
         shadow.follow(lambda report: self._reported(job_id, report), lambda: self._shadow_gone(job_id))
@@ -217,7 +219,7 @@ class Queue:
                 self._apply(job, event, "returned", why=why)
             case custody.Returned(why, lost_s, needs):
                 if job_id in self._ads:
-                    self._ads[job_id] = self._ads[job_id]._replace(needs=needs)
+                    self._ads[job_id] = _with_needs(self._ads[job_id], needs)
                 log.info("job %s: begins again: %s", job_id, why)
                 lost = lifecycle.RunLost(now_s, secrets.token_hex(16), why, is_counted=lost_s != 0.0)
                 self._apply(job, lost, "returned", why=why)
@@ -297,6 +299,12 @@ class Queue:
                     shadow.tell(custody.Removal(why))
                 case lifecycle.ConfirmEnd() if shadow is not None:
                     shadow.tell(custody.Recorded())
+
+
+def _with_needs(ad: JobAd, needs: tuple[str, ...]) -> JobAd:
+    """Those of an image, if there is one, and of its beginning."""
+    own = (each for each in ad.needs if each.startswith(HIDES))
+    return ad._replace(needs=tuple(dict.fromkeys((*own, *needs))))
 
 
 def _is_locked(path: Path) -> bool:

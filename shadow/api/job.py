@@ -55,6 +55,7 @@ class JobDescription(NamedTuple):
     restarts: int = 0
     undo_bytes: int = 0
     checkpoint_every_s: int = 0  # 0: only when asked for
+    cpu_level: str = ""  # "x86-64-v3": what it sees of the processor; empty: all
     checkpoint_cheaply: bool = False  # rather more seldom than at a cost of over 1 % of the time
 
 

@@ -93,6 +93,11 @@ AUTO_EVERY_S: Final = 60
     help="Write the job down so often, e.g. 10m, to go on from there; auto: each minute, or as seldom as"
     " keeps the cost below 1 % of the time. Default: never, but see `hpool checkpoint`.",
 )
+@click.option(
+    "--cpu-level",
+    type=click.Choice(["x86-64-v1", "x86-64-v2", "x86-64-v3", "x86-64-v4"]),
+    help="Show it a processor of that level only: once written down, it goes on on more machines.",
+)
 @click.option("--memory", metavar="SIZE", help="Memory the job may use, e.g. 2G.")
 @click.option("--cpus", type=click.IntRange(1), default=1, show_default=True, help="Processors it wants.")
 @click.option("--pool", "pool_address", metavar="HOST:PORT", help="Matchmaker of the pool to use.")
@@ -110,6 +115,7 @@ def run(
     restarts: int | None,
     undo_limit: str,
     checkpoint_every: str,
+    cpu_level: str | None,
     memory: str | None,
     cpus: int,
     pool_address: str | None,
@@ -147,6 +153,7 @@ def run(
         undo_bytes=parse_size(undo_limit),
         checkpoint_every_s=every_s,
         checkpoint_cheaply=checkpoint_every == "auto",
+        cpu_level=cpu_level or "",
     )
     from hpool.shadow.cli.personal import Pool
 

@@ -272,6 +272,7 @@ static bool describe(struct hp_process *process, struct hp_image_process *to)
 	if (hp_remote_ask_bytes(remote, SYS_prctl, ask_reaper, &reaper, sizeof reaper))
 		return gone(process->tasks);
 	to->flags |= reaper ? HP_P_SUBREAPER : 0;
+	to->flags |= HP_ASK(remote, SYS_arch_prctl, HP_ARCH_GET_CPUID) == 0 ? HP_P_HIDES_CPU : 0;
 	to->flags |= process->hidden ? HP_P_NOT_DUMPABLE : 0;
 	to->flags |= process->tasks[0].tid != process->pid ? HP_P_LEADER_GONE : 0;
 	char *status = hp_proc_text(process->pid, "status", NULL);

@@ -52,7 +52,12 @@ struct hp_image_job {
 };
 
 enum hp_image_state { HP_P_RUNS, HP_P_STOPPED, HP_P_ZOMBIE };
-enum hp_image_process_flags { HP_P_SUBREAPER = 1, HP_P_LEADER_GONE = 2, HP_P_NOT_DUMPABLE = 4 };
+enum hp_image_process_flags {
+	HP_P_SUBREAPER = 1,
+	HP_P_LEADER_GONE = 2,
+	HP_P_NOT_DUMPABLE = 4,
+	HP_P_HIDES_CPU = 8 /* CPUID faults */
+};
 
 struct hp_image_process {
 	struct hp_record head;

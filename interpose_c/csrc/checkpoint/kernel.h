@@ -9,6 +9,9 @@
 #define HP_PTRACE_SET_DISPATCH 0x4210
 #define HP_PTRACE_GET_DISPATCH 0x4211
 
+#define HP_ARCH_GET_CPUID 0x1011
+#define HP_ARCH_SET_CPUID 0x1012
+
 struct hp_kernel_dispatch { /* struct ptrace_sud_config */
 	uint64_t mode, selector, offset, length;
 };

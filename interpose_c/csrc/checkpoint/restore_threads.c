@@ -80,6 +80,10 @@ static bool settle_thread(struct hp_restored *to, struct hp_remote *thread, cons
 		error = HP_ASK(thread, SYS_prctl, PR_SET_PDEATHSIG, state->death_signal);
 	if (error)
 		return failed(to, "the state of a thread", error);
+	if (to->process->flags & HP_P_HIDES_CPU)
+		error = HP_ASK(thread, SYS_arch_prctl, HP_ARCH_SET_CPUID, 0);
+	if (error)
+		return failed(to, "this processor cannot hide what it has (--cpu-level)", error);
 	/* as far as this machine has those processors and allows that */
 	(void)sched_setaffinity(thread->tid, sizeof state->affinity, (const cpu_set_t *)state->affinity);
 	if (state->policy != SCHED_OTHER)

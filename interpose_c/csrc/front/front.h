@@ -16,7 +16,7 @@
  * address randomization on to get out of it. How its calls are met: none of these, in
  * process for good; ",a" in process until it does what cannot be served so; ",T" ask for
  * the tracer first; ",x" it is traced; ",d" as if the kernel had no dispatch. ",s1": it
- * believes SIGSYS blocked. */
+ * believes SIGSYS blocked. ",l<level>": what the processor shows (cpuid.c). */
 struct hp_info {
 	const char *path; /* what /proc/self/exe names; hp_self_exe() once parsed */
 	const char *name; /* as it was given to execve: AT_EXECFN, the command name */

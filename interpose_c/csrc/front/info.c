@@ -60,6 +60,8 @@ bool hp_info_parse(char *text, struct hp_info *info)
 			hp_front_mode = HP_MODE_TRACE;
 		else if (what == 'x')
 			hp_traced = true;
+		else if (what == 'l')
+			hp_cpu_level = number(&at) % 5;
 		else if (what == 's')
 			info->sigsys_blocked = number(&at);
 		else
@@ -98,6 +100,8 @@ unsigned hp_info_write(char *room, unsigned size, const struct hp_info *info)
 		at = put_mark(at, 'd');
 	if (hp_traced)
 		at = put_mark(at, 'x');
+	if (hp_cpu_level)
+		at = put_option(at, 'l', hp_cpu_level);
 	if (info->fd >= 0)
 		at = put_option(at, 'f', (unsigned)info->fd);
 	if (info->tries)

@@ -226,6 +226,9 @@ void hp_start(uint64_t *top)
 	hp_syscall5(__NR_prctl, PR_SET_NAME, (long)hp_base_name(info.name), 0, 0, 0);
 	know_vdso(&stack);
 	take_calls();
+	failed = hp_cpuid_hide();
+	if (failed)
+		give_up(info.path, "this processor cannot hide what it has (--cpu-level)", failed);
 	if (hp_traced)
 		hp_gs_write(0);
 	else

@@ -47,6 +47,7 @@ struct hp_spec {
 	uint64_t memory_bytes, max_processes; /* 0: unbounded */
 	enum hp_front front;
 	bool without_dispatch; /* as on a kernel that has none */
+	uint64_t cpu_level;    /* of x86-64's ABI: what the job sees of the processor; 0: all */
 	int restore[2]; /* an image's two files, or -1: the job begins */
 };
 

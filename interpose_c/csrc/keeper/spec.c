@@ -130,6 +130,8 @@ static bool read_single(struct hp_spec *spec, const char *key, char *value)
 		return read_front(spec, value);
 	else if (!strcmp(key, "dispatch"))
 		return spec->without_dispatch = !strcmp(value, "none"), spec->without_dispatch;
+	else if (!strcmp(key, "cpu_level"))
+		return read_number(&text, &spec->cpu_level) && !*text && spec->cpu_level <= 4;
 	else if (!strcmp(key, "restore"))
 		return read_restore(spec, value);
 	else if (!strcmp(key, "memory_bytes"))
@@ -149,8 +151,11 @@ static char *info_word(const struct hp_spec *spec)
 		[HP_FRONT_SHIM] = "",
 		[HP_FRONT_TRACE] = ",T",
 	};
-	char *word;
-	int length = asprintf(&word, "hpool%s%s:%s", marks[spec->front], spec->without_dispatch ? ",d" : "", spec->exe);
+	char *word, level[8] = "";
+	if (spec->cpu_level)
+		snprintf(level, sizeof level, ",l%d", (int)spec->cpu_level);
+	int length = asprintf(&word, "hpool%s%s%s:%s", marks[spec->front], spec->without_dispatch ? ",d" : "", level,
+			      spec->exe);
 	return length < 0 ? NULL : word;
 }
 

@@ -24,6 +24,7 @@ extern char hp_pass[], hp_pass_done[], hp_entry_unknown[], hp_unknown_done[], hp
 	hp_unblock_jump[], hp_interruptible_begin[], hp_interruptible_syscall[], hp_interruptible_restart[],
 	hp_user_begin[], hp_user_end[], hp_user_fault[], hp_entry_traced_gs[], hp_leave_otherwise[], hp_exit_jump[];
 
+#define FROM_KERNEL 0x80 /* SI_KERNEL: no address, as of a fault that is no page's */
 #define UNBLOCKABLE (HP_SIG_BIT(SIGKILL) | HP_SIG_BIT(SIGSTOP))
 
 static bool within(unsigned long rip, const char *first, const char *last)
@@ -240,7 +241,7 @@ static bool dress(struct hp_thread *thread, int sig, struct ucontext *context, u
 
 static bool overflows(const struct ucontext *context)
 {
-	static const struct hp_siginfo overflow = { .signo = SIGSEGV, .code = 0x80 /* SI_KERNEL */ };
+	static const struct hp_siginfo overflow = { .signo = SIGSEGV, .code = FROM_KERNEL };
 
 	hp_crash_tell(SIGSEGV, &overflow, context);
 	die_of(SIGSEGV, &overflow);
@@ -256,6 +257,8 @@ static bool prepare(struct hp_thread *thread, int sig, struct hp_signal_frame *f
 	const uint64_t *slept_with = NULL;
 	uint64_t blocked = 0;
 
+	if (sig == SIGSEGV && frame->info.code == FROM_KERNEL && hp_cpuid_answer(regs))
+		return false;
 	if (fault && between(regs->rip, hp_user_begin, hp_user_end)) {
 		regs->rip = (unsigned long)hp_user_fault;
 		return false;

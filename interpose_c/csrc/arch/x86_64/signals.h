@@ -54,6 +54,9 @@ long hp_altstack_set(struct hp_altstack *stack, const stack_t *new, unsigned lon
 /* The kernel leaves its signal stack alone when it leaves this frame. */
 void hp_sigreturn_hide(struct ucontext *context);
 
+/* Whether the fault was a CPUID that the program is not to see all of; it is answered then. */
+bool hp_cpuid_answer(struct sigcontext *regs);
+
 /* Called from signal.S. */
 struct hp_signal_call {
 	uint64_t mask; /* to be set before the handler runs */

@@ -204,6 +204,11 @@ void hp_observe_interrupted(struct hp_thread *thread, long result);
 /* The process dies of `sig` in a moment: its registers and more go to whoever wants to know. */
 void hp_crash_tell(int sig, const struct hp_siginfo *info, const void *ucontext);
 
+/* ---- cpuid.c ---- */
+extern unsigned hp_cpu_level; /* of x86-64's ABI: what the processor shows; 0: all */
+long hp_cpuid_hide(void);     /* from now on, in this thread and all it makes; -errno: it cannot be */
+void hp_cpuid_cut(unsigned level, uint32_t leaf, uint32_t sub, uint32_t words[4]); /* eax ebx ecx edx */
+
 /* ---- process.c, entry.S ---- */
 /* In the parent returns as the kernel does; the child goes on in hp_child_start. */
 long hp_clone_raw(long nr, const long arg[5], struct hp_thread *child, struct hp_frame *frame);
