@@ -46,6 +46,13 @@ def test_the_first_run_starts_every_role_and_the_next_uses_them(fresh: PersonalP
     assert second.seconds < first.seconds
 
 
+def test_a_program_named_by_a_link_is_known_by_its_own_name(fresh: PersonalPool) -> None:
+    work = fresh.home.fresh_work()
+    (work / "named").symlink_to("/usr/bin/readlink")
+    for words in (("./named", "/proc/self/exe"), ("/bin/sh", "-c", "./named /proc/self/exe")):
+        assert fresh.home.job(*words).stdout == fresh.home.run([*words], fresh.home.work).stdout
+
+
 def test_two_first_runs_at_once_share_one_pool(fresh: PersonalPool) -> None:
     commands = [fresh.home.popen(fresh.home.hpool(["/bin/echo", str(n)]), fresh.home.work) for n in range(4)]
     for number, command in enumerate(commands):

@@ -22,6 +22,7 @@ struct hp_info {
 	const char *name; /* as it was given to execve: AT_EXECFN, the command name */
 	int fd;           /* -1: to be opened by path */
 	unsigned tries;
+	bool first; /* of the job: no shim's exec led to it */
 	bool randomized;
 	bool sigsys_blocked;
 };

@@ -69,6 +69,7 @@ bool hp_info_parse(char *text, struct hp_info *info)
 	}
 	if (*at++ != ':' || !*at)
 		return false;
+	info->first = length == 0;
 	if (length == 0) {
 		info->name = at;
 		length = hp_text_length(at);

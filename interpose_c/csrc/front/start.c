@@ -54,6 +54,17 @@ static void if_script(int fd, const struct hp_info *info, const struct hp_stack 
 		give_up(info->path, "its interpreter cannot be executed", hp_call_execve(&call));
 }
 
+/* A job's first program, by the name that was typed: as an execve has it, without the links on the way. */
+static void know_first(struct hp_info *info)
+{
+	static char path[HP_PATH_MAX];
+
+	if (info->first && !hp_exec_prepare(info->path, AT_FDCWD, 0, path, sizeof path)) {
+		info->path = path;
+		hp_self_exe_set(path);
+	}
+}
+
 static uint64_t random_number(void)
 {
 	uint64_t number = 0;
@@ -192,6 +203,7 @@ void hp_start(uint64_t *top)
 	failed = hp_channel_map();
 	if (failed)
 		give_up(info.path, "a limit leaves no room for the memory shared with hpool", failed);
+	know_first(&info);
 	if (hp_front_mode == HP_MODE_TRACE && !hp_traced)
 		start_tracing("this machine does not let it be traced (--intercept trace)");
 
