@@ -1,4 +1,4 @@
-"""Why an image needs a machine that saves all register sets which its own did, whatever level the job was shown."""
+"""Why an image needs all register sets that its machine saved, whatever level the job was shown."""
 
 from __future__ import annotations
 
