@@ -75,7 +75,7 @@ def test_lanes_that_end_as_home_releases_the_job_are_no_loss(monkeypatch: pytest
 
     monkeypatch.setattr("os._exit", leave)
     monkeypatch.setattr(starter_job, "RELEASE_HEARD_WITHIN_S", 0.05)
-    silent: Any = Mock(features=())
+    silent: Any = Mock(features=(), job=Mock(cpu_level=""))
     run = JobRun(silent, silent, silent, silent, -1, -1)
     with pytest.raises(Gone):
         run._lost("a broken link")
