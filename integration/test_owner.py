@@ -22,7 +22,7 @@ OTHER = "other"
 def two() -> Iterator[StrictPool]:
     """Two machines with impatient owners."""
     needs_root()
-    with StrictPool(lease_s=4, machine_options=("--owner-patience", "2", "--leave-within", "8")) as pool:
+    with StrictPool(lease_s=4, machine_options=("--owner-patience", "4", "--leave-within", "8")) as pool:
         pool.start_another(OTHER)
         yield pool
 
