@@ -22,7 +22,17 @@ from elftools.elf.constants import P_FLAGS, SH_FLAGS
 from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import SymbolTableSection
 
-from hpool.interpose_c.relinked import DONE, GATE_BYTES, HEADER, NUMBER_BYTES, VERSION, Note, find_note
+from hpool.interpose_c.relinked import (
+    DONE,
+    GATE_BYTES,
+    HEADER,
+    NUMBER_BYTES,
+    VERSION,
+    Alone,
+    Note,
+    find_alone,
+    find_note,
+)
 from hpool.interpose_c.sites import JUMP_BYTES, SYSCALL, Function, Left, Site, find_sites
 from hpool.matchmaker.model.errors import NotRelinkable
 
@@ -30,6 +40,7 @@ STUB_BYTES: Final = 64
 BACK_OFFSET: Final = 60
 EMPTY: Final = 0xCC
 DEEPEST_LINK: Final = 40
+ENTRY_OFFSET: Final = 24  # of e_entry in an ELF header
 PROGRAM_TYPES: Final = ("ET_EXEC", "ET_DYN")
 # What one of the readers below may raise for a damaged file is not listed anywhere.
 DAMAGE: Final = (Exception,)
@@ -100,7 +111,7 @@ def post_link(path: Path) -> Relinked:
 
 def relink(content: bytes) -> tuple[bytes, Relinked]:
     """The same on bytes; ValueError says in one sentence why not."""
-    image, note, functions, sections = _read(content)
+    image, note, alone, functions, sections = _read(content)
     if not note.is_known:
         raise ValueError(f"libhpool.a is of another version of hpool ({note.version}, not {VERSION})")
     if note.is_done:
@@ -111,10 +122,24 @@ def relink(content: bytes) -> tuple[bytes, Relinked]:
         found, others = find_sites(code, address, functions)
         sites += found
         left += others
+    if alone is not None:  # its calls are its own affair: it copies itself, and jumps would not follow
+        sites = [site for site in sites if not alone.begin <= site.address < alone.end]
+        left = [each for each in left if not alone.begin <= each.address < alone.end]
+        _begin_with(image, alone)
     return _lead(image, note, sites, left)
 
 
-def _read(content: bytes) -> tuple[Image, Note, list[Function], list[tuple[int, bytes]]]:
+def _begin_with(image: Image, alone: Alone) -> None:
+    """The program begins there, and goes on where it began before."""
+    (program,) = struct.unpack_from("<Q", image.content, ENTRY_OFFSET)
+    note = alone.led_to(program)
+    image.content[alone.file_offset : alone.file_offset + len(note)] = note
+    struct.pack_into("<Q", image.content, ENTRY_OFFSET, alone.entry)
+
+
+def _read(
+    content: bytes,
+) -> tuple[Image, Note, Alone | None, list[Function], list[tuple[int, bytes]]]:
     try:
         elf = ELFFile(BytesIO(content))
         if elf.elfclass != 64 or not elf.little_endian or elf.header.e_machine != "EM_X86_64":
@@ -126,7 +151,7 @@ def _read(content: bytes) -> tuple[Image, Note, list[Function], list[tuple[int, 
             raise ValueError("it was linked without libhpool.a")
         sections = list(_code(elf))
         functions = _functions(elf) if any(SYSCALL in code for _, code in sections) else []
-        return Image(content, _segments(elf)), note, functions, sections
+        return Image(content, _segments(elf)), note, find_alone(elf), functions, sections
     except ValueError:
         raise
     except DAMAGE as error:

@@ -7,6 +7,7 @@ what is said of it (`hpool inspect`), opening the gates (csrc/front/relinked.c).
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, Self
 
@@ -22,6 +23,12 @@ HEADER: Final = struct.Struct("<IIiiIIII")
 DONE: Final = 1
 GATE_BYTES: Final = 8
 NUMBER_BYTES: Final = 2
+# The second note: struct hp_alone_note of csrc/relinked/relinked.S.
+ALONE_TYPE: Final = 0x4C504802
+ALONE_VERSION: Final = 1
+ALONE: Final = struct.Struct(
+    "<IiiiQ"
+)  # version; entry, begin, end as offsets; where the program began before
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +75,45 @@ class Note:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Alone:
+    """Where what lets the program checkpoint itself lies in it (csrc/alone)."""
+
+    version: int
+    address: int
+    entry: int
+    begin: int
+    end: int
+    original: int  # 0: the post-linker was not here
+    file_offset: int
+
+    @classmethod
+    def parse(cls, description: bytes, address: int, file_offset: int) -> Self | None:
+        if len(description) < ALONE.size:
+            return None
+        version, entry, begin, end, original = ALONE.unpack_from(description)
+        if version != ALONE_VERSION:
+            return None
+        places = (address + each for each in (entry, begin, end))
+        return cls(version, address, *places, original, file_offset)
+
+    def led_to(self, program: int) -> bytes:
+        """The note for a program that began there."""
+        entry, begin, end = (each - self.address for each in (self.entry, self.begin, self.end))
+        return ALONE.pack(self.version, entry, begin, end, (program - self.address) % (1 << 64))
+
+
 def find_note(elf: ELFFile) -> Note | None:
     """Only in memory that is loaded: the shim sees no other."""
+    return next((Note.parse(*found) for found in _notes(elf, TYPE)), None)
+
+
+def find_alone(elf: ELFFile) -> Alone | None:
+    return next((Alone.parse(*found) for found in _notes(elf, ALONE_TYPE)), None)
+
+
+def _notes(elf: ELFFile, wanted: int) -> Iterator[tuple[bytes, int, int]]:
+    """Descriptions of ours of that type, their addresses, their places in the file."""
     for segment in elf.iter_segments("PT_NOTE"):
         notes = segment.data()
         at = 0
@@ -77,14 +121,13 @@ def find_note(elf: ELFFile) -> Note | None:
             name_bytes, bytes_, kind = NOTE.unpack_from(notes, at)
             name = at + NOTE.size
             description = name + _aligned(name_bytes)
-            if kind == TYPE and notes[name : name + name_bytes] == NAME:
-                return Note.parse(
+            if kind == wanted and notes[name : name + name_bytes] == NAME:
+                yield (
                     notes[description : description + bytes_],
                     segment["p_vaddr"] + description,
                     segment["p_offset"] + description,
                 )
             at = description + _aligned(bytes_)
-    return None
 
 
 def _aligned(length: int) -> int:

@@ -45,4 +45,18 @@ NAME:
 note_end:
 	.p2align 2
 
+	/* The program's own checkpoints (csrc/alone), led in front of its start by the post-linker. */
+	.section .note.hpool, "a", @note
+	.long 6, alone_end - hp_alone_note, HP_NOTE_ALONE
+	.asciz "hpool"
+	.p2align 2
+	.globl hp_alone_note
+	.hidden hp_alone_note, hp_alone_entry, hp_alone_begin, hp_alone_end
+hp_alone_note:
+	.long HP_ALONE_NOTE_VERSION, hp_alone_entry - hp_alone_note, hp_alone_begin - hp_alone_note
+	.long hp_alone_end - hp_alone_note
+	.quad 0
+alone_end:
+	.p2align 2
+
 	.section .note.GNU-stack, "", @progbits

@@ -18,6 +18,10 @@
 #define HP_RELINKED_DONE 1
 #define HP_ANY_NUMBER 0xffff
 
+/* The second note: what makes the program checkpoint itself (csrc/alone). */
+#define HP_NOTE_ALONE 0x4c504802
+#define HP_ALONE_NOTE_VERSION 1
+
 #ifndef __ASSEMBLER__
 #include <stdint.h>
 
