@@ -16,11 +16,12 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import click
 
 from hpool.matchmaker.model.again import CannotRestore, NoJobInImage
+from hpool.matchmaker.model.image_errors import NoImage
 from hpool.matchmaker.model.settings import Directories
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ END_WITHIN_S: Final = 15.0
 @click.command()
 @click.argument("path", metavar="IMAGE", type=click.Path(path_type=Path))
 def restore(path: Path) -> int:
-    """Go on from IMAGE, which `hpool dump` wrote: here, without a pool.
+    """Go on from IMAGE, which `hpool dump` wrote, or a relinked program: here, without a pool.
 
     Its files are those at home as they are now. Its streams are this terminal's; a file as stdin is read on
     from where the job was. The exit code is the job's; 125: it could not go on.
@@ -43,6 +44,8 @@ def restore(path: Path) -> int:
     from hpool.shadow.api.home import TASK
     from hpool.shadow.cli.image import find
 
+    if path.is_file():
+        _become(path)
     store, epoch = find(path)
     store.verify(epoch)
     told = epoch.job()
@@ -53,6 +56,19 @@ def restore(path: Path) -> int:
         _read_on(task.going.input)
     with _place(store, epoch, task) as place:
         return _run(path, place, is_terminal=task.job.terminal is not None)
+
+
+def _become(path: Path) -> NoReturn:
+    """A relinked program goes on from its own image by itself."""
+    from hpool.interpose_c.image.own import program_of
+
+    try:
+        program = program_of(path)
+        if program is None:
+            raise NoImage(str(path))
+        os.execv(program, [program, "--hpool-restart", os.fspath(path)])
+    except OSError as error:
+        raise CannotRestore(str(path), error.strerror or str(error)) from error
 
 
 def _read_on(position: int) -> None:

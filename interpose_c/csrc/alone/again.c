@@ -109,16 +109,13 @@ static void make_memory(struct hp_again *again)
 		fail("the kernel does not take the layout of its memory", failed);
 }
 
-/* A standard stream is the caller's. If that is the file it was, it goes on where it was. */
+/* A standard stream is the caller's, as it is. But a file as stdin that is the one it was is read on from there. */
 static void go_on_in(const struct hp_alone_fd *fd)
 {
 	struct hp_stat_ stat;
-	if (!fd->is_file || SYS(fstat, fd->fd, &stat) || stat.inode != fd->inode || stat.device != fd->device ||
-	    (uint64_t)stat.size < fd->position)
-		return;
-	if (fd->flags & O_APPEND)
-		SYS(ftruncate, fd->fd, fd->position);
-	SYS(lseek, fd->fd, fd->position, 0);
+	if (fd->fd == 0 && fd->is_file && SYS(fstat, 0, &stat) == 0 && stat.inode == fd->inode &&
+	    stat.device == fd->device)
+		SYS(lseek, 0, fd->position, 0);
 }
 
 static void open_again(struct hp_again *again, const struct hp_alone_fd *fd)

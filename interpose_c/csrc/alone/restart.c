@@ -44,7 +44,7 @@ static struct hp_again *read_image(const char *path)
 		give_up(path, "it is no image of a relinked program, or torn", NULL, 0);
 	if (head->version != HP_ALONE_VERSION)
 		give_up(path, "it has format %d, which this program does not know", NULL, head->version);
-	uint64_t sum = 0, at = HP_ALONE_HEAD;
+	uint64_t sum = 0, at = sizeof *head; /* what is between is zeros, which leave no trace in the sum */
 	char *piece = room(path, HP_ALONE_PIECE);
 	bool is_whole = head->head_sum == hp_a_sum(0, head, offsetof(struct hp_alone_head, head_sum)) &&
 			head->total == (uint64_t)stat.size;
