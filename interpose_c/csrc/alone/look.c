@@ -91,6 +91,9 @@ static bool look_at_maps(struct hp_alone *alone)
 		struct hp_stat_ stat;
 		if (vma->kind != HP_A_FILE && vma->kind != HP_A_SHARED_FILE)
 			continue;
+		if (hp_a_after(paths[n], "/.hpool/"))
+			return hp_a_refuse(alone, "it runs under hpool, which writes it down: hpool checkpoint", NULL,
+					   0);
 		if (hp_a_ends(paths[n], " (deleted)") || SYS(stat, paths[n], &stat) || stat.inode != inodes[n] ||
 		    (stat.mode & 0170000) != 0100000)
 			return hp_a_refuse(alone, "it maps %s, which no name leads to any more", paths[n], 0);
@@ -241,7 +244,7 @@ bool hp_a_look(struct hp_alone *alone)
 	uint64_t start, end;
 	head->string_bytes = 1; /* 0: none */
 	head->fds = head->runs = 0;
-	if (!look_at_kin(alone) || !look_at_fds(alone) || !look_at_maps(alone) || !look_at_memory(alone))
+	if (!look_at_maps(alone) || !look_at_kin(alone) || !look_at_fds(alone) || !look_at_memory(alone))
 		return false;
 	head->magic = HP_ALONE_MAGIC;
 	head->version = HP_ALONE_VERSION;
