@@ -86,14 +86,14 @@ static bool look_at_maps(struct hp_alone *alone)
 	unsigned count = alone->head.vmas = hp_a_maps(alone->text, alone->vmas, HP_ALONE_VMAS, paths, inodes);
 	if (count == HP_ALONE_VMAS)
 		return hp_a_refuse(alone, "it has more than %d mappings", NULL, HP_ALONE_VMAS - 1);
+	for (unsigned n = 0; n < count; n++)
+		if (hp_a_after(paths[n], "/.hpool/"))
+			return hp_a_refuse(alone, "it runs under hpool: hpool checkpoint writes it down", NULL, 0);
 	for (unsigned n = 0; n < count; n++) {
 		struct hp_alone_vma *vma = &alone->vmas[n];
 		struct hp_stat_ stat;
 		if (vma->kind != HP_A_FILE && vma->kind != HP_A_SHARED_FILE)
 			continue;
-		if (hp_a_after(paths[n], "/.hpool/"))
-			return hp_a_refuse(alone, "it runs under hpool, which writes it down: hpool checkpoint", NULL,
-					   0);
 		if (hp_a_ends(paths[n], " (deleted)") || SYS(stat, paths[n], &stat) || stat.inode != inodes[n] ||
 		    (stat.mode & 0170000) != 0100000)
 			return hp_a_refuse(alone, "it maps %s, which no name leads to any more", paths[n], 0);
