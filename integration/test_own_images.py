@@ -21,6 +21,7 @@ pytestmark = pytest.mark.slow
 SOURCES = Path(__file__).parent / "alone"
 SOMEBODY = 1234
 STEPS = 90
+AHEAD = 13
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "HOME_OF_ALL": "here"}
 WAYS = {"dynamic": (), "static": ("-static",), "not PIE": ("-no-pie",)}
 
@@ -77,25 +78,28 @@ def test_it_goes_on_from_each_of_its_images_as_if_nothing_had_been(
 ) -> None:
     program = bench.compile("whole", *flags)
     (bench.place / "text").write_text("".join(f"line {number}\n" for number in range(STEPS)))
-    code, undisturbed, err = bench.run(program, str(STEPS))
-    assert (code, err) == (3, "")
-    expected, files = undisturbed.splitlines(keepends=True), bench.files()
+    process = bench.start(program, str(STEPS), stdin=subprocess.PIPE)
+    undisturbed, err = process.communicate(b"." * STEPS, timeout=60)
+    assert (process.returncode, err) == (3, b"")
+    expected, files = undisturbed.decode().splitlines(keepends=True), bench.files()
     image = bench.place / "image"
-    process = bench.start(
-        program, "--hpool-checkpoint-to", "image", "--hpool-checkpoint-signal=URG", str(STEPS)
-    )
+    options = ("--hpool-checkpoint-to", "image", "--hpool-checkpoint-signal=URG")
+    process = bench.start(program, *options, str(STEPS), stdin=subprocess.PIPE)
     for _ in range(4):
+        assert process.stdin is not None
+        process.stdin.write(b"." * AHEAD)  # it gets no further
+        process.stdin.flush()
         lines_of(process, 8)
         process.send_signal(signal.SIGURG)
         wait_until(image.exists, "the image", 10)
-        lines_of(process, 5)  # it goes on; this is lost
+        lines_of(process, AHEAD - 8)  # it goes on; this is lost
         process.kill()
         process.communicate(timeout=20)
         kept = image.rename(bench.place / "kept")
-        process = bench.start(program, "--hpool-restart", kept.name)
-    out, err_bytes = process.communicate(timeout=60)
+        process = bench.start(program, "--hpool-restart", kept.name, stdin=subprocess.PIPE)
+    out, err = process.communicate(b"." * STEPS, timeout=60)
     said = out.decode().splitlines(keepends=True)
-    assert (process.returncode, err_bytes) == (3, b"")
+    assert (process.returncode, err) == (3, b"")
     assert len(said) > STEPS // 4 and said == expected[-len(said) :]
     assert bench.files() == files
     assert not list(bench.place.glob("image*")), "nothing is left aside"
