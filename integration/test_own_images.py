@@ -35,7 +35,7 @@ class Bench:
         self.uid = uid
 
     def compile(self, name: str, *flags: str) -> str:
-        command = [HPOOL, "cc", "-O1", "-g", "-pthread", *flags, SOURCES / f"{name}.c", "-o", name]
+        command = [HPOOL, "cc", "-O1", "-g", "-pthread", *flags, str(SOURCES / f"{name}.c"), "-o", name]
         done = subprocess.run(command, cwd=self.place, check=True, capture_output=True)
         assert done.stderr == b""
         return f"./{name}"

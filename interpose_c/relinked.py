@@ -94,8 +94,15 @@ class Alone:
         version, entry, begin, end, original = ALONE.unpack_from(description)
         if version != ALONE_VERSION:
             return None
-        places = (address + each for each in (entry, begin, end))
-        return cls(version, address, *places, original, file_offset)
+        return cls(
+            version=version,
+            address=address,
+            entry=address + entry,
+            begin=address + begin,
+            end=address + end,
+            original=original,
+            file_offset=file_offset,
+        )
 
     def led_to(self, program: int) -> bytes:
         """The note for a program that began there."""
