@@ -9,6 +9,10 @@
 
 #include <signal.h>
 #include <sys/ptrace.h>
+#include <sys/user.h>
+
+#define BY_DISPATCH 2 /* si_code SYS_USER_DISPATCH, kernel's entry/syscall_user_dispatch.c */
+#define CALL_BYTES 2u /* of syscall, and of int $0x80 */
 
 #define AT_ONCE 32
 #define BIT(number) (1ull << ((number) - 1))
@@ -33,4 +37,17 @@ struct hp_due hp_due(pid_t tid)
 		}
 	}
 	return due;
+}
+
+/* Who makes one such call after the other would be met in the handler each time. */
+bool hp_take_back(pid_t tid)
+{
+	struct user_regs_struct regs;
+	siginfo_t info;
+	if (ptrace(PTRACE_GETSIGINFO, tid, NULL, &info) || info.si_signo != SIGSYS || info.si_code != BY_DISPATCH ||
+	    ptrace(PTRACE_GETREGS, tid, NULL, &regs) || regs.rip != (uintptr_t)info.si_call_addr)
+		return false;
+	regs.rip -= CALL_BYTES;
+	regs.orig_rax = ~0ull; /* there is no call to be made again by the kernel */
+	return ptrace(PTRACE_SETREGS, tid, NULL, &regs) == 0;
 }

@@ -25,6 +25,7 @@ struct hp_due {
 	bool waits; /* for being unblocked, but would not wait for the end of a step */
 };
 struct hp_due hp_due(pid_t tid);
+bool hp_take_back(pid_t tid); /* about to be given the SIGSYS of a call: as before the call, which then needs none */
 
 bool hp_freeze(struct hp_frozen *);
 void hp_thaw(struct hp_frozen *);

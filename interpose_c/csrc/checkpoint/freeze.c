@@ -152,6 +152,8 @@ static void stopped(struct hp_frozen *frozen, pid_t tid, int status)
 		task->stop_signal = number == SIGTRAP ? 0 : number;
 		return;
 	}
+	if (!event && number == SIGSYS && hp_take_back(tid))
+		number = 0;
 	/* A signal on its way arrives first, a birth is over first: the stop we want is behind it. */
 	(void)ptrace(PTRACE_CONT, tid, NULL, (void *)(long)(event ? 0 : number));
 	if (!event)
