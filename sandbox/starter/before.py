@@ -31,9 +31,6 @@ def sure_questions(job: JobDescription) -> bytes:
     Few bytes: the connection is new, and each doubling of what it carries is a round trip more."""
     variables = dict(variable.partition(b"=")[::2] for variable in job.environment)
     lines = [b"N " + job.directory]
-    home = variables.get(b"HOME", b"")  # settings: ~/.programrc
-    if home.startswith(b"/") and home != job.directory and b"\n" not in home and is_offered(job, home):
-        lines.append(b"N " + home)
     lines += [*(b"R " + path for path in islands(job)), b"B " + job.program]
     locale = variables.get(b"LC_ALL") or variables.get(b"LC_CTYPE") or variables.get(b"LANG") or b"C"
     if locale not in {b"C", b"POSIX"} and b"/" not in locale:
@@ -49,12 +46,6 @@ def sure_questions(job: JobDescription) -> bytes:
     lines += [b"R " + path for path in ASKED_BY_LIBRARIES]
     lines += [b"C " + path for path in READ_BY_LIBRARIES]
     return b"".join(line + b"\n" for line in lines)
-
-
-def is_offered(job: JobDescription, path: bytes) -> bool:
-    """Asking for it is not told the user as something that the job may not."""
-    hidden = (each.path for each in job.sharing if each.mode == "hide")
-    return not is_local(path) and not any((path + b"/").startswith(each + b"/") for each in hidden)
 
 
 def is_local(path: bytes) -> bool:

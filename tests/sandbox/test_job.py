@@ -53,18 +53,6 @@ def test_what_libc_asks_for_a_locale_is_in_the_first_question() -> None:
     )
 
 
-def test_settings_in_the_home_directory_are_foretold_where_it_is_home_s() -> None:
-    hides = (Sharing(b"/home/hidden", "hide"),)
-
-    def asked(home: bytes) -> list[bytes]:
-        job = description()._replace(environment=(b"HOME=" + home,), sharing=hides)
-        return sure_questions(job).splitlines()
-
-    assert b"N /home/u" in asked(b"/home/u")
-    for home in (b"", b"u", b"/tmp/u", b"/a\nR /b", b"/home/hidden", b"/home/hidden/u"):
-        assert [line for line in asked(home) if line.startswith(b"N ")] == [b"N " + description().directory]
-
-
 class Gone(BaseException):
     """The process would have ended."""
 

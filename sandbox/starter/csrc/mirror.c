@@ -58,7 +58,7 @@ static mode_t bits_for(const struct hp_object *object)
 			bits |= 0400;
 		return bits;
 	}
-	if (object->kind == HP_FIFO || S_ISSOCK(object->attr.mode)) /* connecting needs the right to write */
+	if (object->kind == HP_FIFO)
 		return (mode_t)((access & 6) << 6);
 	if (object->kind != HP_FILE_KIND || object->content == HP_CONTENT_NONE)
 		return 0;
@@ -106,10 +106,15 @@ int hp_mirror_open(hp_engine *engine, struct hp_object *object, int flags)
 void hp_mirror_permit(hp_engine *engine, struct hp_object *object)
 {
 	int fd = hp_mirror_open(engine, object, O_PATH);
+	mode_t bits = bits_for(object);
+	struct stat status;
 
 	if (fd < 0)
 		return;
-	hp_mirror_chmod(fd, bits_for(object));
+	/* one that the job bound; connecting needs the right to write */
+	if (object->kind == HP_OTHER && fstat(fd, &status) == 0 && S_ISSOCK(status.st_mode))
+		bits = (mode_t)((object->attr.access & 2) << 6);
+	hp_mirror_chmod(fd, bits);
 	close(fd);
 }
 
