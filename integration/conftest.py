@@ -46,3 +46,11 @@ def personal() -> Iterator[PersonalPool]:
     needs_root()
     with PersonalPool() as pool:
         yield pool
+
+
+@pytest.fixture
+def fresh() -> Iterator[PersonalPool]:
+    """A personal pool that nobody has used."""
+    needs_root()
+    with PersonalPool() as pool:
+        yield pool

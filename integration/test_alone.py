@@ -6,7 +6,6 @@ import hashlib
 import os
 import signal
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -86,14 +85,6 @@ class Job:
         self.process.stdin.close()
         self.words = self.process.stderr.read()
         return self.process.wait(60)
-
-
-@pytest.fixture
-def fresh() -> Iterator[PersonalPool]:
-    if os.geteuid() != 0:
-        pytest.skip("needs root")
-    with PersonalPool() as pool:
-        yield pool
 
 
 def pid_of(pool: PersonalPool, words: str) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Iterator
 
 import pytest
 
@@ -14,14 +13,6 @@ from integration.rooms import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.root]
 ROLES = ("hpool.matchmaker.daemon", "hpool.shadow.agent.daemon", "hpool.sandbox.daemon")
-
-
-@pytest.fixture
-def fresh() -> Iterator[PersonalPool]:
-    if os.geteuid() != 0:
-        pytest.skip("needs root")
-    with PersonalPool() as pool:
-        yield pool
 
 
 def roles(pool: PersonalPool) -> dict[str, list[int]]:

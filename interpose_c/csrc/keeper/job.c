@@ -72,10 +72,10 @@ static void set_limits(int status, const struct hp_spec *spec)
 
 static _Noreturn void become_the_job(const struct hp_spec *spec, const struct hp_tty *tty, int status)
 {
+	/* Else as a shell starts it, in PID 1's session: stop signals stop, a terminal it opens stays a file. */
 	if (spec->own_session || tty->slave >= 0)
 		setsid();
-	else if (setpgid(0,
-			 0)) /* as a shell starts it, in PID 1's session: stop signals stop, a terminal stays a file */
+	else if (setpgid(0, 0))
 		give_up(status, "process group");
 	if (tty->slave >= 0)
 		take_terminal(status, tty->slave);

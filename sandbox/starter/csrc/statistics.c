@@ -12,12 +12,12 @@ static void apply_ahead(hp_engine *engine, struct hp_pending *pending, const str
 	const struct hp_object *directory = pending->context;
 
 	statistics->asked = false;
+	pthread_cond_broadcast(&engine->changed); /* who waits asks himself, if this was nothing */
 	if (reply->error || !body || reply->count != HP_STATFS_BYTES || length < HP_STATFS_BYTES)
 		return;
 	memcpy(statistics->bytes, body, HP_STATFS_BYTES);
 	statistics->dev = directory->attr.dev;
 	statistics->came_ns = hp_now_ns();
-	pthread_cond_broadcast(&engine->changed);
 }
 
 static bool is_good(const struct hp_statistics *statistics, const struct hp_object *object)
