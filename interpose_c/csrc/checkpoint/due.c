@@ -7,8 +7,10 @@
  */
 #include "dump.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <sys/ptrace.h>
+#include <sys/syscall.h>
 #include <sys/user.h>
 
 #define BY_DISPATCH 2 /* si_code SYS_USER_DISPATCH, kernel's entry/syscall_user_dispatch.c */
@@ -29,6 +31,7 @@ struct hp_due hp_due(pid_t tid)
 		long count;
 		while ((count = ptrace(PTRACE_PEEKSIGINFO, tid, &what, infos)) > 0) {
 			what.off += (uint64_t)count;
+			due.any = true;
 			for (long n = 0; n < count; n++) {
 				uint64_t bit = BIT(infos[n].si_signo);
 				due.comes |= infos[n].si_signo == SIGSTOP || (bit & BY_INSTRUCTION & ~blocked);
@@ -50,4 +53,36 @@ bool hp_take_back(pid_t tid)
 	regs.rip -= CALL_BYTES;
 	regs.orig_rax = ~0ull; /* there is no call to be made again by the kernel */
 	return ptrace(PTRACE_SETREGS, tid, NULL, &regs) == 0;
+}
+
+/* Calls that never begin again by themselves (signal(7)), while they wait without a limit. With one it is
+ * not known how much of it is left, and who calls so is used to being interrupted. */
+static bool waits_without_limit(const struct user_regs_struct *regs)
+{
+	switch (regs->orig_rax) {
+	case SYS_semop:
+		return true;
+	case SYS_epoll_wait:
+	case SYS_epoll_pwait:
+		return (int32_t)regs->r10 < 0;
+	case SYS_semtimedop:
+	case SYS_epoll_pwait2:
+		return regs->r10 == 0;
+	case SYS_rt_sigtimedwait:
+		return regs->rdx == 0;
+	default:
+		return false;
+	}
+}
+
+void hp_call_again(pid_t tid)
+{
+	struct user_regs_struct regs;
+	if (ptrace(PTRACE_GETREGS, tid, NULL, &regs) || (long)regs.orig_rax < 0 || (long)regs.rax != -EINTR ||
+	    !waits_without_limit(&regs))
+		return;
+	regs.rax = regs.orig_rax;
+	regs.orig_rax = ~0ull; /* there is no call to be made again by the kernel */
+	regs.rip -= CALL_BYTES;
+	(void)ptrace(PTRACE_SETREGS, tid, NULL, &regs);
 }

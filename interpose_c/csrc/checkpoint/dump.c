@@ -226,6 +226,8 @@ static bool write_all(struct hp_dump *dump)
 		if (!hp_dump_tasks(dump, process))
 			return false;
 	}
+	if (!hp_dump_ipc(dump))
+		return false;
 	for (unsigned n = 0; n < dump->count; n++)
 		if (!hp_dump_files(dump, &dump->processes[n]))
 			return false;

@@ -22,9 +22,11 @@ struct hp_frozen {
 /* due.c: of what is pending for a stopped task */
 struct hp_due {
 	bool comes; /* before anything else, when it goes on */
+	bool any;
 	bool waits; /* for being unblocked, but would not wait for the end of a step */
 };
 struct hp_due hp_due(pid_t tid);
+void hp_call_again(pid_t tid); /* nothing is due, and only our stop has ended the call it was in */
 bool hp_take_back(pid_t tid); /* about to be given the SIGSYS of a call: as before the call, which then needs none */
 
 bool hp_freeze(struct hp_frozen *);
@@ -116,6 +118,12 @@ bool hp_dump_object_pipe(struct hp_dump *, pid_t pid, int number, int fd, uint32
 bool hp_dump_object_socket(struct hp_dump *, pid_t pid, int number, int fd, uint32_t *id);
 bool hp_dump_object_terminal(struct hp_dump *, int fd, unsigned index, uint32_t *id);
 bool hp_dump_object_runs(struct hp_dump *, int fd, uint32_t id, uint64_t size, uint64_t region);
+
+/* ---- dump_ipc.c, dump_undo.c: System V objects -------------------------------------------------- */
+bool hp_dump_ipc(struct hp_dump *);
+/* After the sets it is about, and all processes are prepared. */
+bool hp_dump_undo(struct hp_dump *, int id, unsigned number, uint16_t value);
+bool hp_dump_attached(struct hp_dump *, struct hp_process *, struct hp_mapping *);
 
 /* ---- dump_names.c: scratch directories --------------------------------------------------------- */
 bool hp_dump_names(struct hp_dump *);

@@ -21,12 +21,14 @@ static const struct {
 
 static bool read_flags(struct hp_process *process, struct hp_mapping *mapping, const char *words)
 {
+	bool may_write = false;
 	for (const char *at = words; *at && *at != '\n'; at++) {
 		if (*at == ' ')
 			continue;
 		for (unsigned n = 0; n < sizeof advices / sizeof *advices; n++)
 			if (!strncmp(at, advices[n].word, 2))
 				mapping->flags |= advices[n].flag;
+		may_write |= !strncmp(at, "mw", 2);
 		if (!strncmp(at, "io", 2) || !strncmp(at, "pf", 2))
 			mapping->io = true;
 		if (!strncmp(at, "ht", 2))
@@ -37,6 +39,8 @@ static bool read_flags(struct hp_process *process, struct hp_mapping *mapping, c
 			return hp_refuse("process %d has sealed memory", (int)process->pid);
 		at++;
 	}
+	if (mapping->shared && !may_write)
+		mapping->flags |= HP_V_READ_ONLY;
 	return true;
 }
 

@@ -221,7 +221,7 @@ bool hp_dump_object_mapped(struct hp_dump *dump, struct hp_process *process, str
 	if (!nameless)
 		return hp_dump_object_named(dump, mapping->name, mapping->device, mapping->inode, -1, &mapping->object);
 	if (!strncmp(mapping->name, "/SYSV", 5))
-		return hp_refuse("process %d uses System V shared memory", (int)process->pid);
+		return hp_dump_attached(dump, process, mapping);
 	if (!mapping->shared)
 		return hp_refuse("process %d maps a file privately that has no name any more: %s", (int)process->pid,
 				 mapping->name);

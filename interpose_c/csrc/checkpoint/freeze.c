@@ -146,10 +146,13 @@ static void stopped(struct hp_frozen *frozen, pid_t tid, int status)
 		frozen->moving++;
 	}
 	int event = status >> 16, number = WSTOPSIG(status);
-	if (event == PTRACE_EVENT_STOP && !hp_due(tid).comes) {
+	const struct hp_due due = hp_due(tid);
+	if (event == PTRACE_EVENT_STOP && !due.comes) {
 		frozen->moving -= !task->stopped;
 		task->stopped = true;
 		task->stop_signal = number == SIGTRAP ? 0 : number;
+		if (number == SIGTRAP && !due.any)
+			hp_call_again(tid);
 		return;
 	}
 	if (!event && number == SIGSYS && hp_take_back(tid))

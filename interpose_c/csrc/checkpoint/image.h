@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #define HP_IMAGE_MAGIC 0x676d696c6f6f7068ull /* "hpoolimg" */
-#define HP_IMAGE_VERSION 1u
+#define HP_IMAGE_VERSION 2u
 #define HP_IMAGE_PAGE 4096u
 #define HP_IMAGE_ALIGN 65536u /* of each region in `pages`: chunks of two images fall on the same content */
 #define HP_IMAGE_NONE (~0ull)
@@ -31,6 +31,9 @@ enum hp_record_kind {
 	HP_R_WATCH,
 	HP_R_NAME, /* a directory is before what is in it */
 	HP_R_LOCK,
+	HP_R_SEMAPHORES,
+	HP_R_UNDO, /* after the semaphores it is about */
+	HP_R_QUEUE,
 	HP_R_END, /* the last */
 	HP_R_KINDS,
 };
@@ -128,6 +131,7 @@ enum hp_image_vma_flags {
 	HP_V_RANDOM = 512,
 	HP_V_MERGEABLE = 1024,
 	HP_V_GUARDED = 2048,
+	HP_V_READ_ONLY = 4096, /* shared, and mprotect cannot make it writable: SHM_RDONLY */
 };
 
 struct hp_image_vma {
@@ -155,7 +159,7 @@ enum hp_image_object_kind {
 	HP_O_PIPE,
 	HP_O_SOCKET,
 	HP_O_TERMINAL, /* a pair of the job's own */
-	HP_O_SYSV,
+	HP_O_SYSV, /* a segment of System V shared memory: travels with content */
 };
 
 struct hp_image_object {
@@ -220,6 +224,41 @@ struct hp_image_name {
 	uint64_t device, inode; /* as it was: hard links */
 	int64_t mtime_s, mtime_ns;
 	uint32_t path_bytes, target_bytes; /* follow, each with its NUL; target: of a symlink, else 0 */
+};
+
+struct hp_image_semaphore {
+	int32_t pid; /* of whoever changed it last; 0: nobody */
+	uint16_t value, pad;
+};
+
+/* A System V set of semaphores. */
+struct hp_image_semaphores {
+	struct hp_record head;
+	int32_t id, key;
+	uint32_t mode, count; /* count: of struct hp_image_semaphore, which follow */
+	int64_t operated_s; /* 0: never by semop */
+};
+
+/* What is added to a semaphore when the process ends (SEM_UNDO). */
+struct hp_image_undo {
+	struct hp_record head;
+	int32_t pid, id;
+	uint32_t number;
+	int32_t adjust;
+};
+
+struct hp_image_message {
+	int64_t type;
+	uint32_t bytes, pad; /* follow, with zeros up to a multiple of 8 */
+};
+
+/* A System V queue of messages. */
+struct hp_image_queue {
+	struct hp_record head;
+	int32_t id, key;
+	uint32_t mode, count; /* count: of struct hp_image_message, which follow */
+	int32_t sender, receiver; /* the last ones; 0: nobody yet */
+	uint64_t room, bytes; /* bytes: of what follows */
 };
 
 struct hp_image_end {

@@ -41,6 +41,7 @@ struct hp_kernel_mm_map { /* struct prctl_mm_map */
 #define HP_KCMP_FILES 2
 #define HP_KCMP_FS 3
 #define HP_KCMP_SIGHAND 4
+#define HP_KCMP_SYSVSEM 6
 #define HP_KCMP_EPOLL_TFD 7
 
 struct hp_kernel_epoll_slot { /* struct kcmp_epoll_slot */

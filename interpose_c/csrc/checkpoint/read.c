@@ -15,15 +15,26 @@
 #define PID_MOST (1 << 22)
 #define NUMBERS_MOST (1u << 20)
 #define ADDRESS_MOST (1ull << 47)
+#define SEMAPHORES_MOST 65536u
 
 static const uint32_t smallest[HP_R_KINDS] = {
-	[HP_R_JOB] = sizeof(struct hp_image_job),       [HP_R_PROCESS] = sizeof(struct hp_image_process),
-	[HP_R_THREAD] = sizeof(struct hp_image_thread), [HP_R_ACTIONS] = sizeof(struct hp_image_actions),
-	[HP_R_SIGNAL] = sizeof(struct hp_image_signal), [HP_R_TIMER] = sizeof(struct hp_image_timer),
-	[HP_R_VMA] = sizeof(struct hp_image_vma),       [HP_R_RUN] = sizeof(struct hp_image_run),
-	[HP_R_OBJECT] = sizeof(struct hp_image_object), [HP_R_FILE] = sizeof(struct hp_image_file),
-	[HP_R_FD] = sizeof(struct hp_image_fd),         [HP_R_WATCH] = sizeof(struct hp_image_watch),
-	[HP_R_NAME] = sizeof(struct hp_image_name),     [HP_R_LOCK] = sizeof(struct hp_image_lock),
+	[HP_R_JOB] = sizeof(struct hp_image_job),
+	[HP_R_PROCESS] = sizeof(struct hp_image_process),
+	[HP_R_THREAD] = sizeof(struct hp_image_thread),
+	[HP_R_ACTIONS] = sizeof(struct hp_image_actions),
+	[HP_R_SIGNAL] = sizeof(struct hp_image_signal),
+	[HP_R_TIMER] = sizeof(struct hp_image_timer),
+	[HP_R_VMA] = sizeof(struct hp_image_vma),
+	[HP_R_RUN] = sizeof(struct hp_image_run),
+	[HP_R_OBJECT] = sizeof(struct hp_image_object),
+	[HP_R_FILE] = sizeof(struct hp_image_file),
+	[HP_R_FD] = sizeof(struct hp_image_fd),
+	[HP_R_WATCH] = sizeof(struct hp_image_watch),
+	[HP_R_NAME] = sizeof(struct hp_image_name),
+	[HP_R_LOCK] = sizeof(struct hp_image_lock),
+	[HP_R_SEMAPHORES] = sizeof(struct hp_image_semaphores),
+	[HP_R_UNDO] = sizeof(struct hp_image_undo),
+	[HP_R_QUEUE] = sizeof(struct hp_image_queue),
 	[HP_R_END] = sizeof(struct hp_image_end),
 };
 
@@ -128,7 +139,8 @@ static bool check_memory(struct hp_image *image)
 		    run->at > ADDRESS_MOST || run->bytes == 0)
 			return bad("content", run->at);
 		const struct hp_image_object *object = hp_image_object(image, run->object);
-		if (run->object ? !object || object->kind != HP_O_MEMORY : !hp_image_process(image, run->pid))
+		if (run->object ? !object || (object->kind != HP_O_MEMORY && object->kind != HP_O_SYSV) :
+				  !hp_image_process(image, run->pid))
 			return bad("content of nothing", run->at);
 	}
 	return true;
@@ -185,6 +197,40 @@ static bool check_files(struct hp_image *image)
 	return true;
 }
 
+/* What follows a record of `count` messages, each with its bytes. */
+static bool messages_fit(const struct hp_image_queue *queue)
+{
+	const uint8_t *at = (const void *)(queue + 1), *end = at + queue->bytes;
+	for (uint32_t n = 0; n < queue->count; n++) {
+		const struct hp_image_message *message = (const void *)at;
+		if ((size_t)(end - at) < sizeof *message || message->bytes > (size_t)(end - at) - sizeof *message)
+			return false;
+		at += sizeof *message + ((message->bytes + 7ull) & ~7ull);
+		if (at > end)
+			return false;
+	}
+	return true;
+}
+
+static bool check_ipc(struct hp_image *image)
+{
+	HP_EACH(image, hp_image_semaphores, HP_R_SEMAPHORES, set)
+	if (set->count > SEMAPHORES_MOST ||
+	    !tail_fits(set, sizeof *set, set->count * sizeof(struct hp_image_semaphore), 0))
+		return bad("semaphores", (uint64_t)set->id);
+	HP_EACH(image, hp_image_undo, HP_R_UNDO, undo)
+	if (!hp_image_process(image, undo->pid) || undo->number > SEMAPHORES_MOST || undo->adjust < INT16_MIN ||
+	    undo->adjust > INT16_MAX)
+		return bad("what is undone to semaphores", (uint64_t)undo->id);
+	HP_EACH(image, hp_image_queue, HP_R_QUEUE, queue)
+	if (queue->bytes % 8 || !tail_fits(queue, sizeof *queue, queue->bytes, 0) || !messages_fit(queue))
+		return bad("a queue of messages", (uint64_t)queue->id);
+	HP_EACH(image, hp_image_object, HP_R_OBJECT, object)
+	if (object->kind == HP_O_SYSV && (object->size == 0 || object->size > ADDRESS_MOST))
+		return bad("a shared segment", object->inode);
+	return true;
+}
+
 bool hp_image_read(struct hp_image *image, int meta, int pages)
 {
 	struct stat file, content;
@@ -207,7 +253,7 @@ bool hp_image_read(struct hp_image *image, int meta, int pages)
 	if (image->pages == MAP_FAILED)
 		return hp_refuse("the image cannot be read: %s", strerror(errno));
 	return index_records(image) && check_objects(image) && check_processes(image) && check_memory(image) &&
-	       check_files(image);
+	       check_files(image) && check_ipc(image);
 }
 
 const char *hp_image_path(const struct hp_image_object *object)

@@ -182,6 +182,11 @@ static bool restore_all(struct hp_restored *processes)
 			return false;
 		made++;
 	}
+	for (unsigned n = 0; n < 2 * made; n++) /* who changed a semaphore last is to be the last one again */
+		if (!hp_restore_undo(&processes[n % made], n >= made))
+			return false;
+	if (!hp_restore_removed(&image))
+		return false;
 	/* numbers are all taken: nothing that can be interrupted by a birth is left */
 	for (unsigned n = 0; n < made; n++)
 		if (!hp_restore_process(&processes[n]) || !hp_restore_signals(&processes[n]) ||
@@ -213,6 +218,7 @@ void hp_restore_start(int *status)
 	int ends[2];
 	if (pipe2(ends, O_CLOEXEC))
 		hp_die(errno, "pipe");
+	hp_make_ipc(&image, last_pid);
 	set_last_pid(hp_image_free_pid(&image, HIGHEST));
 	long restorer = syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
 	if (restorer == 0)

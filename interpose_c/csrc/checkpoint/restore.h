@@ -70,6 +70,9 @@ void hp_place_files(const struct hp_image *, const struct hp_image_process *);
 /* Moves a descriptor to where it is found. */
 void hp_put_fd(int fd, int at);
 
+/* ---- make_ipc.c: in PID 1, while it has all capabilities and nobody else is there ------------------ */
+void hp_make_ipc(const struct hp_image *, int last_pid);
+
 /* ---- make_home.c: what is home's, in a new mirror ------------------------------------------------- */
 /* As open(2), after the starter has made it possible. */
 int hp_home_open(const char *path, int flags);
@@ -96,6 +99,13 @@ struct hp_restored {
 
 bool hp_restore_memory(struct hp_restored *);
 bool hp_restore_shim(struct hp_restored *); /* after its memory */
+/* restore_ipc.c: segments of System V where they were attached, before anything else is mapped. */
+bool hp_restore_attached(struct hp_restored *);
+bool hp_is_attached(const struct hp_image *, const struct hp_image_vma *);
+/* Of semaphores that this process changed last, or of the others. */
+bool hp_restore_undo(struct hp_restored *, bool last);
+/* Segments that are gone when nobody has them any more. */
+bool hp_restore_removed(const struct hp_image *);
 bool hp_restore_process(struct hp_restored *);
 bool hp_restore_threads(struct hp_restored *);
 bool hp_restore_signals(struct hp_restored *);

@@ -219,7 +219,7 @@ static bool map(struct hp_restored *to, const struct hp_image_vma *vma)
 	uint32_t flags = vma->shared ? MAP_SHARED : MAP_PRIVATE;
 	int fd = -1;
 	bool writes = !vma->shared && !(vma->prot & PROT_WRITE) && content_of(to, vma);
-	if (vma->kind == HP_V_KERNEL || is_loader_text(to, vma))
+	if (vma->kind == HP_V_KERNEL || is_loader_text(to, vma) || hp_is_attached(to->image, vma))
 		return true;
 	flags |= MAP_FIXED_NOREPLACE;
 	if (vma->kind == HP_V_ANON) {
@@ -286,7 +286,7 @@ static bool set_layout(struct hp_restored *to)
 bool hp_restore_memory(struct hp_restored *to)
 {
 	pid_t pid = to->process->pid;
-	if (!clear(to))
+	if (!clear(to) || !hp_restore_attached(to))
 		return false;
 	HP_EACH(to->image, hp_image_vma, HP_R_VMA, vma)
 	if (vma->pid == pid && (!map(to, vma) || !make_writable(to, vma, true)))

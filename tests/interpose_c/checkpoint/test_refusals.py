@@ -31,7 +31,6 @@ def kinds(world: World) -> str:
         ("filter", "a seccomp filter of its own"),
         ("descriptor", "descriptors on their way"),
         ("inotify", "cannot be carried"),
-        ("sysv", "System V shared memory"),
         ("traced", "is traced by another process"),
         ("leader", "without its first thread"),
     ],

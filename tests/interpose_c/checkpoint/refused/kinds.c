@@ -7,7 +7,6 @@
 #include <sys/inotify.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
-#include <sys/shm.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -79,8 +78,6 @@ int main(int argc, char **argv)
 		send_descriptor();
 	else if (!strcmp(kind, "inotify"))
 		CHECK(inotify_init() >= 0);
-	else if (!strcmp(kind, "sysv"))
-		CHECK(shmat(shmget(IPC_PRIVATE, 4096, 0600), NULL, 0) != (void *)-1);
 	else if (!strcmp(kind, "traced"))
 		trace_a_child();
 	else if (!strcmp(kind, "leader"))
