@@ -11,6 +11,7 @@
  */
 #include "dump.h"
 #include "kernel.h"
+#include "inet_diag.h"
 #include "socket_diag.h"
 
 #include <cpuid.h>
@@ -144,7 +145,8 @@ static bool read_process(struct hp_dump *dump, struct hp_process *process)
 		struct stat found;
 		snprintf(path, sizeof path, "%d/fd/%d", (int)process->pid, process->fds[n]);
 		if (fstatat(hp_proc, path, &found, 0) == 0 && S_ISSOCK(found.st_mode))
-			hp_unix_socket_hold(found.st_ino);
+			hp_unix_socket_hold(found.st_ino),
+				hp_inet_socket_hold(found.st_ino, process->pid, process->fds[n]);
 	}
 	return true;
 }
@@ -309,7 +311,8 @@ static _Noreturn void work(int init, int meta, int pages, int report, bool kills
 	static struct hp_dump dump;
 	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	int failed = hp_proc_mount_own();
-	(void)setns(init, CLONE_NEWNET); /* the machine's own, which we are in already, is not ours to enter */
+	dump.own_network =
+		setns(init, CLONE_NEWNET) == 0; /* the machine's own, which we are in already, is not ours to enter */
 	if (failed || setns(init, NAMESPACES)) {
 		tell(report, "refused the job's namespaces cannot be entered: %s", strerror(failed ? -failed : errno));
 		_exit(1);
@@ -325,7 +328,8 @@ static _Noreturn void work(int init, int meta, int pages, int report, bool kills
 		(void)setns(leader, CLONE_NEWTIME_);
 		start_ns += now_ns(CLOCK_MONOTONIC) - here_ns;
 		close(leader);
-		fine = (hp_unix_sockets_read() == 0 || hp_refuse("the sockets cannot be listed")) &&
+		fine = ((hp_unix_sockets_read() == 0 && hp_inet_sockets_read() == 0) ||
+			hp_refuse("the sockets cannot be listed")) &&
 		       list_processes(&dump) && look_and_write(&dump);
 	}
 	if (fine && kills) {

@@ -86,6 +86,7 @@ struct hp_dump {
 	const uint8_t *vdso;
 	size_t vdso_bytes;
 	bool has_swap;
+	bool own_network; /* a namespace of the job's own, with a loopback and nothing else */
 };
 
 struct hp_process *hp_dump_process(struct hp_dump *, pid_t pid);
@@ -116,6 +117,11 @@ bool hp_dump_object_content(struct hp_dump *, int fd, const char *name, uint32_t
 bool hp_dump_object_mapped(struct hp_dump *, struct hp_process *, struct hp_mapping *);
 bool hp_dump_object_pipe(struct hp_dump *, pid_t pid, int number, int fd, uint32_t *id);
 bool hp_dump_object_socket(struct hp_dump *, pid_t pid, int number, int fd, uint32_t *id);
+/* dump_inet.c: of the Internet families. */
+bool hp_dump_inet(struct hp_dump *, pid_t pid, int number, int fd, struct hp_image_object *);
+/* dump_options.c: the record, and one for each option that is not what a new socket has. */
+void hp_dump_write_socket(struct hp_dump *, struct hp_image_object *, int fd, const void *address, size_t length,
+			  const void *content, size_t bytes);
 bool hp_dump_object_terminal(struct hp_dump *, int fd, unsigned index, uint32_t *id);
 bool hp_dump_object_runs(struct hp_dump *, int fd, uint32_t id, uint64_t size, uint64_t region);
 

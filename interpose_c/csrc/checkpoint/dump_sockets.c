@@ -85,36 +85,6 @@ static bool peek(pid_t pid, int number, int fd, struct messages *to)
 	return fine || cannot(pid, number, "with descriptors on their way in a message");
 }
 
-static void write_socket(struct hp_dump *dump, struct hp_image_object *object, const char *address, size_t length,
-			 const struct messages *messages)
-{
-	const struct hp_part parts[] = { { address, length }, { messages->bytes, messages->used } };
-	object->path_bytes = (uint32_t)length;
-	object->extra_bytes = (uint32_t)messages->used;
-	hp_write_record(&dump->writer, HP_R_OBJECT, object, sizeof *object, parts, 2);
-}
-
-static bool dump_inet(struct hp_dump *dump, pid_t pid, int number, int fd, struct hp_image_object *object)
-{
-	struct sockaddr_storage names[2];
-	struct messages none = { 0 };
-	socklen_t length = sizeof names[0];
-	memset(names, 0, sizeof names);
-	if (object->extra[1] == SOCK_STREAM && !object->extra[2]) {
-		if (getpeername(fd, (struct sockaddr *)&names[1], &length) == 0)
-			return cannot(pid, number, "with a network connection");
-		length = sizeof names[0];
-	}
-	if (object->extra[1] != SOCK_STREAM && object->extra[1] != SOCK_DGRAM)
-		return cannot(pid, number, "of a kind that cannot be carried");
-	if (getsockname(fd, (struct sockaddr *)&names[0], &length))
-		return cannot(pid, number, "without an address");
-	length = sizeof names[1];
-	object->extra[4] = getpeername(fd, (struct sockaddr *)&names[1], &length) == 0;
-	write_socket(dump, object, (const char *)names, sizeof names, &none);
-	return true;
-}
-
 static bool dump_unix(struct hp_dump *dump, pid_t pid, int number, int fd, struct hp_image_object *object)
 {
 	struct hp_unix_socket about;
@@ -137,12 +107,12 @@ static bool dump_unix(struct hp_dump *dump, pid_t pid, int number, int fd, struc
 	if (!object->extra[2])
 		fine = peek(pid, number, fd, &messages);
 	if (fine)
-		write_socket(dump, object, about.name, about.name_bytes, &messages);
+		hp_dump_write_socket(dump, object, fd, about.name, about.name_bytes, messages.bytes, messages.used);
 	free(messages.bytes);
 	return fine;
 }
 
-/* extra: family, type, listens, shutdown, peer's object (unix) or connected (inet), backlog */
+/* extra: see IMAGE.md */
 bool hp_dump_object_socket(struct hp_dump *dump, pid_t pid, int number, int fd, uint32_t *id)
 {
 	struct stat found;
@@ -162,7 +132,7 @@ bool hp_dump_object_socket(struct hp_dump *dump, pid_t pid, int number, int fd, 
 	if (family == AF_UNIX)
 		return dump_unix(dump, pid, number, fd, &object);
 	if (family == AF_INET || family == AF_INET6)
-		return dump_inet(dump, pid, number, fd, &object);
+		return hp_dump_inet(dump, pid, number, fd, &object);
 	return cannot(pid, number, "of a family that cannot be carried");
 }
 

@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #define HP_IMAGE_MAGIC 0x676d696c6f6f7068ull /* "hpoolimg" */
-#define HP_IMAGE_VERSION 2u
+#define HP_IMAGE_VERSION 3u
 #define HP_IMAGE_PAGE 4096u
 #define HP_IMAGE_ALIGN 65536u /* of each region in `pages`: chunks of two images fall on the same content */
 #define HP_IMAGE_NONE (~0ull)
@@ -34,6 +34,7 @@ enum hp_record_kind {
 	HP_R_SEMAPHORES,
 	HP_R_UNDO, /* after the semaphores it is about */
 	HP_R_QUEUE,
+	HP_R_OPTION, /* after the socket it is about */
 	HP_R_END, /* the last */
 	HP_R_KINDS,
 };
@@ -259,6 +260,31 @@ struct hp_image_queue {
 	uint32_t mode, count; /* count: of struct hp_image_message, which follow */
 	int32_t sender, receiver; /* the last ones; 0: nobody yet */
 	uint64_t room, bytes; /* bytes: of what follows */
+};
+
+enum hp_image_inet { /* extra[2] of a socket of the Internet families */
+		     HP_I_PLAIN,
+		     HP_I_LISTENS,
+		     HP_I_PAIR, /* connected with another one of the job */
+		     HP_I_ALONE, /* whose partner has closed its end */
+		     HP_I_WAITS, /* connected, but not accepted yet */
+		     HP_I_OVER, /* was connected */
+		     HP_I_CONNECTED, /* datagrams: knows whom it talks to */
+		     HP_I_KINDS,
+};
+
+#define HP_OPTION_MOST 16u
+/* Of a socket, where it is not what a new one has. */
+struct hp_image_option {
+	struct hp_record head;
+	uint32_t object, level, name, bytes;
+	uint8_t value[HP_OPTION_MOST];
+};
+
+/* A datagram that waits, in front of its bytes. */
+struct hp_image_datagram {
+	uint32_t bytes;
+	uint8_t from[28]; /* struct sockaddr_in or sockaddr_in6 */
 };
 
 struct hp_image_end {

@@ -31,6 +31,8 @@ static void keep(const struct hp_image *image, const struct hp_image_object *obj
 	}
 	if (object->seals)
 		(void)setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof on);
+	if (object->extra[0] == AF_UNIX && hp_socket_options(image, object->id, fd))
+		hp_together_fail(errno, "options of a socket");
 	if (fcntl(fd, F_SETFL, (int)file->flags & (O_NONBLOCK | O_ASYNC)))
 		hp_together_fail(errno, "flags of a socket");
 	hp_put_fd(fd, hp_fd_of_file(image, file->id));
@@ -91,24 +93,6 @@ static void make_single(const struct hp_image *image, const struct hp_image_obje
 	keep(image, object, fd);
 }
 
-static void make_inet(const struct hp_image *image, const struct hp_image_object *object)
-{
-	struct sockaddr_storage names[2];
-	int fd = socket((int)object->extra[0], (int)object->extra[1], 0), on = 1;
-	if (fd < 0 || object->path_bytes != sizeof names)
-		hp_together_fail(errno, "making a socket");
-	memcpy(names, hp_image_path(object), sizeof names);
-	socklen_t length = object->extra[0] == AF_INET ? 16 : 28;
-	uint16_t port;
-	memcpy(&port, (char *)&names[0] + 2, 2);
-	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-	if ((port && bind(fd, (struct sockaddr *)&names[0], length)) ||
-	    (object->extra[4] && connect(fd, (struct sockaddr *)&names[1], length)) ||
-	    (object->extra[2] && listen(fd, SOMAXCONN)))
-		hp_together_fail(errno, "address of a socket");
-	keep(image, object, fd);
-}
-
 static bool is_connected_back(const struct hp_image_object *object, const struct hp_image_object *peer)
 {
 	return peer && peer->kind == HP_O_SOCKET && peer->extra[4] == object->id;
@@ -124,7 +108,7 @@ void hp_make_sockets(const struct hp_image *image)
 				continue;
 			if (object->extra[0] != AF_UNIX) {
 				if (!connected)
-					make_inet(image, object);
+					keep(image, object, hp_inet_made(object->id));
 				continue;
 			}
 			const struct hp_image_object *peer = hp_image_object(image, (uint32_t)object->extra[4]);

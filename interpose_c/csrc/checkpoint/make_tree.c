@@ -249,13 +249,14 @@ _Noreturn void hp_make_tree(const struct hp_image *of)
 	sigprocmask(SIG_SETMASK, &all, NULL);
 	for (int number = 1; number < NSIG; number++)
 		signal(number, SIG_DFL);
-	/* What PID 1 has may have any number: it would be taken for what is made at the high ones. */
-	syscall(SYS_close_range, 3, ~0u, 0);
 	getrlimit(RLIMIT_NOFILE, &most);
 	most.rlim_cur = most.rlim_max;
 	setrlimit(RLIMIT_NOFILE, &most);
 	if ((rlim_t)hp_fd_of_object(image, image->objects) >= most.rlim_cur)
 		hp_together_fail(EMFILE, "the job's descriptors");
+	/* What PID 1 has may have any number: it would be taken for what is made at the high ones. */
+	hp_inet_move_above(hp_fd_of_object(image, image->objects));
+	syscall(SYS_close_range, 3, hp_fd_of_object(image, image->objects), 0);
 	umask(0);
 	hp_make_names(image);
 	hp_make_files(image);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 #define FD_MOST (1 << 20)
@@ -35,6 +36,7 @@ static const uint32_t smallest[HP_R_KINDS] = {
 	[HP_R_SEMAPHORES] = sizeof(struct hp_image_semaphores),
 	[HP_R_UNDO] = sizeof(struct hp_image_undo),
 	[HP_R_QUEUE] = sizeof(struct hp_image_queue),
+	[HP_R_OPTION] = sizeof(struct hp_image_option),
 	[HP_R_END] = sizeof(struct hp_image_end),
 };
 
@@ -158,6 +160,9 @@ static bool check_objects(struct hp_image *image)
 			return bad("an object's name", object->id);
 		if (object->kind == HP_O_NAMED && object->path_bytes == 0)
 			return bad("an object's name", object->id);
+		if (object->kind == HP_O_SOCKET && object->extra[0] != AF_UNIX &&
+		    (object->path_bytes != 2 * sizeof(struct sockaddr_storage) || object->extra[2] >= HP_I_KINDS))
+			return bad("a socket", object->id);
 		image->objects = object->id > image->objects ? object->id : image->objects;
 	}
 	HP_EACH(image, hp_image_name, HP_R_NAME, name)
@@ -191,6 +196,9 @@ static bool check_files(struct hp_image *image)
 			return bad("a descriptor", (uint64_t)fd->fd);
 		image->high = fd->fd >= image->high ? fd->fd + 1 : image->high;
 	}
+	HP_EACH(image, hp_image_option, HP_R_OPTION, option)
+	if (option->bytes > HP_OPTION_MOST || !hp_image_object(image, option->object))
+		return bad("an option of a socket", option->object);
 	HP_EACH(image, hp_image_watch, HP_R_WATCH, watch)
 	if (watch->file == 0 || watch->file > image->files || watch->fd < 0 || watch->fd >= FD_MOST)
 		return bad("a watch", watch_n);

@@ -201,6 +201,7 @@ static _Noreturn void restore(int status)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	prctl(PR_SET_NAME, "hpool-restore", 0, 0, 0);
+	hp_inet_close();
 	struct hp_restored *processes = calloc(image.count[HP_R_PROCESS], sizeof *processes);
 	if (processes != NULL && restore_all(processes))
 		_exit(0);
@@ -219,6 +220,7 @@ void hp_restore_start(int *status)
 	if (pipe2(ends, O_CLOEXEC))
 		hp_die(errno, "pipe");
 	hp_make_ipc(&image, last_pid);
+	hp_make_inet(&image);
 	set_last_pid(hp_image_free_pid(&image, HIGHEST));
 	long restorer = syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
 	if (restorer == 0)
@@ -240,5 +242,6 @@ pid_t hp_restore_run(void)
 	}
 	if (maker < 0)
 		hp_die(errno, "starting the maker");
+	hp_inet_close();
 	return (pid_t)image.job->first;
 }

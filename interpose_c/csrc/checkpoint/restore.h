@@ -73,6 +73,15 @@ void hp_put_fd(int fd, int at);
 /* ---- make_ipc.c: in PID 1, while it has all capabilities and nobody else is there ------------------ */
 void hp_make_ipc(const struct hp_image *, int last_pid);
 
+/* ---- make_inet.c: sockets of the Internet families; likewise in PID 1 ------------------------------- */
+void hp_make_inet(const struct hp_image *);
+int hp_inet_made(uint32_t object); /* its descriptor */
+/* In the maker: to above that number. */
+void hp_inet_move_above(int number);
+void hp_inet_close(void);
+/* 0, or errno is set. */
+int hp_socket_options(const struct hp_image *, uint32_t object, int fd);
+
 /* ---- make_home.c: what is home's, in a new mirror ------------------------------------------------- */
 /* As open(2), after the starter has made it possible. */
 int hp_home_open(const char *path, int flags);

@@ -27,7 +27,7 @@ def kinds(world: World) -> str:
 @pytest.mark.parametrize(
     ("kind", "reason"),
     [
-        ("connection", "with a network connection"),
+        ("connection", "not accepted yet that has sent something"),
         ("filter", "a seccomp filter of its own"),
         ("descriptor", "descriptors on their way"),
         ("inotify", "cannot be carried"),

@@ -1,0 +1,150 @@
+/* See inet_diag.h. */
+#include "inet_diag.h"
+
+#include <errno.h>
+#include <linux/inet_diag.h>
+#include <linux/netlink.h>
+#include <linux/sock_diag.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static struct hp_inet_socket *sockets;
+static unsigned count, room;
+
+static void read_end(struct hp_inet_end *end, int family, const uint32_t *address, uint16_t port)
+{
+	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+	bool any = family == AF_INET && address[0] == 0;
+	end->port = port;
+	if (family == AF_INET6) {
+		memcpy(end->address, address, 16);
+	} else if (!any) {
+		memcpy(end->address, mapped, 12);
+		memcpy(end->address + 12, address, 4);
+	}
+}
+
+static int add(const struct inet_diag_msg *told)
+{
+	if (count == room) {
+		struct hp_inet_socket *larger = realloc(sockets, (room = room ? room * 2 : 64) * sizeof *larger);
+		if (larger == NULL)
+			return -ENOMEM;
+		sockets = larger;
+	}
+	struct hp_inet_socket *to = &sockets[count++];
+	*to = (struct hp_inet_socket){ .inode = told->idiag_inode,
+				       .state = told->idiag_state,
+				       .waiting = told->idiag_rqueue,
+				       .backlog = told->idiag_wqueue };
+	read_end(&to->ours, told->idiag_family, told->id.idiag_src, told->id.idiag_sport);
+	read_end(&to->theirs, told->idiag_family, told->id.idiag_dst, told->id.idiag_dport);
+	return 0;
+}
+
+static int receive(int fd)
+{
+	static _Alignas(8) char buffer[1 << 15];
+	for (;;) {
+		ssize_t got = recv(fd, buffer, sizeof buffer, 0);
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got <= 0)
+			return got ? -errno : -EPIPE;
+		unsigned left = (unsigned)got;
+		for (const struct nlmsghdr *head = (const void *)buffer; NLMSG_OK(head, left);
+		     head = NLMSG_NEXT(head, left)) {
+			if (head->nlmsg_type == NLMSG_DONE)
+				return 0;
+			int failed = head->nlmsg_type == NLMSG_ERROR ?
+					     ((const struct nlmsgerr *)NLMSG_DATA(head))->error :
+					     add(NLMSG_DATA(head));
+			if (failed)
+				return failed;
+		}
+	}
+}
+
+static int read_family(int fd, uint8_t family)
+{
+	struct {
+		struct nlmsghdr head;
+		struct inet_diag_req_v2 ask;
+	} question = {
+		.head = { .nlmsg_len = sizeof question,
+			  .nlmsg_type = SOCK_DIAG_BY_FAMILY,
+			  .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP },
+		.ask = { .sdiag_family = family, .sdiag_protocol = IPPROTO_TCP, .idiag_states = ~0u },
+	};
+	return send(fd, &question, sizeof question, 0) < 0 ? -errno : receive(fd);
+}
+
+int hp_inet_sockets_read(void)
+{
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+	if (fd < 0)
+		return -errno;
+	int failed = read_family(fd, AF_INET);
+	if (!failed)
+		failed = read_family(fd, AF_INET6);
+	close(fd);
+	return failed == -ENOENT ? 0 : failed; /* a kernel without that family, or without its table */
+}
+
+void hp_inet_socket_hold(uint64_t inode, pid_t pid, int fd)
+{
+	for (unsigned n = 0; n < count; n++)
+		if (sockets[n].inode == inode)
+			sockets[n].pid = pid, sockets[n].fd = fd;
+}
+
+const struct hp_inet_socket *hp_inet_socket_find(uint64_t inode)
+{
+	for (unsigned n = 0; n < count; n++)
+		if (sockets[n].inode == inode)
+			return &sockets[n];
+	return NULL;
+}
+
+static bool same(const struct hp_inet_end *one, const struct hp_inet_end *other)
+{
+	return one->port == other->port && !memcmp(one->address, other->address, sizeof one->address);
+}
+
+const struct hp_inet_socket *hp_inet_socket_partner(const struct hp_inet_socket *of)
+{
+	for (unsigned n = 0; n < count; n++)
+		if (sockets[n].state != TCP_LISTEN && same(&sockets[n].ours, &of->theirs) &&
+		    same(&sockets[n].theirs, &of->ours))
+			return &sockets[n];
+	return NULL;
+}
+
+static bool lets_in(const struct hp_inet_socket *door, const struct hp_inet_end *end)
+{
+	static const uint8_t any[16];
+	return door->ours.port == end->port && (!memcmp(door->ours.address, any, sizeof any) || same(&door->ours, end));
+}
+
+const struct hp_inet_socket *hp_inet_socket_door(const struct hp_inet_end *end)
+{
+	for (unsigned n = 0; n < count; n++)
+		if (sockets[n].state == TCP_LISTEN && lets_in(&sockets[n], end))
+			return &sockets[n];
+	return NULL;
+}
+
+unsigned hp_inet_socket_callers(const struct hp_inet_socket *door)
+{
+	unsigned callers = 0;
+	for (unsigned n = 0; n < count; n++) {
+		const struct hp_inet_socket *one = &sockets[n], *caller = hp_inet_socket_partner(one);
+		bool waits = one->inode == 0 && (one->state == TCP_ESTABLISHED || one->state == TCP_CLOSE_WAIT);
+		callers += waits && lets_in(door, &one->ours) && caller && caller->pid;
+	}
+	return callers;
+}
