@@ -8,23 +8,18 @@ from __future__ import annotations
 
 import os
 import random
-import re
-import signal
-import subprocess
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from integration.chaos import Events, run_through, some_kills, some_moves
 from integration.conftest import needs_root
 from integration.judge import snapshot
-from integration.pool import HPOOL, StrictPool
+from integration.pool import StrictPool
 
 pytestmark = [pytest.mark.slow, pytest.mark.root]
 ROUNDS = int(os.environ.get("HPOOL_CHAOS_ROUNDS", "4"))
-ROLES = ["hpool.shadow.job", "hpool.sandbox.starter", "hpool-keeper", "hpool.sandbox"]
-MOVES = ["checkpoint", "vacate"]
 # It appends, overwrites, cuts off, replaces, links, moves, removes, commits; a second run sees a first one.
 CHANGES = """
 import os, sqlite3, sys, time
@@ -88,47 +83,11 @@ def lay_out(pool: StrictPool) -> Path:
     return pool.home.outside(pool.home.work)
 
 
-def kill(pool: StrictPool, role: str) -> None:
-    if role == "hpool.sandbox":
-        pool.roles["sandbox"].kill()
-        pool.roles["sandbox"].wait()
-        pool.start("sandbox")
-        return
-    for pid in pool.pids(role):
-        os.kill(pid, signal.SIGKILL)
-
-
-def move(pool: StrictPool, command: str) -> None:
-    """It may have ended, or be on its way back to a machine: then there is nothing to write down."""
-    jobs = pool.home.run([HPOOL, "queue"]).stdout.decode().splitlines()[1:]
-    for job in jobs:
-        done = pool.home.run([HPOOL, command, job.split()[0]])
-        assert done.code == 0 or re.search(rb"CKPT-004|USE-00[57]", done.stderr), done
-
-
-def happens(pool: StrictPool, what: str) -> None:
-    if what in MOVES:
-        move(pool, what)
-    else:
-        kill(pool, what)
-
-
-def some_kills(chance: random.Random) -> list[tuple[float, str]]:
-    return [(chance.uniform(0.1, 1.5), chance.choice(ROLES)) for _ in range(chance.choice([1, 2]))]
-
-
-def some_moves(chance: random.Random) -> list[tuple[float, str]]:
-    """Two of hpool's own doing, and a kill before or after them."""
-    moves = [(chance.uniform(0.05, 0.4), chance.choice(MOVES)) for _ in range(2)]
-    moves.insert(chance.randrange(3), (chance.uniform(0.05, 0.4), chance.choice(ROLES)))
-    return moves
-
-
 @pytest.mark.parametrize("seed", range(ROUNDS))
 @pytest.mark.parametrize("how", [some_kills, some_moves])
 @pytest.mark.parametrize("job", JOBS)
 def test_nobody_can_tell_that_it_began_again_or_moved(
-    breaking_pool: StrictPool, job: str, how: Callable[[random.Random], list[tuple[float, str]]], seed: int
+    breaking_pool: StrictPool, job: str, how: Callable[[random.Random], Events], seed: int
 ) -> None:
     pool, chance = breaking_pool, random.Random(f"{job} {seed}")
     place = lay_out(pool)
@@ -136,15 +95,8 @@ def test_nobody_can_tell_that_it_began_again_or_moved(
     expected_tree = snapshot(place)
     lay_out(pool)
     events = how(chance)
-    process = pool.home.popen(pool.home.hpool(JOBS[job]), pool.home.work, stdin=subprocess.PIPE)
-    assert process.stdout is not None
-    # Not readline(): communicate() does not ask for what that has read ahead.
-    first = os.read(process.stdout.fileno(), 1 << 16)
-    for delay_s, what in events:
-        time.sleep(delay_s)
-        happens(pool, what)
-    out, err = process.communicate(b"input\n", timeout=100)
-    assert (process.returncode, first + out) == (expected.code, expected.stdout), (events, err)
+    ended = run_through(pool, JOBS[job], events, stdin=b"input\n", says_first=True)
+    assert (ended.code, ended.stdout) == (expected.code, expected.stdout), (events, ended.stderr)
     tree = snapshot(place)
     differing = {name for name in {*tree, *expected_tree} if tree.get(name) != expected_tree.get(name)}
     assert not differing, (events, {name: (expected_tree.get(name), tree.get(name)) for name in differing})
