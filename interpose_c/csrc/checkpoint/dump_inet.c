@@ -230,6 +230,8 @@ static bool look_at_stream(struct inet *inet)
 		events = events_of(inet->fd);
 		if (!(events & POLLRDHUP))
 			return true;
+		if (!inet->dump->own_network)
+			return cannot(inet, "that had a network connection");
 		inet->object->extra[2] = HP_I_OVER;
 		inet->object->extra[4] = (events & POLLERR) != 0;
 		return peek_stream(inet);

@@ -68,22 +68,22 @@ static void make_segment(const struct hp_image *image, const struct hp_image_obj
 
 /* ---- who did it last ------------------------------------------------------------------------- */
 
-/* True in a process of that number; false in ours, after it has ended. */
+/* True in a process of that number; false in ours, after it has ended. A number that this machine does not
+ * give out is only told to who asks (GETPID): another one will do. */
 static bool play(pid_t pid)
 {
 	char text[16];
 	int length = snprintf(text, sizeof text, "%d", (int)pid - 1), status = -1;
-	if (pwrite(last_pid, text, (size_t)length, 0) != length)
-		hp_die(errno, "choosing process numbers");
+	(void)!pwrite(last_pid, text, (size_t)length, 0);
 	long child = syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
 	if (child == 0)
 		return true;
-	while (child == pid && waitpid(pid, &status, 0) < 0 && errno == EINTR)
+	while (child > 0 && waitpid((pid_t)child, &status, 0) < 0 && errno == EINTR)
 		;
 	if (status)
 		hp_die(child < 0         ? errno :
 		       WIFEXITED(status) ? WEXITSTATUS(status) :
-					   EEXIST,
+					   EPROTO,
 		       "making System V objects as they were");
 	return false;
 }

@@ -3,6 +3,8 @@
 #include <arpa/inet.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <mqueue.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <sys/inotify.h>
 #include <sys/prctl.h>
@@ -44,7 +46,12 @@ static void send_descriptor(void)
 
 static void *go_on(void *unused)
 {
+	char stat[200] = "";
 	(void)unused;
+	while (!strstr(stat, ") Z ")) { /* until the first thread has gone */
+		FILE *file = fopen("/proc/self/stat", "r");
+		CHECK(file && fgets(stat, sizeof stat, file) && fclose(file) == 0);
+	}
 	linger();
 	exit(done());
 }
@@ -78,6 +85,8 @@ int main(int argc, char **argv)
 		send_descriptor();
 	else if (!strcmp(kind, "inotify"))
 		CHECK(inotify_init() >= 0);
+	else if (!strcmp(kind, "queue"))
+		CHECK(mq_close(mq_open("/left", O_CREAT | O_RDWR, 0600, NULL)) == 0);
 	else if (!strcmp(kind, "traced"))
 		trace_a_child();
 	else if (!strcmp(kind, "leader"))
