@@ -126,6 +126,8 @@ def main(argv: list[str] | None = None) -> None:
         parser.error(f"not installed: {' '.join(rivals.missing())}")
     size = TOY if options.toy else Size()
     names = options.only.split(",")
+    if unknown := [name for name in names if name not in WORK]:
+        parser.error(f"no such work: {', '.join(unknown)}; there is {', '.join(WORK)}")
     print(EXPLAINED)
     for round_trip_ms in map(int, options.rtt.split(",")):
         if options.grow:
