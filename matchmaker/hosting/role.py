@@ -28,7 +28,9 @@ def private_directory(path: Path) -> Path:
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     found = path.lstat()
     if found.st_uid != os.geteuid() or not path.is_dir() or path.is_symlink():
-        raise PermissionError(f"{path} belongs to somebody else")
+        raise PermissionError(
+            f"{path} belongs to somebody else; HPOOL_RUNTIME_DIR and HPOOL_STATE_DIR may name places of yours"
+        )
     if found.st_mode & 0o077:
         path.chmod(0o700)
     return path

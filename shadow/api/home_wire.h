@@ -46,6 +46,9 @@ enum hpw_sure {
 	HPW_SURE_ANY_MODE = 4, /* besides: the permission bits do not bind this user (root) */
 };
 
+/* A umask has no say where the directory has a default ACL (acl(5)): home knows that. */
+#define HPW_UMASK_SHIFT 16
+
 /* Header of every request. `size` counts the header and is a multiple of 8. */
 struct hpw_request {
 	uint32_t size;
@@ -55,7 +58,7 @@ struct hpw_request {
 	uint64_t handle; /* 0: none */
 	uint64_t offset;
 	uint64_t length; /* bytes, size or another count: see the operation */
-	uint32_t mode;   /* permission bits, umask already applied; or a mask */
+	uint32_t mode;   /* permission bits; of what is made, also the umask from HPW_UMASK_SHIFT on; or a mask */
 	uint32_t arg;    /* see the operation */
 	uint32_t len1;   /* bytes of the first string after this header */
 	uint32_t len2;   /* bytes of the second string, directly behind the first */

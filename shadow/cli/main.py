@@ -107,6 +107,9 @@ def main() -> NoReturn:
         status = EXIT_FAILED if context and context.info_name == "run" else error.exit_code
     except BrokenPipeError:
         status = EXIT_FAILED
+    except OSError as error:  # our own places: full, read-only, somebody else's
+        click.echo(f"hpool: {error}", err=True)
+        status = EXIT_FAILED
     leave(status if isinstance(status, int) else 0)
 
 

@@ -41,7 +41,7 @@ static long make_directory(int dirfd, long path, long mode)
 {
 	long native = hp_syscall3(__NR_mkdirat, dirfd, path, mode);
 
-	return one_name(HP_REQ_MKDIR, dirfd, (const char *)path, (mode & 01777) & ~hp_umask(), 0, NULL, native);
+	return one_name(HP_REQ_MKDIR, dirfd, (const char *)path, hp_new_mode(mode & 01777), 0, NULL, native);
 }
 
 long hp_call_mkdir(struct hp_call *call)
@@ -62,7 +62,7 @@ static long make_node(int dirfd, long path, long mode, long device)
 	if (native == -EPERM && type && type != 0100000 && type != 010000 && type != 0140000)
 		return native;
 	return one_name(HP_REQ_MKNOD, dirfd, (const char *)path,
-			(mode & 0170000 ? mode & 0170000 : 0100000) | ((mode & 07777) & ~hp_umask()), device, NULL,
+			hp_new_mode((mode & 0170000 ? mode & 0170000 : 0100000) | (mode & 07777)), device, NULL,
 			native);
 }
 

@@ -157,7 +157,7 @@ enum hp_word { HP_WORD_START, HP_WORD_ASKED, HP_WORD_TRIPS }; /* of hp_thread_wo
 /* ---- special.c ---- */
 /* /proc/.../exe: what the program should find there, or NULL. */
 const char *hp_exe_alias(const char *path, char *room, unsigned size);
-long hp_umask(void);
+long hp_new_mode(long mode); /* with the umask, for home to apply */
 
 /* ---- small things ---- */
 static inline size_t hp_strlen(const char *text)

@@ -145,7 +145,7 @@ static long open_asking(int dirfd, const char *path, struct hp_open_how *how, bo
 		ask.data1 = where.path;
 		ask.len1 = where.length;
 		ask.arg[0] = (int64_t)how->flags;
-		ask.arg[1] = (int64_t)(how->mode & 07777) & ~hp_umask();
+		ask.arg[1] = hp_new_mode((long)how->mode & 07777);
 		answer = hp_ask(&ask);
 		if (answer == HP_LOCAL)
 			return native;
@@ -200,7 +200,7 @@ static long open_nameless(int dirfd, const char *path, const struct hp_open_how 
 	ask.data1 = where.path;
 	ask.len1 = where.length;
 	ask.arg[0] = (int64_t)how->flags;
-	ask.arg[1] = (int64_t)(how->mode & 07777) & ~hp_umask();
+	ask.arg[1] = hp_new_mode((long)how->mode & 07777);
 	ask.reply = private;
 	ask.room = sizeof private;
 	answer = hp_ask(&ask);

@@ -114,7 +114,7 @@ long hp_call_bind(struct hp_call *call)
 	ask.base = where.base;
 	ask.data1 = where.path;
 	ask.len1 = where.length;
-	ask.arg[0] = 0140000 | (0777 & ~hp_umask());
+	ask.arg[0] = hp_new_mode(0140777);
 	memcpy(names, temporary.path, at + 1);
 	memcpy(names + at + 1, path, hp_strlen(path));
 	ask.data2 = names;

@@ -4,13 +4,18 @@
 /* Follows the process's umask, which no call can read without changing it. */
 static long current_umask = -1;
 
-long hp_umask(void)
+static long umask_now(void)
 {
 	if (current_umask < 0) {
 		current_umask = hp_syscall1(__NR_umask, 022);
 		hp_syscall1(__NR_umask, current_umask);
 	}
 	return current_umask;
+}
+
+long hp_new_mode(long mode)
+{
+	return mode | umask_now() << HPW_UMASK_SHIFT;
 }
 
 long hp_call_umask(struct hp_call *call)

@@ -170,7 +170,7 @@ bool hp_create_behind(hp_engine *engine, const struct hp_where *where, int flags
 	struct hp_name *name;
 	char *path;
 
-	if (!(parent->attr.sure & HPW_SURE_CHANGES) || mode & ~0777u)
+	if (!(parent->attr.sure & HPW_SURE_CHANGES) || mode & 07000)
 		return false;
 	pool = pool_of(engine, parent, mode);
 	if (!parent->known && !parent->listed) {

@@ -5,13 +5,26 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/xattr.h>
 
-/* A program the job writes must not run with root's rights: where home is root's,
- * set-uid and set-gid bits of files are left out. (Other users can only give away
- * their own rights, as they can at home.) */
-uint32_t hp_safe_mode(const hp_home *home, uint32_t mode)
+static bool has_default_acl(int directory)
 {
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", directory);
+	return getxattr(path, "system.posix_acl_default", NULL, 0) > 0;
+}
+
+/* What a mode in a request becomes. A program the job writes must not run with root's rights: where
+ * home is root's, set-uid and set-gid bits of files are left out. (Other users can only give away
+ * their own rights, as they can at home.) `directory`: where it is made, for the umask. */
+uint32_t hp_safe_mode(const hp_home *home, int directory, uint32_t mode)
+{
+	uint32_t taken = mode >> HPW_UMASK_SHIFT & 0777;
+
 	mode &= S_IFMT | 07777;
+	if (taken != 0 && !has_default_acl(directory))
+		mode &= ~taken;
 	if (home->user.is_root && !S_ISDIR(mode))
 		mode &= ~(uint32_t)(S_ISUID | S_ISGID);
 	return mode;
@@ -146,11 +159,17 @@ static int make(hp_lane *lane, const struct hp_call *call, const struct hp_found
 
 	switch (head->op) {
 	case HPW_MKDIR:
-		return mkdirat(found->parent_fd, found->name, head->mode & 07777) == 0 ? 0 : errno;
+		return mkdirat(found->parent_fd, found->name,
+			       hp_safe_mode(lane->home, found->parent_fd, head->mode | S_IFDIR) & 07777) == 0 ?
+			       0 :
+			       errno;
 	case HPW_MKNOD:
 		if (type != 0 && type != S_IFREG && type != S_IFIFO && type != S_IFSOCK)
 			return EPERM;
-		return mknodat(found->parent_fd, found->name, hp_safe_mode(lane->home, head->mode), 0) == 0 ? 0 : errno;
+		return mknodat(found->parent_fd, found->name, hp_safe_mode(lane->home, found->parent_fd, head->mode),
+			       0) == 0 ?
+			       0 :
+			       errno;
 	default:
 		text = strndup(call->second.bytes, call->second.length);
 		if (text == NULL)

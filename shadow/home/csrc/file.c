@@ -44,7 +44,8 @@ static int create(hp_lane *lane, struct hp_found *found, int flags, uint32_t mod
 		return EACCES;
 	record = hp_undo_make(lane->home, found, -1, S_IFREG);
 	do {
-		*fd = openat(found->parent_fd, found->name, flags, hp_safe_mode(lane->home, mode) & 07777);
+		*fd = openat(found->parent_fd, found->name, flags,
+			     hp_safe_mode(lane->home, found->parent_fd, mode) & 07777);
 		error = *fd >= 0 ? 0 : errno;
 	} while (error == EINTR || ((error == EMFILE || error == ENFILE) && hp_handles_relieve(lane->home)));
 	hp_undo_made(lane->home, found, record, error == 0);
@@ -323,7 +324,7 @@ void hp_op_tmpfile(hp_lane *lane, const struct hp_call *call)
 		error = hp_may_write(lane, found.fd, found.path, found.share);
 	if (error == 0) {
 		fd = openat(found.fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC,
-			    hp_safe_mode(lane->home, head->mode) & 07777);
+			    hp_safe_mode(lane->home, found.fd, head->mode) & 07777);
 		error = fd < 0 ? errno : hp_attr_read(lane->home, fd, "", &found.attr);
 	}
 	hp_reply_open(lane, head, HPW_TMPFILE);

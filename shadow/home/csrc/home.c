@@ -75,7 +75,7 @@ hp_home *hp_home_create(const struct hp_home_policy *policy, char *error, size_t
 			hp_home_destroy(home);
 		return NULL;
 	}
-	umask(0); /* modes in requests are final */
+	umask(0); /* the job's comes with each request */
 	hp_policy_refresh(&home->policy);
 	return home;
 }

@@ -374,7 +374,7 @@ void hp_op_epoch(hp_lane *, const struct hp_call *);
 void hp_locks_released(struct hp_handle *);
 
 /* ---- change.c, for others ---- */
-uint32_t hp_safe_mode(const hp_home *, uint32_t mode); /* no set-uid programs in root's home */
+uint32_t hp_safe_mode(const hp_home *, int directory, uint32_t mode); /* of what is made there */
 int hp_may_change(hp_lane *, const struct hp_found *, bool plain_directory); /* 0 or EACCES, noted */
 int hp_may_write(hp_lane *, int fd, struct hp_text path, uint32_t share);
 void hp_refuse_write(hp_lane *, struct hp_text path);

@@ -152,7 +152,7 @@ static int set(hp_lane *lane, const struct object *object, uint32_t set, const s
 		if (object->symlink)
 			return EOPNOTSUPP;
 		snprintf(number, sizeof(number), "%d", object->fd);
-		if (fchmodat(lane->home->proc_fd, number, hp_safe_mode(lane->home, mode) & 07777, 0) != 0)
+		if (fchmodat(lane->home->proc_fd, number, hp_safe_mode(lane->home, -1, mode) & 07777, 0) != 0)
 			return errno;
 	}
 	if (set & times) {
