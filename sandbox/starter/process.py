@@ -116,16 +116,14 @@ def open_door(doors: Path | None, job_id: str) -> Door | None:
         return None
 
 
-def child_main(link: socket.socket, doors: Path | None = None) -> int:
+def child_main(link: socket.socket, loader_fd: int, keeper_fd: int, doors: Path | None) -> int:
     die_with_parent()
     order = receive_order(link)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     failure: OSError | None = None
     door = open_door(doors, order.job_id)
-    root_fd = loader_fd = keeper_fd = cache_fd = -1
+    root_fd = cache_fd = -1
     try:
-        loader_fd = os.open(LOADER, os.O_RDONLY | os.O_CLOEXEC)
-        keeper_fd = os.open(KEEPER, os.O_RDONLY | os.O_CLOEXEC)
         if order.cache_directory:
             cache_fd = os.open(order.cache_directory, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         enter_user_namespace((order.inside_uid, order.inside_gid), (order.outside_uid, order.outside_gid))
@@ -197,9 +195,12 @@ def main() -> None:
     log_to_stderr("starter")
     os.umask(0o077)  # the mirror's mode bits are the owner's, and all of them mean something
     die_with_parent()
+    # Once: a newer hpool may be installed meanwhile, and its loader is not for this engine.
+    loader_fd = os.open(LOADER, os.O_RDONLY | os.O_CLOEXEC)
+    keeper_fd = os.open(KEEPER, os.O_RDONLY | os.O_CLOEXEC)
     nursery.serve(
         socket.socket(fileno=options.owner),
-        lambda link: child_main(link, options.doors),
+        lambda link: child_main(link, loader_fd, keeper_fd, options.doors),
         kill_children=True,
     )
 
