@@ -16,7 +16,7 @@ import grpc
 
 from hpool.matchmaker.hosting import rpc
 from hpool.matchmaker.hosting.pacing import UNLIMITED, Budget
-from hpool.matchmaker.model.errors import BadMessage
+from hpool.matchmaker.model.errors import BadMessage, HpoolError, InternalFault
 from hpool.shadow.api import attach, batch, custody, home
 from hpool.shadow.job.conversation import Conversation
 from hpool.shadow.job.streams import LongStream
@@ -135,13 +135,26 @@ class ShadowService:
             stream = self._streams[name] = LongStream(
                 self._lease_s, on_link, budget=self._budget, is_urgent=is_urgent
             )
-            task = asyncio.create_task(serve(stream))
+            task = asyncio.create_task(self._served(name, stream, serve))
             self._serving.add(task)
             task.add_done_callback(self._serving.discard)
         try:
             await stream.connect(context)
-        except BadMessage as error:
+        except HpoolError as error:
             await rpc.refuse(context, grpc.StatusCode.INVALID_ARGUMENT, error.sentence)
+
+    async def _served(
+        self, name: str, stream: LongStream, serve: Callable[[LongStream], Coroutine[Any, Any, None]]
+    ) -> None:
+        """A mistake of ours ends the job: nobody awaits this, and the starter would go on asking."""
+        try:
+            await serve(stream)
+        except Exception as error:
+            log.exception("%s", name)
+            fault = InternalFault("the shadow", repr(error), "agent.log")
+            if self._conversation is not None:
+                self._conversation.fail(fault)
+            stream.fail(fault)
 
     def _end_streams(self) -> None:
         """The next starter, if there is one, begins anew."""

@@ -14,7 +14,7 @@ import grpc
 
 from hpool.matchmaker.hosting.pacing import UNLIMITED, Budget
 from hpool.matchmaker.hosting.resuming import RECEIVED_KEY, Ledger
-from hpool.matchmaker.model.errors import BadMessage
+from hpool.matchmaker.model.errors import BadMessage, HpoolError
 
 _BROKEN: Final = (grpc.RpcError, grpc.aio.BaseError, asyncio.CancelledError)
 
@@ -47,11 +47,11 @@ class LongStream:
         self._arrived = asyncio.Event()
         self._sending = asyncio.Lock()
         self._is_closed = False
-        self._failure: BadMessage | None = None
+        self._failure: HpoolError | None = None
 
     async def connect(self, context: Any) -> None:
         """A call's life: returns when another connection took over or the stream is closed. Raises
-        BadMessage, what fail() was told included."""
+        BadMessage, and what fail() was told."""
         mine = _Connection(context)
         self._drop(self._connection)  # a write that hangs there lets go of the lock
         try:
@@ -115,7 +115,7 @@ class LongStream:
         self._arrived.set()
         self._drop(self._connection)
 
-    def fail(self, error: BadMessage) -> None:
+    def fail(self, error: HpoolError) -> None:
         """Closes it; the other end is told why."""
         self._failure = error
         self.close()

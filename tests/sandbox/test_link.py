@@ -39,6 +39,8 @@ class EchoHome:
         send: Callable[[bytes], Awaitable[None]],
     ) -> None:
         while batch := await receive():
+            if b"mistake" in bytes(batch):
+                raise ZeroDivisionError("a mistake of ours")
             await send(bytes([number]) + bytes(batch)[::-1])
 
 
@@ -193,6 +195,20 @@ def test_a_malformed_answer_ends_the_session(shadow: Shadow) -> None:
     link.open_lanes(engine)
     engine.out[0].put(b"malformed"[::-1])
     assert "malformed" in lost.get(timeout=10)
+
+
+def test_a_mistake_of_the_shadow_ends_the_job_with_a_word(shadow: Shadow) -> None:
+    engine: Any = PlayedEngine()
+    link = Link(shadow.address, SECRET, "m", "1")
+    link.receive_task()
+    lost: queue.Queue[str] = queue.Queue()
+    link.follow(lambda message: None, lost.put)
+    link.open_lanes(engine)
+    engine.out[0].put(b"mistake")
+    assert "a mistake of ours" in lost.get(timeout=10)
+    until(lambda: shadow.outcomes)
+    problem = shadow.outcomes[0].problem
+    assert problem is not None and problem.code == "HPOOL-002"
 
 
 def test_a_shadow_that_dies_is_not_waited_for() -> None:
