@@ -14,7 +14,7 @@ import grpc
 
 from hpool.matchmaker.hosting.pacing import UNLIMITED, Budget
 from hpool.matchmaker.hosting.resuming import RECEIVED_KEY, Ledger
-from hpool.matchmaker.model.errors import BadMessage, HpoolError
+from hpool.matchmaker.model.errors import HpoolError
 
 _BROKEN: Final = (grpc.RpcError, grpc.aio.BaseError, asyncio.CancelledError)
 
