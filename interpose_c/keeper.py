@@ -167,10 +167,11 @@ Message = Protections | TerminalReady | Started | Failed | Exceeded | Exited
 
 @dataclass(frozen=True, slots=True)
 class Dumped:
-    """A raw image is complete. How long the job stood still, and the size of its sparse file of pages."""
+    """A raw image is complete."""
 
-    frozen_us: int
-    pages_bytes: int
+    frozen_us: int  # how long it stood still, at last
+    pages_bytes: int  # of a sparse file
+    stopped_us: int  # before that, in all, between passes that copied its memory while it ran
 
 
 class SuspendRefused(Exception):
@@ -230,10 +231,6 @@ def _parse_protection(item: str) -> tuple[str, Protection]:
     if not equals or granted not in {"yes", "no"}:
         raise ValueError(item)
     return name, Protection(granted == "yes", detail)
-
-
-def _words(kill: bool, hold: bool) -> list[str]:
-    return ["kill"] * kill + ["hold"] * hold
 
 
 def _program(executable: Path | int) -> str:
@@ -314,34 +311,38 @@ class Keeper:
         *,
         kill: bool,
         executable: Path | int = KEEPER,
+        live: bool = True,
+        before_still: Callable[[], None] = lambda: None,
         while_still: Callable[[], str] | None = None,
     ) -> Dumped:
         """Writes the job down as it is, into two empty files. Raises DumpRefused; the job has not noticed.
 
         With `kill` it ends there: Exited with SIGKILL follows. `while_still` runs when all of it stands still
-        and nothing is written down yet; a sentence of it is a refusal.
+        and nothing is written down yet; a sentence of it is a refusal. `live`: much memory is copied while it
+        runs; `before_still` is called when most of that is done, if there is a `while_still`.
         """
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         passed = [meta_fd, pages_fd, theirs.fileno()]
+        words = ["kill"] * kill + ["hold"] * (while_still is not None) + ["live"] * live
         with ours, theirs:
-            dumper = self._beside(executable, "dump", passed, *_words(kill, while_still is not None))
+            dumper = self._beside(executable, "dump", passed, *words)
             theirs.close()
-            said = ours.recv(_DATAGRAM_BYTES)
             refusal = ""
-            if said == b"still" and while_still is not None:
-                refusal = while_still()
+            while (said := ours.recv(_DATAGRAM_BYTES)) in (b"soon", b"still"):
+                if said == b"soon":
+                    before_still()
+                elif while_still is not None:
+                    refusal = while_still()
                 if refusal:
                     ours.shutdown(socket.SHUT_WR)  # nobody says go: it lets the job go on
                 else:
                     ours.send(b"go")
-                said = ours.recv(_DATAGRAM_BYTES)
             dumper.wait()
         if refusal:
             raise DumpRefused(refusal)
         match said.decode("utf-8", "replace").split(" ", 1):
             case ["dumped", numbers]:
-                frozen_us, pages_bytes = map(int, numbers.split())
-                return Dumped(frozen_us, pages_bytes)
+                return Dumped(*map(int, numbers.split()))
             case ["refused", reason]:
                 raise DumpRefused(reason)
         raise DumpRefused("the dumper was killed")

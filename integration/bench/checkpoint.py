@@ -1,7 +1,11 @@
 """What a dump and a restore cost: how long the job stands still, how long until it runs again.
 
 No home and no engine are involved: the keeper and the loader, as in tests/interpose_c/checkpoint. The
-image lies in memory. What a plain start takes stands beside a restore. Needs gcc.
+image lies in memory. What a plain start takes stands beside a restore, how long the job was stopped in passes
+that copied its memory while it ran beside the last stop. Needs gcc.
+
+CRIU is not beside it: Debian's (3.17.1) does not run on kernels of today, it expects another vdso
+("Unexpected rt vDSO area bounds"), and needs privilege.
 
 Usage: python -m integration.bench.checkpoint [ROUNDS]
 """
@@ -12,28 +16,40 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from tests.interpose_c.checkpoint.world import HERE, ROOT, USERNS, World, memory_directory
 
-GIGABYTE: Final = """
+MEMORY: Final = r"""
+/* MIB STEP FILE: so much memory, every STEPth page of it written to all the time; looks at all of it when
+ * the file is there. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
+#define WORDS 512
 int main(int argc, char **argv)
 {
-	size_t words = (argc > 1 ? strtoul(argv[1], NULL, 10) : 0) * 131072;
-	unsigned long *memory = malloc(words * 8), state = 1, sum = 0;
-	for (size_t n = 0; n < words; n++)
-		memory[n] = state = state * 6364136223846793005ul + 1;
-	printf("ready\\n");
+	size_t pages = strtoul(argv[1], NULL, 10) * 256, step = strtoul(argv[2], NULL, 10), wrong = 0;
+	unsigned long *memory = NULL, state = 1, rounds = 0;
+	if (posix_memalign((void **)&memory, 4096, pages * 4096 + 4096))
+		return 1;
+	for (size_t n = 0; n < pages * WORDS; n++)
+		memory[n] = n % WORDS ? (state = state * 6364136223846793005ul + 1) : 0;
+	printf("ready\n");
 	fflush(stdout);
-	usleep(8000000);
-	for (size_t n = 0; n < words; n++)
-		sum ^= memory[n];
-	printf("%lu\\n", sum);
+	for (; access(argv[3], F_OK); rounds++, usleep(1000))
+		for (size_t page = 0; page < pages; page += step)
+			memory[page * WORDS]++;
+	state = 1;
+	for (size_t n = 0; n < pages * WORDS; n++) {
+		unsigned long counted = n / WORDS % step == 0 ? rounds : 0;
+		wrong += memory[n] != (n % WORDS ? (state = state * 6364136223846793005ul + 1) : counted);
+	}
+	printf("%lu\n", wrong);
+	return wrong != 0;
 }
 """
 
@@ -55,7 +71,7 @@ def build(made: Path) -> None:
         ["make", "-s", "-f", ROOT / "interpose_c" / "csrc" / "loader.mk", "PASSTHROUGH=1"], check=True
     )
     subprocess.run(["gcc", "-O1", "-shared", "-fPIC", "-o", made / "userns.so", USERNS], check=True)
-    (made / "memory.c").write_text(GIGABYTE)
+    (made / "memory.c").write_text(MEMORY)
     subprocess.run(["gcc", "-O2", "-o", made / "memory", made / "memory.c"], check=True)
     threads = HERE / "programs" / "threads.c"
     subprocess.run(["gcc", "-O1", "-D_GNU_SOURCE", "-pthread", "-o", made / "threads", threads], check=True)
@@ -70,47 +86,69 @@ def touch_memory(place: Path) -> None:
     warm.unlink()
 
 
-def measure(made: Path, name: str, *arguments: str) -> tuple[float, float, float]:
-    """Milliseconds: frozen, until it runs again, until it ran first."""
+class Measured(NamedTuple):
+    """Milliseconds: stands still at last, stopped before that, until it runs again, until it ran first."""
+
+    frozen: float
+    stopped: float
+    again: float
+    first: float
+
+
+def measure(made: Path, case: Case) -> Measured:
     for world in worlds(made):
-        if name.startswith("/"):
-            program = name
-        else:
-            program = f"/work/{name}"
-            (world.place / name).write_bytes((made / name).read_bytes())
-            (world.place / name).chmod(0o755)
+        program, *arguments = case.argv
+        if not program.startswith("/"):
+            (world.place / program).write_bytes((made / program).read_bytes())
+            (world.place / program).chmod(0o755)
+            program = f"/work/{program}"
         world.start(program, *arguments)
         world.await_output("ready\n")
-        if arguments == LARGE:
+        if case.is_large:
             touch_memory(world.image)
-        world.dump()
+        world.dump(live=case.live)
         world.restore()
+        (world.place / Path(STOP).name).touch()
         ended = world.end()
         assert ended.code == 0, ended
         first_us, again_us = world.started_us
-        return world.frozen_us[0] / 1000, again_us / 1000, first_us / 1000
+        return Measured(
+            world.frozen_us[0] / 1000, world.stopped_us[0] / 1000, again_us / 1000, first_us / 1000
+        )
     raise AssertionError
 
 
-LARGE: Final = ("1024",)
+@dataclass(frozen=True, slots=True)
+class Case:
+    name: str
+    argv: Sequence[str]
+    live: bool = True
+    is_large: bool = False
+
+
 SLEEPER: Final = "import time; print('ready', flush=True); time.sleep(1)"
-CASES: Final = {
-    "C, one thread": ("memory", "0"),
-    "python3": ("/usr/bin/python3", "-c", SLEEPER),
-    "C, 201 threads": ("threads",),
-    "1 GiB resident": ("memory", *LARGE),
-}
+STOP: Final = "/work/stop"
+LARGE: Final = ("memory", "1024")
+CASES: Final = (
+    Case("C, one thread", ("memory", "1", "100", STOP)),
+    Case("python3", ("/usr/bin/python3", "-c", SLEEPER)),
+    Case("C, 201 threads", ("threads",)),
+    Case("1 GiB, all at once", (*LARGE, "100", STOP), live=False, is_large=True),
+    Case("1 GiB, 1 % written to", (*LARGE, "100", STOP), is_large=True),
+    Case("1 GiB, 10 % written to", (*LARGE, "10", STOP), is_large=True),
+)
 
 
 def main() -> None:
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 5
     with tempfile.TemporaryDirectory() as directory:
         build(Path(directory))
-        print(f"{'median of ' + str(rounds):18} {'frozen ms':>10} {'restored ms':>12} {'started ms':>11}")
-        for name, argv in CASES.items():
-            runs = [measure(Path(directory), *argv) for _ in range(rounds)]
-            frozen, again, first = (statistics.median(column) for column in zip(*runs, strict=True))
-            print(f"{name:18} {frozen:10.1f} {again:12.1f} {first:11.1f}", flush=True)
+        columns = ("frozen", "before", "restored", "started")
+        print(f"{'median of ' + str(rounds) + ', ms':24}" + "".join(f"{column:>10}" for column in columns))
+        for case in CASES:
+            runs = [measure(Path(directory), case) for _ in range(rounds)]
+            medians = (statistics.median(column) for column in zip(*runs, strict=True))
+            print(f"{case.name:24}" + "".join(f"{median:10.1f}" for median in medians), flush=True)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from hpool.interpose_c.image.records import Image, Process
+from hpool.interpose_c.image.records import Image, Mapping, Process, Run
 from hpool.interpose_c.image.store import BLOCK, Epoch
 
 
@@ -70,9 +70,12 @@ def differences(old: Epoch, old_image: Image, new: Epoch, new_image: Image) -> I
     fresh = {index for index, digest in new.blocks.items() if digest not in there}
     yield f"chunks: {len(new.blocks)}, of which {len(fresh)} ({_size(len(fresh) * BLOCK)}) are new"
     changed: Counter[str] = Counter()
+    runs: dict[int, list[Run]] = defaultdict(list)
+    for run in new_image.runs:
+        if run.object == 0:
+            runs[run.pid].append(run)
     for mapping in new_image.mappings:
-        first, last = mapping.pages // BLOCK, -(-(mapping.pages + mapping.end - mapping.start) // BLOCK)
-        count = 0 if mapping.shared or mapping.name.startswith("[vvar") else _among(fresh, first, last)
+        count = len(fresh & {block for run in runs[mapping.pid] for block in _blocks(run, mapping)})
         if count:
             thing = new_image.objects.get(mapping.object)
             what = thing.path if thing else mapping.name or "anonymous"
@@ -81,7 +84,8 @@ def differences(old: Epoch, old_image: Image, new: Epoch, new_image: Image) -> I
         yield f"  {what}: {_size(count * BLOCK)} new"
 
 
-def _among(blocks: set[int], first: int, last: int) -> int:
-    if last - first < len(blocks):
-        return sum(index in blocks for index in range(first, last))
-    return sum(first <= index < last for index in blocks)
+def _blocks(run: Run, mapping: Mapping) -> range:
+    """Where the run's content is, if it is of that mapping: which may have its own in many places."""
+    if not mapping.start <= run.at < mapping.end:
+        return range(0)
+    return range(run.pages // BLOCK, -(-(run.pages + run.length) // BLOCK))

@@ -177,12 +177,21 @@ class Checkpoints:
                 self.has_left.set()
             return ""
 
-        for left in reversed(range(TRIES)):
+        def settle() -> None:
             self._engine.epoch(0)  # so that little is left to do while it stands still
+
+        for left in reversed(range(TRIES)):
+            settle()
             try:
                 with self._standing.let_go():
                     dumped = keeper.dump(
-                        meta_fd, pages_fd, kill=kill, executable=self._keeper_fd, while_still=quiesce
+                        meta_fd,
+                        pages_fd,
+                        kill=kill,
+                        executable=self._keeper_fd,
+                        live=not self._standing.is_wanted,
+                        before_still=settle,
+                        while_still=quiesce,
                     )
                     if kill:
                         self._standing.over()

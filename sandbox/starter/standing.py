@@ -39,6 +39,10 @@ class Standing:
             self._is_wanted = is_wanted
             self._settle(tells=True)
 
+    @property
+    def is_wanted(self) -> bool:
+        return self._is_wanted
+
     def begun(self, keeper: jail.Keeper) -> None:
         """The job runs."""
         with self._lock:

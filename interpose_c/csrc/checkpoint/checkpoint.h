@@ -105,5 +105,6 @@ int hp_proc_stat(pid_t pid, pid_t tid, struct hp_stat *);
 /* Why it cannot be: a sentence, told once. Always false, so that it can be returned. */
 bool hp_refuse(const char *format, ...) __attribute__((format(printf, 1, 2)));
 const char *hp_refusal(void);
+void hp_refusal_forget(void); /* it was of something that need not be */
 
 #endif

@@ -1,11 +1,12 @@
-/* hpool-keeper dump INIT_PID META_FD PAGES_FD REPORT_FD [kill] [hold]: writes down a job as it is.
+/* hpool-keeper dump INIT_PID META_FD PAGES_FD REPORT_FD [kill] [hold] [live]: writes down a job as it is.
  *
  * Started by the starter, beside the keeper: it has all capabilities of the user namespace the
  * job lives in, and no other. INIT_PID is PID 1 of the job, as the starter sees it. The process enters the
  * job's namespaces and works in a child there. One datagram to REPORT_FD: `dumped MICROSECONDS
- * BYTES`, or `refused SENTENCE`; after a refusal the job goes on as if nothing had been. `kill`: what
+ * BYTES MICROSECONDS`, or `refused SENTENCE`; after a refusal the job goes on as if nothing had been. `kill`: what
  * was dumped ends, without having run on. `hold`: when all stand still the datagram `still` comes
- * first, and any datagram back lets the work begin.
+ * first, and any datagram back lets the work begin. `live`: what is much is copied while the job runs
+ * (precopy.c); with `hold` the datagram `soon` comes behind that, and is answered in the same way.
  *
  * Owns: the order. Everything is looked at before anything is changed that matters to the job.
  */
@@ -42,99 +43,16 @@ static int64_t now_ns(clockid_t clock)
 	return now.tv_sec * 1000000000ll + now.tv_nsec;
 }
 
-struct hp_process *hp_dump_process(struct hp_dump *dump, pid_t pid)
-{
-	for (unsigned n = 0; n < dump->count; n++)
-		if (dump->processes[n].pid == pid)
-			return &dump->processes[n];
-	return NULL;
-}
-
-/* Zombies have no tasks that could be stopped, but somebody may wait for them. */
-static bool list_processes(struct hp_dump *dump)
-{
-	pid_t *pids;
-	int count = hp_proc_list(".", &pids);
-	if (count < 0)
-		return hp_refuse("the job's processes cannot be listed");
-	dump->processes = calloc((size_t)count + 1, sizeof *dump->processes);
-	for (int n = 0; n < count && dump->processes; n++) {
-		struct hp_process process = { .pid = pids[n], .pidfd = -1 };
-		for (unsigned t = 0; t < dump->frozen.count; t++)
-			if (dump->frozen.tasks[t].pid == pids[n] && process.count++ == 0)
-				process.tasks = &dump->frozen.tasks[t];
-		if (hp_proc_stat(pids[n], 0, &process.stat) || pids[n] == 1 || pids[n] == getpid())
-			continue;
-		if (process.count == 0 && process.stat.state != 'Z')
-			continue; /* the keeper's own */
-		if (process.count == 0 && process.stat.ppid == 1)
-			continue; /* nobody of the job will ask for it */
-		dump->processes[dump->count++] = process;
-	}
-	free(pids);
-	if (dump->processes == NULL || dump->count == 0)
-		return hp_refuse("the job has no processes");
-	/* parents first */
-	for (unsigned n = 0; n < dump->count; n++)
-		for (unsigned later = n + 1; later < dump->count; later++)
-			if (dump->processes[later].pid == dump->processes[n].stat.ppid) {
-				struct hp_process moved = dump->processes[n];
-				dump->processes[n] = dump->processes[later];
-				dump->processes[later] = moved;
-				n--;
-				break;
-			}
-	return true;
-}
-
-/* Two processes with one memory, one table of descriptors: a vfork child is waited for by
- * freeze.c; who lives so cannot be made again. */
-static bool check_sharing(struct hp_dump *dump)
-{
-	static const int kinds[] = { HP_KCMP_VM, HP_KCMP_FILES, HP_KCMP_FS, HP_KCMP_SIGHAND };
-	for (unsigned n = 0; n < dump->count; n++)
-		for (unsigned other = 0; other < n; other++)
-			for (unsigned k = 0; k < 4 && dump->processes[n].count && dump->processes[other].count; k++)
-				if (syscall(SYS_kcmp, dump->processes[n].tasks[0].tid,
-					    dump->processes[other].tasks[0].tid, kinds[k], 0, 0) == 0)
-					return hp_refuse("processes %d and %d share memory, descriptors or handlers",
-							 (int)dump->processes[n].pid, (int)dump->processes[other].pid);
-	return true;
-}
-
-/* A filter of the program's own cannot be read without privilege: nothing to put back. */
-static bool check_filters(struct hp_process *process)
-{
-	uint64_t mine = 0, theirs = 0, mode_mine = 0, mode_theirs = 0;
-	char *ours = hp_proc_text(1, "status", NULL);
-	bool fine = ours != NULL;
-	if (fine)
-		hp_proc_number(ours, "Seccomp_filters", 10, &mine), hp_proc_number(ours, "Seccomp", 10, &mode_mine);
-	free(ours);
-	for (unsigned n = 0; n < process->count && fine; n++) {
-		char name[32];
-		snprintf(name, sizeof name, "task/%d/status", (int)process->tasks[n].tid);
-		char *status = hp_proc_text(process->pid, name, NULL);
-		fine = status != NULL;
-		if (fine) {
-			hp_proc_number(status, "Seccomp_filters", 10, &theirs);
-			hp_proc_number(status, "Seccomp", 10, &mode_theirs);
-		}
-		free(status);
-		if (fine && (mine != theirs || mode_mine != mode_theirs))
-			return hp_refuse("process %d has installed a seccomp filter of its own", (int)process->pid);
-	}
-	return fine || hp_refuse("process %d: its status cannot be read", (int)process->pid);
-}
-
 static bool read_process(struct hp_dump *dump, struct hp_process *process)
 {
 	char path[32];
 	if (process->count == 0)
 		return true;
+	process->track = hp_track_of(dump, process);
 	if (process->tasks[0].tid != process->pid)
 		return hp_refuse("process %d goes on without its first thread", (int)process->pid);
-	if (!check_filters(process) || !hp_dump_read_maps(process) || !hp_dump_prepare(dump, process))
+	if (!hp_dump_check_filters(process) || !hp_dump_read_maps(process, process->track == NULL) ||
+	    !hp_dump_prepare(dump, process))
 		return false;
 	snprintf(path, sizeof path, "%d/fd", (int)process->pid);
 	process->fd_count = hp_proc_list(path, &process->fds);
@@ -220,16 +138,8 @@ static bool map_objects(struct hp_dump *dump, struct hp_process *process)
 	return true;
 }
 
-static bool write_all(struct hp_dump *dump)
+static bool write_rest(struct hp_dump *dump)
 {
-	begin(dump);
-	for (unsigned n = 0; n < dump->count; n++) {
-		struct hp_process *process = &dump->processes[n];
-		if (!hp_dump_tasks(dump, process))
-			return false;
-	}
-	if (!hp_dump_ipc(dump))
-		return false;
 	for (unsigned n = 0; n < dump->count; n++)
 		if (!hp_dump_files(dump, &dump->processes[n]))
 			return false;
@@ -241,8 +151,26 @@ static bool write_all(struct hp_dump *dump)
 	for (unsigned n = 0; n < dump->count; n++)
 		if (dump->processes[n].count && !hp_dump_memory(dump, &dump->processes[n]))
 			return false;
-	int failed = hp_write_close(&dump->writer);
-	return failed == 0 || hp_refuse("the image cannot be written: %s", strerror(-failed));
+	return true;
+}
+
+static bool write_all(struct hp_dump *dump)
+{
+	begin(dump);
+	for (unsigned n = 0; n < dump->count; n++) {
+		struct hp_process *process = &dump->processes[n];
+		if (!hp_dump_tasks(dump, process))
+			return false;
+	}
+	if (!hp_dump_ipc(dump))
+		return false;
+	hp_dump_advice_begin(dump);
+	bool fine = write_rest(dump);
+	fine = hp_dump_advice_end(dump) && fine;
+	for (unsigned n = 0; n < dump->count && fine; n++)
+		hp_dump_mappings(dump, &dump->processes[n]);
+	int failed = fine ? hp_write_close(&dump->writer) : 0;
+	return fine && (failed == 0 || hp_refuse("the image cannot be written: %s", strerror(-failed)));
 }
 
 static bool look_and_write(struct hp_dump *dump)
@@ -255,7 +183,7 @@ static bool look_and_write(struct hp_dump *dump)
 	const struct hp_process *first = hp_dump_process(dump, dump->first);
 	if (first == NULL || first->count == 0)
 		return hp_refuse("the job's first process has ended");
-	return check_sharing(dump) && find_vdso(dump) && write_all(dump);
+	return hp_dump_check_sharing(dump) && find_vdso(dump) && write_all(dump);
 }
 
 /* What PID 1 keeps for us. It is non-dumpable: its /proc entry is closed even to us. */
@@ -306,7 +234,24 @@ static bool hold(int report)
 	return recv(report, word, sizeof word, 0) > 0 || hp_refuse("the starter has given it up");
 }
 
-static _Noreturn void work(int init, int meta, int pages, int report, bool kills, bool holds)
+/* Most of it is copied: the starter may see to what can be done before all stand still. */
+static void tell_soon(void *report)
+{
+	char word[8];
+	tell(*(const int *)report, "soon");
+	(void)recv(*(const int *)report, word, sizeof word, 0); /* who has given it up says so when they do */
+}
+
+static void tell_nobody(void *report)
+{
+	(void)report;
+}
+
+struct wishes {
+	bool kills, holds, live;
+};
+
+static _Noreturn void work(int init, int meta, int pages, int report, struct wishes wishes)
 {
 	static struct hp_dump dump;
 	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
@@ -319,8 +264,12 @@ static _Noreturn void work(int init, int meta, int pages, int report, bool kills
 	}
 	/* PID 1 sees the machine's clocks, the job perhaps others: those of its processes. */
 	failed = hp_write_open(&dump.writer, meta, pages);
+	struct hp_precopied before = { 0 };
+	if (failed == 0 && wishes.live)
+		before = hp_precopy(&dump, wishes.holds ? tell_soon : tell_nobody, &report);
 	int64_t start_ns = now_ns(CLOCK_MONOTONIC);
-	bool fine = (failed == 0 || hp_refuse("no memory")) && hp_freeze(&dump.frozen) && (!holds || hold(report));
+	bool fine =
+		(failed == 0 || hp_refuse("no memory")) && hp_freeze(&dump.frozen) && (!wishes.holds || hold(report));
 	read_kept(&dump, init);
 	if (fine) {
 		int leader = (int)syscall(SYS_pidfd_open, dump.frozen.count ? dump.frozen.tasks[0].pid : 1, 0);
@@ -330,9 +279,9 @@ static _Noreturn void work(int init, int meta, int pages, int report, bool kills
 		close(leader);
 		fine = ((hp_unix_sockets_read() == 0 && hp_inet_sockets_read() == 0) ||
 			hp_refuse("the sockets cannot be listed")) &&
-		       list_processes(&dump) && look_and_write(&dump);
+		       hp_dump_list(&dump) && look_and_write(&dump);
 	}
-	if (fine && kills) {
+	if (fine && wishes.kills) {
 		for (unsigned n = 0; n < dump.count; n++)
 			kill(dump.processes[n].pid, SIGKILL);
 	} else {
@@ -340,9 +289,15 @@ static _Noreturn void work(int init, int meta, int pages, int report, bool kills
 			hp_dump_release(&dump.processes[n]);
 		hp_thaw(&dump.frozen);
 	}
+	int64_t frozen_ns = now_ns(CLOCK_MONOTONIC) - start_ns;
+	for (unsigned n = 0; n < dump.track_count; n++) {
+		if (fine)
+			hp_track_drop_rest(&dump, &dump.tracks[n]);
+		hp_track_end(&dump.tracks[n]);
+	}
 	if (fine)
-		tell(report, "dumped %lld %llu", (long long)(now_ns(CLOCK_MONOTONIC) - start_ns) / 1000,
-		     (unsigned long long)dump.writer.pages_end);
+		tell(report, "dumped %lld %llu %lld", (long long)frozen_ns / 1000,
+		     (unsigned long long)dump.writer.pages_end, (long long)before.stopped_ns / 1000);
 	else
 		tell(report, "refused %s", hp_refusal());
 	_exit(fine ? 0 : 1);
@@ -359,7 +314,7 @@ static bool has(int argc, char **argv, const char *word)
 int hp_dump_main(int argc, char **argv)
 {
 	if (argc < 6) {
-		fputs("usage: hpool-keeper dump INIT_PID META_FD PAGES_FD REPORT_FD [kill] [hold]\n", stderr);
+		fputs("usage: hpool-keeper dump INIT_PID META_FD PAGES_FD REPORT_FD [kill] [hold] [live]\n", stderr);
 		return 125;
 	}
 	int meta = atoi(argv[3]), pages = atoi(argv[4]), report = atoi(argv[5]);
@@ -371,7 +326,10 @@ int hp_dump_main(int argc, char **argv)
 	}
 	long child = syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
 	if (child == 0)
-		work(init, meta, pages, report, has(argc, argv, "kill"), has(argc, argv, "hold"));
+		work(init, meta, pages, report,
+		     (struct wishes){ .kills = has(argc, argv, "kill"),
+				      .holds = has(argc, argv, "hold"),
+				      .live = has(argc, argv, "live") });
 	int status = 0;
 	while (waitpid((pid_t)child, &status, 0) < 0 && errno == EINTR)
 		;

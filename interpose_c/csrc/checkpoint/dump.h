@@ -4,6 +4,8 @@
 
 #include "checkpoint.h"
 
+#include <sys/uio.h>
+
 /* ---- freeze.c ------------------------------------------------------------------------ */
 struct hp_task {
 	pid_t pid, tid;
@@ -43,6 +45,7 @@ struct hp_mapping {
 	uint32_t prot, flags; /* flags: enum hp_image_vma_flags */
 	bool shared, io;
 	char name[4200]; /* as maps shows it */
+	uint64_t pages;  /* where its beginning is in the image */
 	uint32_t object;
 	enum hp_image_vma_kind kind;
 };
@@ -57,6 +60,8 @@ struct hp_process {
 	pid_t *fds; /* numbers */
 	int fd_count, pidfd;
 	bool hidden; /* not dumpable: for a while it is, or its /proc entry is closed */
+	char *smaps;
+	struct hp_track *track; /* NULL: nothing of it was copied while it ran */
 };
 
 struct hp_known { /* an open file description, found by what kcmp says */
@@ -87,21 +92,100 @@ struct hp_dump {
 	size_t vdso_bytes;
 	bool has_swap;
 	bool own_network; /* a namespace of the job's own, with a loopback and nothing else */
+	struct hp_track *tracks; /* by process: precopy.c */
+	unsigned track_count;
 };
 
+/* ---- dump_list.c ------------------------------------------------------------------------ */
+bool hp_dump_list(struct hp_dump *);
+void hp_dump_forget(struct hp_dump *);
 struct hp_process *hp_dump_process(struct hp_dump *, pid_t pid);
+bool hp_dump_check_sharing(struct hp_dump *);
+bool hp_dump_shares_memory(const struct hp_dump *, const struct hp_process *);
+bool hp_dump_check_filters(struct hp_process *);
+
+/* ---- dump.c ------------------------------------------------------------------------------ */
 /* Its number, or 0 and *made is set: the caller describes it now. */
 uint32_t hp_dump_thing(struct hp_dump *, uint64_t device, uint64_t inode, uint32_t kind, bool *made);
 
-/* ---- dump.c ---------------------------------------------------------------------------------- */
 uint64_t hp_xfeatures(void);
 uint64_t hp_file_sum(const char *path, uint32_t *bytes);
 
-/* ---- dump_maps.c, dump_memory.c ------------------------------------------------------------ */
-bool hp_dump_read_maps(struct hp_process *);
-bool hp_dump_memory(struct hp_dump *, struct hp_process *);
+/* ---- dump_maps.c ------------------------------------------------------------------------ */
+/* Without advice it takes no time, but the flags are not told: hp_dump_advice_end gives them. */
+bool hp_dump_read_maps(struct hp_process *, bool advice);
+/* Text of smaps, which takes 7 ms a GiB: read beside whatever else is done. No call of the job's that changes its
+ * mappings meanwhile, it would wait. */
+void hp_dump_advice_begin(struct hp_dump *);
+bool hp_dump_advice_end(struct hp_dump *);
+
+/* ---- copy.c: from a process's memory to the image's pages -------------------------------- */
+#define HP_COPY_PIECES 512
+struct hp_copy {
+	struct hp_dump *dump;
+	struct hp_track *track; /* it runs: what cannot be read is left, what was is noted there */
+	pid_t pid;
+	int memory; /* /proc/PID/mem: also what the process itself may not read */
+	struct iovec theirs[HP_COPY_PIECES];
+	uint64_t pages[HP_COPY_PIECES];
+	unsigned count;
+	size_t bytes;
+};
+bool hp_copy_add(struct hp_copy *, uint64_t at, uint64_t bytes, uint64_t pages);
+bool hp_copy_end(struct hp_copy *);
+int hp_copy_open(pid_t pid, const char *name);
+bool hp_copy_unreadable(pid_t pid, uint64_t at);
 /* Everything of an object that only mappings lead to. */
 bool hp_dump_copy(struct hp_dump *, pid_t from, uint64_t start, uint64_t bytes, uint64_t pages);
+
+/* ---- track.c: which pages of a process have been written to since they were copied -------- */
+struct hp_region {
+	uint64_t start, end, pages;
+	uint64_t *copied; /* a bit a page: the image has had it since it was armed */
+};
+
+struct hp_range {
+	uint64_t start, end;
+};
+
+struct hp_track {
+	pid_t pid;
+	int pidfd; /* the same process still, not another of that number */
+	int uffd, pagemap, memory;
+	struct hp_region *regions; /* by address */
+	unsigned count, room;
+	struct hp_range *due; /* armed, and now to be copied */
+	size_t due_count, due_room;
+	struct hp_range *kept; /* of the image's pages: what runs name */
+	size_t kept_count, kept_room;
+	bool keeps_all; /* no memory for `kept` */
+};
+
+/* Its process stands still. False: this kernel cannot, or not this process. */
+bool hp_track_begin(struct hp_dump *, struct hp_track *, struct hp_process *);
+void hp_track_end(struct hp_track *); /* what was copied is in vain */
+struct hp_track *hp_track_of(struct hp_dump *, const struct hp_process *); /* or NULL */
+/* Fills `due`: what has been written to since the last time, and what is new. False: the memory is gone. */
+bool hp_track_arm(struct hp_dump *, struct hp_track *, const struct hp_process *);
+/* The region that has this address, or NULL; *until: where that ends to be so. */
+const struct hp_region *hp_track_region(const struct hp_track *, uint64_t at, uint64_t *until);
+void hp_track_copied(struct hp_track *, uint64_t at, uint64_t bytes);
+bool hp_track_has(const struct hp_region *, uint64_t at);
+/* Gives back what of the image's pages no run names: it has been copied in vain. */
+void hp_track_keep(struct hp_track *, uint64_t pages, uint64_t bytes);
+void hp_track_drop_rest(struct hp_dump *, struct hp_track *);
+
+/* ---- precopy.c ---------------------------------------------------------------------------- */
+/* Copies memory while the job runs, if there is much of it. `soon` is called when little is left. */
+struct hp_precopied {
+	int64_t stopped_ns; /* meanwhile, in all */
+	unsigned passes;
+};
+struct hp_precopied hp_precopy(struct hp_dump *, void (*soon)(void *), void *);
+
+/* ---- dump_memory.c -------------------------------------------------------------------------- */
+bool hp_dump_memory(struct hp_dump *, struct hp_process *);
+void hp_dump_mappings(struct hp_dump *, const struct hp_process *);
 
 /* ---- dump_tasks.c ------------------------------------------------------------------------- */
 /* Blocks signals, takes dispatch away, finds a syscall instruction and scratch. */

@@ -1,6 +1,7 @@
 /* A process's mappings: /proc/PID/smaps, read and understood. */
 #include "dump.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,7 @@ static const struct {
 	{ "sr", HP_V_SEQUENTIAL }, { "rr", HP_V_RANDOM },     { "mg", HP_V_MERGEABLE }, { "gu", HP_V_GUARDED },
 };
 
+/* Who holds a userfaultfd is refused for that descriptor: what is write-protected else is so by track.c. */
 static bool read_flags(struct hp_process *process, struct hp_mapping *mapping, const char *words)
 {
 	bool may_write = false;
@@ -33,7 +35,7 @@ static bool read_flags(struct hp_process *process, struct hp_mapping *mapping, c
 			mapping->io = true;
 		if (!strncmp(at, "ht", 2))
 			return hp_refuse("process %d uses huge pages by name", (int)process->pid);
-		if (!strncmp(at, "um", 2) || !strncmp(at, "uw", 2))
+		if (!strncmp(at, "um", 2) || (!strncmp(at, "uw", 2) && !process->track))
 			return hp_refuse("process %d serves page faults itself (userfaultfd)", (int)process->pid);
 		if (!strncmp(at, "sl", 2))
 			return hp_refuse("process %d has sealed memory", (int)process->pid);
@@ -104,22 +106,84 @@ static bool read_head(struct hp_mapping *mapping, const char *line)
 	return true;
 }
 
-bool hp_dump_read_maps(struct hp_process *process)
+static bool parse(struct hp_process *process, const char *text)
 {
-	char *text = hp_proc_text(process->tasks[0].tid, "smaps", NULL);
 	struct hp_mapping *mapping = NULL;
 	unsigned room = 0;
 	bool fine = text != NULL;
-	for (char *line = text; fine && line != NULL && *line; line = strchr(line, '\n'), line += line != NULL) {
+	for (const char *line = text; fine && line != NULL && *line; line = strchr(line, '\n'), line += line != NULL) {
 		if (strchr("0123456789abcdef", *line)) {
 			mapping = append(process, &room);
 			fine = mapping && read_head(mapping, line);
 			if (fine && !strcmp(mapping->name, "[vsyscall]"))
 				process->mapping_count--, mapping = NULL;
 		} else if (mapping && !strncmp(line, "VmFlags:", 8)) {
-			fine = read_flags(process, mapping, line + 8) && classify(process, mapping);
+			fine = read_flags(process, mapping, line + 8);
 		}
 	}
-	free(text);
+	for (unsigned n = 0; n < process->mapping_count && fine; n++)
+		fine = classify(process, &process->mappings[n]);
 	return fine || hp_refuse("process %d: its mappings cannot be read", (int)process->pid);
+}
+
+bool hp_dump_read_maps(struct hp_process *process, bool advice)
+{
+	char *text = hp_proc_text(process->tasks[0].tid, advice ? "smaps" : "maps", NULL);
+	bool fine = parse(process, text);
+	free(text);
+	return fine;
+}
+
+/* Our scratch is among them, perhaps in one with its neighbour: so by address. */
+static bool take_advice(struct hp_process *process)
+{
+	struct hp_process now = { .pid = process->pid, .track = process->track };
+	unsigned other = 0;
+	bool fine = parse(&now, process->smaps);
+	for (unsigned n = 0; n < process->mapping_count && fine; n++) {
+		struct hp_mapping *mapping = &process->mappings[n];
+		while (other < now.mapping_count && now.mappings[other].end <= mapping->start)
+			other++;
+		fine = other < now.mapping_count && now.mappings[other].start <= mapping->start;
+		if (fine)
+			mapping->flags = now.mappings[other].flags;
+		else
+			hp_refuse("process %d: its mappings have changed", (int)process->pid);
+	}
+	free(now.mappings);
+	free(process->smaps);
+	process->smaps = NULL;
+	return fine;
+}
+
+static pthread_t reader;
+static bool reads;
+
+static void *read_texts(void *dump_)
+{
+	const struct hp_dump *dump = dump_;
+	for (unsigned n = 0; n < dump->count; n++)
+		if (dump->processes[n].track)
+			dump->processes[n].smaps = hp_proc_text(dump->processes[n].tasks[0].tid, "smaps", NULL);
+	return NULL;
+}
+
+void hp_dump_advice_begin(struct hp_dump *dump)
+{
+	for (unsigned n = 0; n < dump->count && !reads; n++)
+		if (dump->processes[n].track)
+			reads = pthread_create(&reader, NULL, read_texts, dump) == 0;
+}
+
+bool hp_dump_advice_end(struct hp_dump *dump)
+{
+	if (reads)
+		pthread_join(reader, NULL);
+	else
+		read_texts(dump);
+	reads = false;
+	for (unsigned n = 0; n < dump->count; n++)
+		if (dump->processes[n].track && !take_advice(&dump->processes[n]))
+			return false;
+	return true;
 }

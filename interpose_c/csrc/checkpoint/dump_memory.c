@@ -1,95 +1,90 @@
 /* Memory: which pages a process has of its own, and their content.
  *
  * Clean pages of mapped files are never copied. PAGEMAP_SCAN says what is there where the kernel
- * has it (6.7), else /proc/PID/pagemap. Content is read with process_vm_readv, and where the
- * process itself may not read, through /proc/PID/mem.
+ * has it (6.7), else /proc/PID/pagemap. What was copied while the job ran, and has not been written to since
+ * (track.c), is in the image already.
  */
 #include "dump.h"
 #include "kernel.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <sys/uio.h>
 
-#define PIECE (1u << 18) /* stays in the cache between the two copies */
 #define REGIONS 1024
 #define ENTRIES 4096
 #define ENTRY_PRESENT (1ull << 63)
 #define ENTRY_SWAPPED (1ull << 62)
 #define ENTRY_FILE (1ull << 61)
 
-static uint8_t piece[PIECE];
-
-static int open_of(pid_t pid, const char *name)
-{
-	char path[48];
-	snprintf(path, sizeof path, "%d/%s", (int)pid, name);
-	return openat(hp_proc, path, O_RDONLY | O_CLOEXEC);
-}
-
-static bool unreadable(pid_t pid, uint64_t at)
-{
-	return hp_refuse("process %d: its memory at %lx cannot be read: %s", (int)pid, (unsigned long)at,
-			 strerror(errno));
-}
-
-static bool copy_from(struct hp_dump *dump, int memory, pid_t pid, uint64_t start, uint64_t bytes, uint64_t pages)
-{
-	for (uint64_t done = 0; done < bytes;) {
-		size_t want = bytes - done < PIECE ? bytes - done : PIECE;
-		struct iovec ours = { piece, want }, theirs = { (void *)(start + done), want };
-		ssize_t got = process_vm_readv(pid, &ours, 1, &theirs, 1, 0);
-		if (got <= 0)
-			got = pread(memory, piece, want, (off_t)(start + done));
-		if (got <= 0)
-			return unreadable(pid, start + done);
-		hp_write_content(&dump->writer, piece, (size_t)got, pages + done);
-		done += (uint64_t)got;
-	}
-	return true;
-}
-
-bool hp_dump_copy(struct hp_dump *dump, pid_t from, uint64_t start, uint64_t bytes, uint64_t pages)
-{
-	int memory = open_of(from, "mem");
-	bool fine = memory >= 0 ? copy_from(dump, memory, from, start, bytes, pages) : unreadable(from, start);
-	if (memory >= 0)
-		close(memory);
-	return fine;
-}
-
 struct scan {
 	struct hp_dump *dump;
 	struct hp_mapping *mapping;
+	struct hp_track *track;
 	pid_t pid;
-	int memory, pagemap;
-	uint64_t pages; /* where mapping->start goes */
-	uint64_t run_start, run_end;
+	int pagemap;
+	struct hp_copy copy;
+	struct hp_range gap; /* that no region has, and where it goes */
+	uint64_t gap_pages;
+	struct hp_image_run run;
 };
 
-static bool end_run(struct scan *scan)
+static void end_run(struct scan *scan)
 {
-	uint64_t bytes = scan->run_end - scan->run_start;
-	struct hp_image_run run = { .pid = scan->pid, .at = scan->run_start, .bytes = bytes };
-	if (bytes == 0)
-		return true;
-	run.pages = scan->pages + (scan->run_start - scan->mapping->start);
-	hp_write_record(&scan->dump->writer, HP_R_RUN, &run, sizeof run, NULL, 0);
-	return copy_from(scan->dump, scan->memory, scan->pid, run.at, bytes, run.pages);
+	if (scan->run.bytes == 0)
+		return;
+	hp_write_record(&scan->dump->writer, HP_R_RUN, &scan->run, sizeof scan->run, NULL, 0);
+	if (scan->track)
+		hp_track_keep(scan->track, scan->run.pages, scan->run.bytes);
+	scan->run.bytes = 0;
 }
 
-static bool add_range(struct scan *scan, uint64_t start, uint64_t end)
+/* Where in the image an address goes: with its region, or its mapping's own place. */
+static uint64_t place_of(struct scan *scan, uint64_t at, const struct hp_region **region, uint64_t *until)
 {
-	if (start != scan->run_end) {
-		if (!end_run(scan))
-			return false;
-		scan->run_start = start;
+	*until = scan->mapping->end;
+	*region = scan->track ? hp_track_region(scan->track, at, until) : NULL;
+	*until = *until < scan->mapping->end ? *until : scan->mapping->end;
+	if (*region)
+		return (*region)->pages + (at - (*region)->start);
+	if (at < scan->gap.start || at >= scan->gap.end) {
+		scan->gap = (struct hp_range){ at, *until };
+		scan->gap_pages = hp_write_region(&scan->dump->writer, *until - at);
 	}
-	scan->run_end = end;
+	return scan->gap_pages + (at - scan->gap.start);
+}
+
+/* What of it has not been copied since it was armed. */
+static bool copy_rest(struct scan *scan, const struct hp_region *region, uint64_t at, uint64_t end, uint64_t pages)
+{
+	uint64_t rest = at;
+	for (; at < end; at += HP_IMAGE_PAGE) {
+		if (!hp_track_has(region, at))
+			continue;
+		if (!hp_copy_add(&scan->copy, rest, at - rest, pages))
+			return false;
+		pages += at + HP_IMAGE_PAGE - rest;
+		rest = at + HP_IMAGE_PAGE;
+	}
+	return hp_copy_add(&scan->copy, rest, end - rest, pages);
+}
+
+static bool add_range(struct scan *scan, uint64_t start, uint64_t end, bool is_clean)
+{
+	while (start < end) {
+		const struct hp_region *region;
+		uint64_t until, pages = place_of(scan, start, &region, &until);
+		until = until < end ? until : end;
+		struct hp_image_run *run = &scan->run;
+		if (start != run->at + run->bytes || pages != run->pages + run->bytes) {
+			end_run(scan);
+			*run = (struct hp_image_run){ .pid = scan->pid, .at = start, .pages = pages };
+		}
+		run->bytes += until - start;
+		if (is_clean && region ? !copy_rest(scan, region, start, until, pages) :
+					 !hp_copy_add(&scan->copy, start, until - start, pages))
+			return false;
+		start = until;
+	}
 	return true;
 }
 
@@ -106,17 +101,20 @@ static bool scan_by_ioctl(struct scan *scan, bool is_file, bool *unknown)
 		.category_inverted = never,
 		.category_mask = never,
 		.category_anyof_mask = HP_PAGE_IS_PRESENT | HP_PAGE_IS_SWAPPED,
-		.return_mask = HP_PAGE_IS_PRESENT,
+		.return_mask = scan->track ? HP_PAGE_IS_WPALLOWED | HP_PAGE_IS_WRITTEN : HP_PAGE_IS_PRESENT,
 	};
 	while (ask.start < ask.end) {
 		long count = ioctl(scan->pagemap, HP_PAGEMAP_SCAN, &ask);
 		if (count < 0) {
 			*unknown = errno == ENOTTY || errno == EINVAL;
-			return *unknown || unreadable(scan->pid, ask.start);
+			return *unknown || hp_copy_unreadable(scan->pid, ask.start);
 		}
-		for (long n = 0; n < count; n++)
-			if (!add_range(scan, regions[n].start, regions[n].end))
+		for (long n = 0; n < count; n++) {
+			uint64_t noted = regions[n].categories & (HP_PAGE_IS_WPALLOWED | HP_PAGE_IS_WRITTEN);
+			if (!add_range(scan, regions[n].start, regions[n].end,
+				       scan->track && noted == HP_PAGE_IS_WPALLOWED))
 				return false;
+		}
 		if (ask.walk_end <= ask.start)
 			break;
 		ask.start = ask.walk_end;
@@ -131,11 +129,11 @@ static bool scan_by_entries(struct scan *scan, bool is_file)
 		uint64_t left = (scan->mapping->end - at) / HP_IMAGE_PAGE;
 		size_t count = left < ENTRIES ? left : ENTRIES;
 		if (pread(scan->pagemap, entries, count * 8, (off_t)(at / HP_IMAGE_PAGE * 8)) != (ssize_t)(count * 8))
-			return unreadable(scan->pid, at);
+			return hp_copy_unreadable(scan->pid, at);
 		for (size_t n = 0; n < count; n++, at += HP_IMAGE_PAGE) {
 			if (!(entries[n] & (ENTRY_PRESENT | ENTRY_SWAPPED)) || (is_file && entries[n] & ENTRY_FILE))
 				continue;
-			if (!add_range(scan, at, at + HP_IMAGE_PAGE))
+			if (!add_range(scan, at, at + HP_IMAGE_PAGE, false))
 				return false;
 		}
 	}
@@ -146,13 +144,13 @@ static bool dump_private(struct scan *scan)
 {
 	bool unknown = false, is_file = scan->mapping->kind == HP_V_FILE;
 	static bool by_entries;
-	scan->run_start = scan->run_end = 0;
 	if (!by_entries && !scan_by_ioctl(scan, is_file, &unknown))
 		return false;
 	by_entries |= unknown;
 	if (by_entries && !scan_by_entries(scan, is_file))
 		return false;
-	return end_run(scan);
+	end_run(scan);
+	return true;
 }
 
 /* Sites in it may have been rewritten: only what differs from the kernel's own. */
@@ -164,10 +162,10 @@ static bool dump_vdso(struct scan *scan)
 	for (uint64_t at = 0; at < scan->dump->vdso_bytes; at += HP_IMAGE_PAGE) {
 		uint8_t page[HP_IMAGE_PAGE];
 		struct hp_image_run run = {
-			.pid = scan->pid, .at = mapping->start + at, .bytes = sizeof page, .pages = scan->pages + at
+			.pid = scan->pid, .at = mapping->start + at, .bytes = sizeof page, .pages = mapping->pages + at
 		};
-		if (pread(scan->memory, page, sizeof page, (off_t)run.at) != sizeof page)
-			return unreadable(scan->pid, run.at);
+		if (pread(scan->copy.memory, page, sizeof page, (off_t)run.at) != sizeof page)
+			return hp_copy_unreadable(scan->pid, run.at);
 		if (!memcmp(page, scan->dump->vdso + at, sizeof page))
 			continue;
 		hp_write_record(&scan->dump->writer, HP_R_RUN, &run, sizeof run, NULL, 0);
@@ -178,43 +176,53 @@ static bool dump_vdso(struct scan *scan)
 
 static bool dump_mapping(struct scan *scan)
 {
-	const struct hp_mapping *mapping = scan->mapping;
-	struct hp_image_vma record = {
-		.pid = scan->pid,
-		.kind = mapping->kind,
-		.prot = mapping->prot,
-		.flags = mapping->flags,
-		.start = mapping->start,
-		.end = mapping->end,
-		.offset = mapping->offset,
-		.object = mapping->object,
-		.shared = mapping->shared,
-	};
-	bool copied = !mapping->shared && (mapping->kind != HP_V_KERNEL || !strcmp(mapping->name, "[vdso]"));
-	if (copied)
-		record.pages = hp_write_region(&scan->dump->writer, mapping->end - mapping->start);
-	if (mapping->kind == HP_V_KERNEL)
-		memcpy(record.name, mapping->name, strnlen(mapping->name, sizeof record.name - 1));
-	scan->pages = record.pages;
-	hp_write_record(&scan->dump->writer, HP_R_VMA, &record, sizeof record, NULL, 0);
-	if (!copied)
+	struct hp_mapping *mapping = scan->mapping;
+	const struct hp_region *region;
+	uint64_t until;
+	if (mapping->shared || (mapping->kind == HP_V_KERNEL && strcmp(mapping->name, "[vdso]")))
 		return true;
+	scan->gap = (struct hp_range){ 0 };
+	mapping->pages = place_of(scan, mapping->start, &region, &until);
 	return mapping->kind == HP_V_KERNEL ? dump_vdso(scan) : dump_private(scan);
 }
 
 bool hp_dump_memory(struct hp_dump *dump, struct hp_process *process)
 {
-	struct scan scan = { .dump = dump, .pid = process->pid };
-	scan.memory = open_of(process->tasks[0].tid, "mem");
-	scan.pagemap = open_of(process->tasks[0].tid, "pagemap");
-	bool fine = (scan.memory >= 0 && scan.pagemap >= 0) || unreadable(process->pid, 0);
+	pid_t leader = process->tasks[0].tid;
+	struct scan scan = { .dump = dump, .pid = process->pid, .track = process->track };
+	scan.copy = (struct hp_copy){ .dump = dump, .pid = leader, .memory = hp_copy_open(leader, "mem") };
+	scan.pagemap = hp_copy_open(leader, "pagemap");
+	bool fine = (scan.copy.memory >= 0 && scan.pagemap >= 0) || hp_copy_unreadable(process->pid, 0);
 	for (unsigned n = 0; n < process->mapping_count && fine; n++) {
 		scan.mapping = &process->mappings[n];
 		fine = dump_mapping(&scan);
 	}
-	if (scan.memory >= 0)
-		close(scan.memory);
+	fine = fine && hp_copy_end(&scan.copy);
+	if (scan.copy.memory >= 0)
+		close(scan.copy.memory);
 	if (scan.pagemap >= 0)
 		close(scan.pagemap);
 	return fine;
+}
+
+void hp_dump_mappings(struct hp_dump *dump, const struct hp_process *process)
+{
+	for (unsigned n = 0; n < process->mapping_count; n++) {
+		const struct hp_mapping *mapping = &process->mappings[n];
+		struct hp_image_vma record = {
+			.pid = process->pid,
+			.kind = mapping->kind,
+			.prot = mapping->prot,
+			.flags = mapping->flags,
+			.start = mapping->start,
+			.end = mapping->end,
+			.offset = mapping->offset,
+			.object = mapping->object,
+			.shared = mapping->shared,
+			.pages = mapping->pages,
+		};
+		if (mapping->kind == HP_V_KERNEL)
+			memcpy(record.name, mapping->name, strnlen(mapping->name, sizeof record.name - 1));
+		hp_write_record(&dump->writer, HP_R_VMA, &record, sizeof record, NULL, 0);
+	}
 }

@@ -225,6 +225,23 @@ void hp_go_on(struct hp_frozen *frozen)
 	frozen->count = frozen->moving = 0;
 }
 
+static int by_process(const void *a, const void *b)
+{
+	const struct hp_task *first = a, *second = b;
+	if (first->pid != second->pid)
+		return (first->pid > second->pid) - (first->pid < second->pid);
+	/* the leader, then the others by number */
+	if ((first->tid == first->pid) != (second->tid == second->pid))
+		return first->tid == first->pid ? -1 : 1;
+	return (first->tid > second->tid) - (first->tid < second->tid);
+}
+
+static void sort(struct hp_frozen *frozen)
+{
+	if (frozen->count)
+		qsort(frozen->tasks, frozen->count, sizeof *frozen->tasks, by_process);
+}
+
 /* Who cannot stop yet, as it waits within the kernel, does so before its next instruction. */
 bool hp_stop(struct hp_frozen *frozen)
 {
@@ -238,6 +255,7 @@ bool hp_stop(struct hp_frozen *frozen)
 			hp_go_on(frozen);
 			return false;
 		}
+	sort(frozen);
 	return true;
 }
 
@@ -280,17 +298,6 @@ static enum left leave_handlers(struct hp_frozen *frozen)
 	return NEVER;
 }
 
-static int by_process(const void *a, const void *b)
-{
-	const struct hp_task *first = a, *second = b;
-	if (first->pid != second->pid)
-		return (first->pid > second->pid) - (first->pid < second->pid);
-	/* the leader, then the others by number */
-	if ((first->tid == first->pid) != (second->tid == second->pid))
-		return first->tid == first->pid ? -1 : 1;
-	return (first->tid > second->tid) - (first->tid < second->tid);
-}
-
 bool hp_freeze(struct hp_frozen *frozen)
 {
 	const struct timespec between = { 0, BETWEEN_NS };
@@ -310,7 +317,7 @@ bool hp_freeze(struct hp_frozen *frozen)
 		}
 		enum left left = fine ? leave_handlers(frozen) : NOT_NOW;
 		if (left == LEFT) {
-			qsort(frozen->tasks, frozen->count, sizeof *frozen->tasks, by_process);
+			sort(frozen);
 			return true;
 		}
 		hp_go_on(frozen);

@@ -48,6 +48,8 @@ struct hp_kernel_epoll_slot { /* struct kcmp_epoll_slot */
 	uint32_t efd, tfd, toff;
 };
 
+#define HP_PAGE_IS_WPALLOWED (1u << 0)
+#define HP_PAGE_IS_WRITTEN (1u << 1)
 #define HP_PAGE_IS_FILE (1u << 2)
 #define HP_PAGE_IS_PRESENT (1u << 3)
 #define HP_PAGE_IS_SWAPPED (1u << 4)
@@ -62,6 +64,9 @@ struct hp_kernel_pm_scan {
 	uint64_t size, flags, start, end, walk_end, vec, vec_len, max_pages;
 	uint64_t category_inverted, category_mask, category_anyof_mask, return_mask;
 };
+#define HP_PM_SCAN_WP_MATCHING 1u
 #define HP_PAGEMAP_SCAN _IOWR('f', 16, struct hp_kernel_pm_scan)
+
+#define HP_UFFD_FEATURE_WP_ASYNC (1u << 15)
 
 #endif

@@ -19,3 +19,8 @@ const char *hp_refusal(void)
 {
 	return refusal;
 }
+
+void hp_refusal_forget(void)
+{
+	refusal[0] = '\0';
+}

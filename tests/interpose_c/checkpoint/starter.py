@@ -130,9 +130,15 @@ def main() -> None:
                     threading.Thread(target=kill_the_dumper, args=(keeper.pid, after_s)).start()
                 try:
                     done = keeper.dump(
-                        files["meta"], files["pages"], kill="kill" in order, executable=keeper_fd
+                        files["meta"],
+                        files["pages"],
+                        kill="kill" in order,
+                        executable=keeper_fd,
+                        live="plain" not in order,
                     )
-                    print(json.dumps(["dumped", done.frozen_us, done.pages_bytes]), file=report)
+                    print(
+                        json.dumps(["dumped", done.frozen_us, done.pages_bytes, done.stopped_us]), file=report
+                    )
                 except DumpRefused as refusal:
                     print(json.dumps(["refused", str(refusal)]), file=report)
 

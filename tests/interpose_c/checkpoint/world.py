@@ -47,6 +47,7 @@ class World:
     image: Path
     ordinary: bool = False  # started by an ordinary user; else by whoever tests
     frozen_us: list[int] = field(default_factory=list)
+    stopped_us: list[int] = field(default_factory=list)  # before that, while memory was copied live
     started_us: list[int] = field(default_factory=list)  # from the keeper's launch until all of it runs
     _out: bytearray = field(default_factory=bytearray)
     _process: subprocess.Popen[bytes] | None = None
@@ -116,16 +117,18 @@ class World:
         while text.encode() not in self._out and self._process is not None and self._process.poll() is None:
             self._reader.join(0.002)
 
-    def dump(self, *, kill: bool = True) -> None:
-        """Writes the job's image; with `kill` that is its end. Raises Refused."""
+    def dump(self, *, kill: bool = True, live: bool = True) -> None:
+        """Writes the job's image; with `kill` that is its end. `live`: much memory is copied while it runs.
+        Raises Refused."""
         assert self._process is not None and self._process.stdin is not None
-        self._process.stdin.write(b"kill\n" if kill else b"stay\n")
+        self._process.stdin.write((b"kill" if kill else b"stay") + (b"\n" if live else b" plain\n"))
         self._process.stdin.flush()
         said = self._await("dumped", "refused", "end")
         if said[0] == "refused":
             raise Refused(said[1])
         assert said[0] == "dumped", said
         self.frozen_us.append(said[1])
+        self.stopped_us.append(said[3])
         if kill:
             self._close()
 
