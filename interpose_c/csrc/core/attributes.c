@@ -13,21 +13,32 @@ static inline __attribute__((always_inline)) void copy_entry(struct hp_attr_entr
 		target[i] = source[i];
 }
 
-bool hp_home_attr(uint64_t inode, struct hp_attr_entry *entry)
+static inline __attribute__((always_inline)) void read_entry(struct hp_attr_entry *to, const struct hp_attr_entry *from)
 {
-	const struct hp_attr_entry *shared = &hp_attributes[inode % HP_ATTR_COUNT];
 	uint32_t before;
 
 	do {
-		before = __atomic_load_n(&shared->sequence, __ATOMIC_ACQUIRE);
-		copy_entry(entry, shared);
+		before = __atomic_load_n(&from->sequence, __ATOMIC_ACQUIRE);
+		copy_entry(to, from);
 		__atomic_thread_fence(__ATOMIC_ACQUIRE);
-	} while (before & 1 || __atomic_load_n(&shared->sequence, __ATOMIC_RELAXED) != before);
+	} while (before & 1 || __atomic_load_n(&from->sequence, __ATOMIC_RELAXED) != before);
+}
+
+bool hp_home_attr(uint64_t inode, struct hp_attr_entry *entry)
+{
+	const struct hp_attr_entry *shared = &hp_attributes[inode % HP_ATTR_COUNT];
+	bool making = false;
+
+	read_entry(entry, shared);
+	if (entry->inode == 0) { /* the sandbox's own, or just being made */
+		making = __atomic_load_n(&hp_channel->making, __ATOMIC_SEQ_CST);
+		read_entry(entry, shared);
+	}
 	if (entry->inode != inode) {
 		/* another inode with the same place in the table: ask */
 		struct hp_ask ask = { .op = HP_REQ_ATTR, .base = inode, .reply = entry, .room = sizeof *entry };
 
-		if (entry->inode == 0)
+		if (entry->inode == 0 && !making)
 			return false;
 		if (hp_ask(&ask) != 0 || ask.reply_len != sizeof *entry || entry->inode != inode)
 			return false;

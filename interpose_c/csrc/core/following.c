@@ -101,5 +101,7 @@ long hp_call_fchdir(struct hp_call *call)
 
 long hp_call_inotify_add_watch(struct hp_call *call)
 {
+	if (hp_channel)
+		__atomic_store_n(&hp_channel->watched, 1, __ATOMIC_SEQ_CST);
 	return simple_path_call(call, HP_WANT_READ, call->arg[2] & HP_IN_DONT_FOLLOW, 1);
 }

@@ -182,7 +182,7 @@ void hp_apply_named(hp_engine *engine, struct hp_pending *pending, const struct 
 	if (directory < 0)
 		return;
 	snprintf(private, sizeof private, HP_NAMELESS_DIR "/%llu", (unsigned long long)object->nameless);
-	if (name->object || renameat(engine->root_fd, private + 1, directory, name->text))
+	if (name->object || hp_mirror_name(engine, engine->root_fd, private + 1, directory, name->text))
 		return;
 	name->unknown = false;
 	object->nameless = 0;

@@ -17,6 +17,35 @@ struct effect {
 	int error;
 };
 
+bool hp_is_watched(const hp_engine *engine)
+{
+	return __atomic_load_n(&engine->channel->watched, __ATOMIC_SEQ_CST);
+}
+
+/* Who watches would not hear of it else: files in use are changed by a name aside (hp_mirror_open_long),
+ * and home's mode is not the mirror's. `size` NULL: mode, owner or times. */
+static void tell(hp_engine *engine, const struct hp_object *object, const uint64_t *size)
+{
+	int parent = hp_is_watched(engine) && object->name ? hp_mirror_dirfd(engine, object->name->parent) : -1;
+	int fd = parent < 0 ? -1 : openat(parent, object->name->text, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	struct stat status;
+	char path[40];
+
+	if (fd < 0)
+		return;
+	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+	if (size)
+		truncate(path, (off_t)*size);
+	else if (fstat(fd, &status) == 0 && !S_ISLNK(status.st_mode))
+		hp_mirror_chmod(fd, status.st_mode & 07777);
+	close(fd);
+}
+
+void hp_tell_attributes(hp_engine *engine, const struct hp_object *object)
+{
+	tell(engine, object, NULL);
+}
+
 static void sync_times(hp_engine *engine, struct hp_object *object)
 {
 	int fd = hp_mirror_open(engine, object, O_RDWR);
@@ -57,6 +86,8 @@ static void apply_effect(hp_engine *engine, struct hp_pending *pending, const st
 	if (object->fd >= 0 && pending->op == HPW_TRUNCATE) {
 		if (ftruncate(object->fd, (off_t)effect->size))
 			effect->error = -errno;
+		else
+			tell(engine, object, &effect->size);
 		hp_file_set_size(engine, object, effect->size);
 	}
 	if (object->fd >= 0 && pending->op == HPW_ALLOCATE && !(effect->mode & ~NATIVE_MODES) &&
@@ -74,6 +105,8 @@ static void apply_effect(hp_engine *engine, struct hp_pending *pending, const st
 		sync_times(engine, object);
 	else if (object->kind == HP_FILE_KIND)
 		adopt_times(engine, object);
+	if (pending->op == HPW_SETATTR)
+		tell(engine, object, NULL);
 	hp_mirror_publish(engine, object);
 }
 

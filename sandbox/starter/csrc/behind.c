@@ -186,6 +186,7 @@ bool hp_set_behind(hp_engine *engine, struct hp_object *object, uint32_t set, co
 	}
 	if (set & HPW_SET_MODE)
 		hp_mirror_permit(engine, object);
+	hp_tell_attributes(engine, object);
 	send_attributes(engine, object, set, &wanted, "changing");
 	hp_mirror_publish(engine, object);
 	return true;

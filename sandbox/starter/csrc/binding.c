@@ -55,7 +55,7 @@ int64_t hp_do_bind(hp_engine *engine, struct hp_slot *slot)
 		return -EIO;
 	directory = hp_mirror_dirfd(engine, where.parent);
 	if (directory < 0 || fstatat(engine->root_fd, temporary, &status, AT_SYMLINK_NOFOLLOW) ||
-	    !S_ISSOCK(status.st_mode) || renameat(engine->root_fd, temporary, directory, where.last))
+	    !S_ISSOCK(status.st_mode) || hp_mirror_name(engine, engine->root_fd, temporary, directory, where.last))
 		return -EIO;
 	hp_object_move_inode(engine, where.object, status.st_ino);
 	hp_mirror_publish(engine, where.object);

@@ -1,9 +1,4 @@
-/* Files known by blocks: which are present, and fetching them.
- *
- * The engine's own bitmap is the truth; the one in shared memory is what the
- * shim looks at before it reads natively. A block is offered there only after
- * its bytes lie in the mirror, and taken back before they are dropped.
- */
+/* Files known by blocks: fetching those that are not present (maps.c). */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <time.h>
@@ -19,60 +14,6 @@
 bool hp_file_missing(const struct hp_object *object, uint64_t block)
 {
 	return object->content == HP_CONTENT_BLOCKS && block < object->blocks && !hp_bit(object->present, block);
-}
-
-static uint64_t count_missing(const struct hp_object *object)
-{
-	uint64_t missing = 0;
-
-	for (uint64_t block = 0; block < object->blocks; block++)
-		missing += !hp_bit(object->present, block);
-	return missing;
-}
-
-void hp_file_publish_map(hp_engine *engine, struct hp_object *object)
-{
-	struct hp_file *file = &engine->channel->files[object->file];
-	uint64_t bytes = (object->blocks + 63) / 64 * 8;
-
-	if (file->map_offset == 0 && engine->map_used + bytes + 64 > HP_MAP_BYTES) {
-		__atomic_store_n(&file->evicting, 1, __ATOMIC_SEQ_CST); /* no room: every reader asks */
-	} else {
-		__atomic_add_fetch(&file->sequence, 1, __ATOMIC_SEQ_CST);
-		if (file->map_offset == 0 || file->map_blocks < object->blocks) {
-			engine->map_used += 64;
-			file->map_offset = engine->map_used;
-			engine->map_used += bytes;
-		}
-		memcpy(engine->channel->maps + file->map_offset, object->present, (object->blocks + 7) / 8);
-		file->map_blocks = object->blocks;
-		file->missing = count_missing(object);
-		__atomic_add_fetch(&file->sequence, 1, __ATOMIC_SEQ_CST);
-	}
-	__atomic_or_fetch(&file->flags, HP_FILE_BLOCKS, __ATOMIC_SEQ_CST);
-}
-
-void hp_set_present(hp_engine *engine, struct hp_object *object, uint64_t block, bool present)
-{
-	struct hp_file *file = &engine->channel->files[object->file];
-	uint8_t mask = (uint8_t)(1u << (block % 8)), *shared;
-	bool was = hp_bit(object->present, block);
-
-	if (present)
-		object->present[block / 8] |= mask;
-	else
-		object->present[block / 8] &= (uint8_t)~mask;
-	if (file->map_offset == 0 || file->map_offset + block / 8 >= HP_MAP_BYTES)
-		return;
-	shared = &engine->channel->maps[file->map_offset + block / 8];
-	/* `missing` is never less than what the bits say */
-	if (present) {
-		__atomic_or_fetch(shared, mask, __ATOMIC_SEQ_CST);
-		__atomic_sub_fetch(&file->missing, !was, __ATOMIC_SEQ_CST);
-	} else {
-		__atomic_add_fetch(&file->missing, was, __ATOMIC_SEQ_CST);
-		__atomic_and_fetch(shared, (uint8_t)~mask, __ATOMIC_SEQ_CST);
-	}
 }
 
 /* From a placeholder, or (whole) from a file the mirror has all of. */

@@ -25,8 +25,8 @@ static uint64_t evict_blocks(hp_engine *engine, struct hp_object *object, uint64
 	uint64_t keep_to = object->next_expected + object->window + (1u << 20), freed = 0;
 	struct stat before;
 
-	if (object->mapped || !object->handle || file->map_offset == 0 || hp_file_has_dirty(engine, object) ||
-	    !hp_stop_readers(file))
+	if (object->mapped || !object->handle || !hp_file_has_map(engine, object) ||
+	    hp_file_has_dirty(engine, object) || !hp_stop_readers(file))
 		return 0;
 	if (fstat(object->fd, &before) == 0 && !hp_file_has_dirty(engine, object)) {
 		for (uint64_t block = 0; block < object->blocks && freed < wanted; block++) {

@@ -119,7 +119,7 @@ int hp_file_number(hp_engine *engine, struct hp_object *object)
 		if (round || !collect_numbers(engine))
 			return -ENFILE;
 	}
-	fd = hp_mirror_open(engine, object, O_RDWR);
+	fd = hp_mirror_open_long(engine, object);
 	if (fd < 0)
 		return fd;
 	object->fd = fd;

@@ -17,6 +17,7 @@
 #include "ahead.h"
 #include "costs.h"
 #include "kept.h"
+#include "maps.h"
 #include "notes.h"
 #include "objects.h"
 #include "statistics.h"
@@ -93,6 +94,7 @@ struct hp_engine {
 	struct hp_serving serving;
 	uint32_t next_file, files_end; /* numbers from the last on were never given */
 	uint64_t map_used; /* bytes of channel->maps */
+	struct hp_map_place maps[HP_FILES]; /* where each file's is, kept here: the job can write to the channel */
 	uint64_t trip_ns; /* how long home takes to answer, lately */
 	uint64_t bytes_in_flight;
 	uint64_t ordered_bytes; /* of it in the lane that questions take too */
@@ -165,6 +167,10 @@ void hp_mirror_publish(hp_engine *, struct hp_object *);
 /* To be called before a symlink gets a name in the directory: who looks for absent names there must know. */
 void hp_mirror_links(hp_engine *, struct hp_object *directory, enum hp_kind);
 /* 1 before, -1 after a directory or symlink loses its name or gets another. */
+int hp_mirror_name(const hp_engine *, int from, const char *aside, int to, const char *name);
+int hp_mirror_open_long(hp_engine *, struct hp_object *);
+bool hp_is_watched(const hp_engine *); /* names, by inotify */
+void hp_tell_attributes(hp_engine *, const struct hp_object *); /* those who watch: of what the job changed */
 void hp_mirror_moving(hp_engine *, const struct hp_object *, int begin_or_end);
 void hp_mirror_drop(hp_engine *, struct hp_name *);
 int hp_mirror_chmod(int fd, mode_t mode); /* also of an O_PATH descriptor */
@@ -236,22 +242,12 @@ bool hp_is_older(const hp_engine *, const struct hp_object *);
 int hp_file_number(hp_engine *, struct hp_object *);
 int hp_file_open_home(hp_engine *, struct hp_object *, int flags);
 
-/* blocks.c: presence */
+/* blocks.c */
 #define HP_EVICT_STEP (8u << 20)
-static inline bool hp_bit(const uint8_t *map, uint64_t n)
-{
-	return map[n / 8] >> (n % 8) & 1;
-}
-static inline uint64_t hp_blocks_of(uint64_t size)
-{
-	return (size + HP_BLOCK - 1) >> HP_BLOCK_SHIFT;
-}
-void hp_set_present(hp_engine *, struct hp_object *, uint64_t block, bool present);
 int hp_start_blocks(hp_engine *, struct hp_object *, uint64_t size, bool whole);
 int hp_file_as_blocks(hp_engine *, struct hp_object *);
 void hp_file_set_size(hp_engine *, struct hp_object *, uint64_t size);
 bool hp_file_missing(const struct hp_object *, uint64_t block);
-void hp_file_publish_map(hp_engine *, struct hp_object *);
 int hp_file_fill(hp_engine *, struct hp_object *, uint64_t offset, uint64_t length, bool ahead);
 int hp_write_sparse(int fd, const uint8_t *bytes, uint64_t length, uint64_t offset);
 void hp_file_prefetch(hp_engine *, struct hp_object *);

@@ -111,10 +111,13 @@ void hp_mirror_permit(hp_engine *engine, struct hp_object *object)
 
 	if (fd < 0)
 		return;
-	/* one that the job bound; connecting needs the right to write */
-	if (object->kind == HP_OTHER && fstat(fd, &status) == 0 && S_ISSOCK(status.st_mode))
-		bits = (mode_t)((object->attr.access & 2) << 6);
-	hp_mirror_chmod(fd, bits);
+	if (fstat(fd, &status) == 0) {
+		/* one that the job bound; connecting needs the right to write */
+		if (object->kind == HP_OTHER && S_ISSOCK(status.st_mode))
+			bits = (mode_t)((object->attr.access & 2) << 6);
+		if ((status.st_mode & 07777) != bits)
+			hp_mirror_chmod(fd, bits);
+	}
 	close(fd);
 }
 
@@ -197,11 +200,35 @@ void hp_mirror_moving(hp_engine *engine, const struct hp_object *object, int beg
 
 static int abandon(hp_engine *engine, struct hp_object *object, int error)
 {
-	if (unlinkat(engine->nameless_fd, MAKING, 0))
-		unlinkat(engine->nameless_fd, MAKING, AT_REMOVEDIR);
+	unlinkat(engine->nameless_fd, MAKING, 0);
 	free(object->target);
 	free(object);
 	return error;
+}
+
+/* A new name for what has one aside, which it loses. By a link if somebody watches, who is to hear
+ * of a new name and not of a move (inotify(7)); by a move if something is in the way. */
+int hp_mirror_name(const hp_engine *engine, int from, const char *aside, int to, const char *name)
+{
+	if (!hp_is_watched(engine) || linkat(from, aside, to, name, 0))
+		return renameat(from, aside, to, name);
+	unlinkat(from, aside, 0);
+	return 0;
+}
+
+/* For as long as it is used. What is done by a name aside, those who watch the directory do not hear of. */
+int hp_mirror_open_long(hp_engine *engine, struct hp_object *object)
+{
+	int parent = hp_is_watched(engine) && object->fd < 0 && object->name ?
+			     hp_mirror_dirfd(engine, object->name->parent) :
+			     -1;
+	int fd;
+
+	if (parent < 0 || linkat(parent, object->name->text, engine->nameless_fd, MAKING, 0))
+		return hp_mirror_open(engine, object, O_RDWR);
+	fd = openat(engine->nameless_fd, MAKING, O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOATIME);
+	unlinkat(engine->nameless_fd, MAKING, 0);
+	return fd < 0 ? -errno : fd;
 }
 
 /* One call, as most names that are made are never used. A file's size comes
@@ -209,8 +236,6 @@ static int abandon(hp_engine *engine, struct hp_object *object, int error)
 static int make_aside(const hp_engine *engine, const struct hp_object *object)
 {
 	switch (object->kind) {
-	case HP_DIR:
-		return mkdirat(engine->nameless_fd, MAKING, bits_for(object));
 	case HP_SYMLINK:
 		return symlinkat(object->target, engine->nameless_fd, MAKING);
 	case HP_FIFO:
@@ -220,17 +245,52 @@ static int make_aside(const hp_engine *engine, const struct hp_object *object)
 	}
 }
 
+/* A directory cannot be made aside and linked, so it is made in its place; whoever finds one without attributes
+ * meanwhile asks for them. */
+static int make_directory(hp_engine *engine, struct hp_object *object, int parent, const char *name)
+{
+	struct stat status;
+	int error = 0;
+
+	__atomic_store_n(&engine->channel->making, 1, __ATOMIC_SEQ_CST);
+	if (mkdirat(parent, name, bits_for(object)) || fstatat(parent, name, &status, AT_SYMLINK_NOFOLLOW)) {
+		error = -errno;
+	} else {
+		object->inode = status.st_ino;
+		object->local_mtime = status.st_mtim;
+		hp_mirror_publish(engine, object);
+	}
+	__atomic_store_n(&engine->channel->making, 0, __ATOMIC_SEQ_CST);
+	return error;
+}
+
+/* Made aside: the job sees it only together with its attributes. */
+static int make_other(hp_engine *engine, struct hp_object *object, int parent, const char *name)
+{
+	struct timespec times[2];
+	struct stat status;
+
+	if (make_aside(engine, object) ||
+	    (object->content == HP_CONTENT_WHOLE &&
+	     utimensat(engine->nameless_fd, MAKING, homes_times(object, times), 0)) ||
+	    fstatat(engine->nameless_fd, MAKING, &status, AT_SYMLINK_NOFOLLOW))
+		return -errno;
+	object->inode = status.st_ino;
+	object->local_mtime = status.st_mtim;
+	object->home_size = object->attr.size;
+	hp_mirror_publish(engine, object);
+	return hp_mirror_name(engine, engine->nameless_fd, MAKING, parent, name) ? -errno : 0;
+}
+
 /* Makes what `attr` describes under a name that the mirror lacks, and binds
- * it. A file that already has another name there becomes a hard link of it.
- * Made aside: the job sees a name only together with its attributes. */
+ * it. A file that already has another name there becomes a hard link of it. */
 int hp_mirror_make(hp_engine *engine, struct hp_name *name, const struct hpw_attr *attr, const char *target,
 		   size_t target_length)
 {
 	int parent = hp_mirror_dirfd(engine, name->parent);
 	enum hp_kind kind = hp_kind_of(attr->mode);
 	struct hp_object *object, *twin;
-	struct timespec times[2];
-	struct stat status;
+	int error;
 
 	if (parent < 0)
 		return parent;
@@ -251,17 +311,10 @@ int hp_mirror_make(hp_engine *engine, struct hp_name *name, const struct hpw_att
 		object->target = strndup(target, target_length);
 	if (kind == HP_FILE_KIND && attr->size == 0)
 		object->content = HP_CONTENT_WHOLE;
-	if (make_aside(engine, object) ||
-	    (object->content == HP_CONTENT_WHOLE &&
-	     utimensat(engine->nameless_fd, MAKING, homes_times(object, times), 0)) ||
-	    fstatat(engine->nameless_fd, MAKING, &status, AT_SYMLINK_NOFOLLOW))
-		return abandon(engine, object, -errno);
-	object->inode = status.st_ino;
-	object->local_mtime = status.st_mtim;
-	object->home_size = attr->size;
-	hp_mirror_publish(engine, object);
-	if (renameat(engine->nameless_fd, MAKING, parent, name->text))
-		return abandon(engine, object, -errno);
+	error = kind == HP_DIR ? make_directory(engine, object, parent, name->text) :
+				 make_other(engine, object, parent, name->text);
+	if (error)
+		return abandon(engine, object, error);
 	hp_tree_bind(name, object);
 	hp_object_index(engine, object);
 	return 0;

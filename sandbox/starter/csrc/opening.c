@@ -271,8 +271,12 @@ static bool was_lost(int error)
 /* What there is to do for a file that home has just opened or made, before the native open. */
 static int begin_created(hp_engine *engine, struct hp_object *object, int flags, bool behind)
 {
-	int error = flags & O_TRUNC && !behind ? make_empty(engine, object) : 0;
+	int error = 0;
 
+	if (object->handle_writable && object->content == HP_CONTENT_WHOLE)
+		error = hp_file_number(engine, object); /* first, so that what follows is not heard by who watches */
+	if (!error && flags & O_TRUNC && !behind)
+		error = make_empty(engine, object);
 	if (!error && object->content == HP_CONTENT_NONE && (!wants_write(flags) || object->attr.access & 4))
 		error = hp_have_content(engine, object);
 	if (!error && object->content == HP_CONTENT_NONE)

@@ -249,6 +249,9 @@ struct hp_channel {
 	uint32_t no_network;
 	_Alignas(64) uint64_t listings; /* grows each time that a directory gets HP_ATTR_LISTED */
 	uint64_t moves; /* grows twice, and is odd between, when a directory or symlink is moved or removed */
+	uint32_t making; /* 1: the mirror may have a directory whose attributes are not in the table yet */
+	uint32_t
+		watched; /* 1: somebody watches names (inotify): the engine makes and opens files so that it is not heard */
 	_Alignas(64) uint64_t calls; /* that had a handler; of a thread as often as it asks, and at its end */
 	_Alignas(64) uint64_t seen_next; /* number of the next entry */
 	_Alignas(64) uint32_t ngroups;
