@@ -201,6 +201,12 @@ def small_mirror() -> Iterator[StrictPool]:
         yield pool
 
 
+MAPS = (
+    "import mmap,hashlib; f=open('large','rb'); m=mmap.mmap(f.fileno(),0,access=mmap.ACCESS_READ);"
+    "print(hashlib.md5(m).hexdigest())"
+)
+
+
 def test_files_larger_than_the_mirror_stream_through(small_mirror: StrictPool) -> None:
     work = small_mirror.home.fresh_work()
     block = fixture.random_bytes(1 << 20, seed=5)
@@ -228,17 +234,26 @@ def test_a_map_larger_than_the_mirror_fails_cleanly(small_mirror: StrictPool) ->
     work = small_mirror.home.fresh_work()
     (work / "large").write_bytes(fixture.random_bytes(1 << 20, seed=6) * 200)
     small_mirror.home.own(small_mirror.home.work)
-    program = (
-        "import mmap,hashlib; f=open('large','rb'); m=mmap.mmap(f.fileno(),0,access=mmap.ACCESS_READ);"
-        "print(hashlib.md5(m).hexdigest())"
-    )
-    expected = small_mirror.home.run(["/usr/bin/python3", "-c", program], small_mirror.home.work)
-    got = small_mirror.home.job("/usr/bin/python3", "-c", program, timeout_s=120)
+    expected = small_mirror.home.run(["/usr/bin/python3", "-c", MAPS], small_mirror.home.work)
+    got = small_mirror.home.job("/usr/bin/python3", "-c", MAPS, timeout_s=120)
     # Either it works, or it says so: never other bytes.
     assert got.code != 0 or got.stdout == expected.stdout, got
     if got.code != 0:
         assert got.stdout == b""
     assert small_mirror.home.job("/bin/echo", "well").stdout == b"well\n"
+
+
+def test_a_large_file_is_mapped_whole(pool: StrictPool) -> None:
+    work = pool.home.fresh_work()
+    piece = fixture.random_bytes(1 << 20, seed=7)
+    with (work / "large").open("wb") as large:
+        for number in range(60):  # 600 MiB: one answer's messages, more than may be unreceipted
+            large.seek(number * (10 << 20) + (9 << 20))
+            large.write(number.to_bytes(8, "little") + piece[8:])
+    pool.home.own(pool.home.work)
+    expected = pool.home.run(["/usr/bin/python3", "-c", MAPS], pool.home.work)
+    got = pool.home.job("/usr/bin/python3", "-c", MAPS, timeout_s=120)
+    assert (got.code, got.stdout) == (0, expected.stdout), got
 
 
 # ---- processes of ours that die -----------------------------------------------------

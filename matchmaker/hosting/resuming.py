@@ -24,6 +24,8 @@ _TAG: Final = 15 << 3 | 1
 # Beyond these the other end is told although nothing else is to be said: it keeps what we do not tell.
 UNTOLD_MESSAGES: Final = 64
 UNTOLD_BYTES: Final = 4 << 20
+# Who sends more than this waits for receipts. Many times what a far link has on its way.
+PAUSE_BYTES: Final = 64 << 20
 # A peer that keeps its receipts to itself shall not fill our memory.
 MOST_KEPT_BYTES: Final = 256 << 20
 
@@ -49,11 +51,19 @@ class Ledger:
         self._kept_bytes += len(message)
         return message
 
+    @property
+    def is_full(self) -> bool:
+        """So much is on its way that receipts should come first."""
+        return self._kept_bytes > PAUSE_BYTES
+
+    @property
+    def owes_receipt(self) -> bool:
+        """It is time to say what came, though nothing else is to be said."""
+        return self.received - self._told > UNTOLD_MESSAGES or self._untold_bytes > UNTOLD_BYTES
+
     def receipt(self) -> bytes | None:
         """A message that only says what came, if it is time for one."""
-        if self.received - self._told <= UNTOLD_MESSAGES and self._untold_bytes <= UNTOLD_BYTES:
-            return None
-        return self._close()
+        return self._close() if self.owes_receipt else None
 
     def unseal(self, message: bytes) -> memoryview:
         """What is in it; empty: nothing but a receipt. Raises BadMessage."""

@@ -27,6 +27,7 @@ ffibuilder.cdef(
     };
     hp_engine *hp_engine_create(const struct hp_engine_config *config, char *error, size_t room);
     long hp_engine_next(hp_engine *, int lane, uint8_t *buffer, size_t room, int timeout_ms);
+    void hp_engine_nudge(hp_engine *, int lane);
     int hp_engine_feed(hp_engine *, int lane, const uint8_t *bytes, size_t length);
     int hp_engine_prepare(hp_engine *, const char *path, int want);
     int hp_engine_barrier(hp_engine *);

@@ -45,6 +45,7 @@ class Engine(Protocol):
     """What the rest of the starter needs of it; a test brings its own."""
 
     def next(self, lane: int, timeout_ms: int) -> bytes | None: ...
+    def nudge(self, lane: int) -> None: ...
     def feed(self, lane: int, records: memoryview) -> bool: ...
     def prepare(self, path: bytes, want: int) -> int: ...
     def barrier(self) -> int: ...
@@ -138,6 +139,10 @@ class NativeEngine:
         buffer = self._buffers[lane]
         length = lib.hp_engine_next(self._engine, lane, buffer, ROOM, timeout_ms)
         return None if length < 0 else bytes(ffi.buffer(buffer, length))
+
+    def nudge(self, lane: int) -> None:
+        """Ends a wait in `next`, which is empty then."""
+        lib.hp_engine_nudge(self._engine, lane)
 
     def feed(self, lane: int, records: memoryview) -> bool:
         """False: malformed."""

@@ -44,7 +44,7 @@ class Link:
         self._address = address
         self._metadata = ((home.CLAIM_KEY, claim_secret),)
         self._channel = rpc.sync_channel(address)
-        self._outgoing: queue.SimpleQueue[home.FromStarter] = queue.SimpleQueue()
+        self._outgoing: queue.SimpleQueue[home.FromStarter | None] = queue.SimpleQueue()
         self._incoming: queue.SimpleQueue[home.ToStarter | LinkLost] = queue.SimpleQueue()
         self._lost: Callable[[str], None] = lambda why: None
         self._is_over = threading.Event()
@@ -57,6 +57,7 @@ class Link:
             on_message=lambda body: self._incoming.put(home.TO_STARTER.decode(bytes(body))),
             on_over=lambda why: self._incoming.put(LinkLost(why)),
             is_anybody_there=self._is_shadow_there,
+            nudge=lambda: self._outgoing.put(None),
         )
         self.send(home.Hello(home.PROTOCOL, machine, version))
         self._session.start("session")
@@ -145,6 +146,7 @@ class Link:
             on_over=lambda why: self._say_lost(f"lane {lane}: {why}"),
             is_anybody_there=self._is_shadow_there,
             is_urgent=lane == 0,
+            nudge=lambda: engine.nudge(lane),
         )
         stream.lease_s = self._lease_s
         stream.budget = self._budget
@@ -152,9 +154,10 @@ class Link:
 
     def _next_message(self, timeout_s: float) -> tuple[bytes, ...]:
         try:
-            return (home.FROM_STARTER.encode(self._outgoing.get(timeout=timeout_s)),)
+            message = self._outgoing.get(timeout=timeout_s)
         except queue.Empty:
             return ()
+        return () if message is None else (home.FROM_STARTER.encode(message),)
 
     def _is_shadow_there(self) -> bool:
         """A shadow listens as long as it lives: only a refusal says that it is gone, silence says nothing."""

@@ -52,11 +52,12 @@ class Stream:
         on_over: Callable[[str], None],
         is_anybody_there: Callable[[], bool],
         is_urgent: bool = True,
+        nudge: Callable[[], None] = lambda: None,
     ) -> None:
         """`draw` waits so many seconds at most for the parts of the next message, () if there is none,
-        None: there will be no more. `on_message` raises BadMessage; `on_over` is called once.
-        `is_anybody_there` says whether calling again makes sense at all. `is_urgent`: the job waits
-        for it."""
+        None: there will be no more; `nudge` ends its wait. `on_message` raises BadMessage; `on_over` is
+        called once. `is_anybody_there` says whether calling again makes sense at all. `is_urgent`: the job
+        waits for it."""
         self.budget = UNLIMITED
         self.lease_s = 0.0
         """Until it is set, the first broken connection is the last."""
@@ -68,6 +69,7 @@ class Stream:
         self._on_over = on_over
         self._is_anybody_there = is_anybody_there
         self._is_urgent = is_urgent
+        self._nudge = nudge
         self._ledger = Ledger()
         self._turn = threading.Lock()
         self._was_connected = False
@@ -115,6 +117,8 @@ class Stream:
                 body = self._ledger.unseal(message)
                 if body:
                     self._on_message(body)
+                if self._ledger.owes_receipt:
+                    self._nudge()
         except grpc.RpcError as error:
             if call.code() not in _BROKEN:
                 raise Over(_details(error)) from error

@@ -7,14 +7,15 @@ others: what is kept for that (hosting.resuming), who is admitted (service), wha
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from typing import Any, Final
 
 import grpc
 
 from hpool.matchmaker.hosting.pacing import UNLIMITED, Budget
-from hpool.matchmaker.hosting.resuming import RECEIVED_KEY, Ledger
-from hpool.matchmaker.model.errors import HpoolError
+from hpool.matchmaker.hosting.resuming import MOST_KEPT_BYTES, RECEIVED_KEY, Ledger
+from hpool.matchmaker.model.errors import BadMessage, HpoolError
 
 _BROKEN: Final = (grpc.RpcError, grpc.aio.BaseError, asyncio.CancelledError)
 
@@ -46,6 +47,8 @@ class LongStream:
         self._connection: _Connection | None = None
         self._arrived = asyncio.Event()
         self._sending = asyncio.Lock()
+        self._reading = asyncio.Lock()
+        self._inbox: deque[memoryview] = deque()
         self._is_closed = False
         self._failure: HpoolError | None = None
 
@@ -75,7 +78,8 @@ class LongStream:
             raise self._failure
 
     async def send(self, *parts: bytes | memoryview) -> None:
-        """Returns when it is on its way, or kept for the next connection."""
+        """Returns when it is on its way, or kept for the next connection. Raises BadMessage."""
+        await self._await_receipts()
         while (wait_s := self._budget.wait_s(is_urgent=self._is_urgent)) > 0:
             await asyncio.sleep(wait_s)
         async with self._sending:
@@ -85,6 +89,26 @@ class LongStream:
 
     async def receive(self) -> memoryview | None:
         """The next message; None: closed, or nobody came back within the lease. Raises BadMessage."""
+        body: memoryview | None = memoryview(b"")
+        while body is not None and not body:
+            async with self._reading:
+                body = self._inbox.popleft() if self._inbox else await self._next()
+        return body
+
+    async def _await_receipts(self) -> None:
+        """A long answer is sent while nobody receives: what comes meanwhile is put by."""
+        while self._ledger.is_full:
+            async with self._reading:
+                body = await self._next() if self._ledger.is_full else None
+                if body is None:
+                    return
+                if body:
+                    self._inbox.append(body)
+                    if sum(map(len, self._inbox)) > MOST_KEPT_BYTES:
+                        raise BadMessage("the peer", "no receipts")
+
+    async def _next(self) -> memoryview | None:
+        """What the next message says, empty if it was a receipt; None as receive()."""
         while not self._is_closed:
             connection = self._connection
             if connection is None:
@@ -105,8 +129,7 @@ class LongStream:
             if receipt is not None:
                 async with self._sending:
                     await self._write(receipt)
-            if body:
-                return body
+            return body
         return None
 
     def close(self) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import grpc
 import pytest
 
-from hpool.matchmaker.hosting import rpc
+from hpool.matchmaker.hosting import resuming, rpc
 from hpool.matchmaker.hosting.resuming import Ledger
 from hpool.sandbox.starter.link import Link, LinkLost
 from hpool.shadow.api import attach, custody, home, stdio
@@ -26,6 +26,7 @@ from hpool.shadow.job.service import ShadowService
 from tests.shadow.test_store import description
 
 SECRET = "claim"
+MANY = 64
 LEASE_S = 1.0
 
 
@@ -41,6 +42,9 @@ class EchoHome:
         while batch := await receive():
             if b"mistake" in bytes(batch):
                 raise ZeroDivisionError("a mistake of ours")
+            if bytes(batch) == b"much":
+                for _ in range(MANY):
+                    await send(bytes(1 << 20))
             await send(bytes([number]) + bytes(batch)[::-1])
 
 
@@ -106,6 +110,9 @@ class PlayedEngine:
             return self.out[lane].get(timeout=timeout_ms / 1000)
         except queue.Empty:
             return b""
+
+    def nudge(self, lane: int) -> None:
+        self.out[lane].put(b"")
 
     def feed(self, lane: int, records: memoryview) -> bool:
         self.fed[lane].put(bytes(records))
@@ -195,6 +202,24 @@ def test_a_malformed_answer_ends_the_session(shadow: Shadow) -> None:
     link.open_lanes(engine)
     engine.out[0].put(b"malformed"[::-1])
     assert "malformed" in lost.get(timeout=10)
+
+
+def test_an_answer_without_end_waits_for_receipts(shadow: Shadow, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resuming, "PAUSE_BYTES", 8 << 20)
+    monkeypatch.setattr(resuming, "MOST_KEPT_BYTES", 16 << 20)
+    engine: Any = PlayedEngine()
+    link = Link(shadow.address, SECRET, "m", "1")
+    link.receive_task()
+    lost: queue.Queue[str] = queue.Queue()
+    link.follow(lambda message: None, lost.put)
+    link.open_lanes(engine)
+    engine.out[0].put(b"much")
+    for _ in range(3):  # questions that come meanwhile are put by, in order
+        engine.out[0].put(b"more")
+    answers = [engine.fed[0].get(timeout=20) for _ in range(MANY + 4)]
+    assert [len(answer) for answer in answers[:MANY]] == [1 << 20] * MANY
+    assert b"hcum" in answers[MANY] and b"erom" in answers[MANY + 3]
+    assert lost.empty()
 
 
 def test_a_mistake_of_the_shadow_ends_the_job_with_a_word(shadow: Shadow) -> None:

@@ -44,6 +44,7 @@ enum { HP_LANE_WAIT = 0, HP_LANE_BULK = 1, HP_LANES = 2 };
 
 hp_engine *hp_engine_create(const struct hp_engine_config *config, char *error, size_t room);
 long hp_engine_next(hp_engine *, int lane, uint8_t *buffer, size_t room, int timeout_ms);
+void hp_engine_nudge(hp_engine *, int lane); /* ends a wait in it */
 int hp_engine_feed(hp_engine *, int lane, const uint8_t *bytes, size_t length);
 int hp_engine_prepare(hp_engine *, const char *path, int want);
 int hp_engine_barrier(hp_engine *);

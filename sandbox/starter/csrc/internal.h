@@ -61,6 +61,7 @@ struct hp_queue {
 	uint8_t *bytes;
 	size_t start, length, room;
 	pthread_cond_t filled;
+	bool nudged;
 };
 
 #define HP_BUCKETS 65536u

@@ -60,12 +60,22 @@ long hp_engine_next(hp_engine *engine, int lane, uint8_t *buffer, size_t room, i
 		until.tv_nsec -= 1000000000L;
 	}
 	pthread_mutex_lock(&engine->lock);
-	while (queue->length == queue->start && first->length == first->start && !engine->stopping)
+	while (queue->length == queue->start && first->length == first->start && !engine->stopping && !queue->nudged)
 		if (pthread_cond_timedwait(&queue->filled, &engine->lock, &until) == ETIMEDOUT)
 			break;
+	queue->nudged = false;
 	if (first != queue)
 		taken = take(first, buffer, room, 0);
 	taken += take(queue, buffer + taken, room - taken, taken);
 	pthread_mutex_unlock(&engine->lock);
 	return taken == 0 && engine->stopping ? -1 : (long)taken;
+}
+
+/* Who waits for a request has something else to do. */
+void hp_engine_nudge(hp_engine *engine, int lane)
+{
+	pthread_mutex_lock(&engine->lock);
+	engine->out[lane].nudged = true;
+	pthread_cond_signal(&engine->out[lane].filled);
+	pthread_mutex_unlock(&engine->lock);
 }
