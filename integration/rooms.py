@@ -61,11 +61,20 @@ def wait_until(true: Callable[[], Any], what: str, timeout_s: float = 20.0) -> A
     return value
 
 
+def _link_targets(path: str) -> list[str]:
+    """Each name on the way from an environment's `python3` to the program: /usr/bin/python3, python3.11."""
+    targets = []
+    while os.path.islink(path):
+        path = os.path.join(os.path.dirname(path), os.readlink(path))
+        targets.append(path)
+    return targets
+
+
 def runtime_paths() -> list[str]:
     """What has to be readable for hpool to run at all."""
     paths = [str(CHECKOUT), sys.prefix]
     if sys.base_prefix == "/usr":
-        paths += [os.path.realpath(sys.executable), sysconfig.get_path("stdlib")]
+        paths += [*_link_targets(sys.executable), sysconfig.get_path("stdlib")]
     else:
         paths.append(sys.base_prefix)
     paths += [path for path in sys.path if "-packages" in path]
