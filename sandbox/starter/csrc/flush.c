@@ -99,24 +99,6 @@ static void apply_written(hp_engine *engine, struct hp_pending *pending, const s
 		all_appended(engine, object);
 }
 
-/* An extent may span blocks that never came: those hold nothing of the job's,
- * and the zeros in their place must not travel. */
-static uint64_t present_run(const struct hp_object *object, struct hp_range *range)
-{
-	uint64_t end;
-
-	while (range->low < range->high && hp_file_missing(object, range->low >> HP_BLOCK_SHIFT))
-		range->low = ((range->low >> HP_BLOCK_SHIFT) + 1) << HP_BLOCK_SHIFT;
-	for (end = range->low; end < range->high && end - range->low < HP_WRITE_CHUNK;) {
-		if (hp_file_missing(object, end >> HP_BLOCK_SHIFT))
-			break;
-		end = ((end >> HP_BLOCK_SHIFT) + 1) << HP_BLOCK_SHIFT;
-	}
-	if (end > range->high)
-		end = range->high;
-	return end > range->low ? end - range->low : 0;
-}
-
 /* Where it began says whether others appended before us: then the mirror's bytes
  * do not lie where home's do, and go as soon as home has everything of ours. */
 static void apply_appended(hp_engine *engine, struct hp_pending *pending, const struct hpw_reply *reply,
@@ -180,7 +162,9 @@ static void defer(struct hp_object *object, struct hp_range range)
 		deferred->high = range.high;
 }
 
-static void send_range(hp_engine *engine, struct hp_object *object, int lane, struct hp_range range, uint8_t *buffer)
+/* `holes`: they too. */
+static void send_range(hp_engine *engine, struct hp_object *object, int lane, struct hp_range range, uint8_t *buffer,
+		       bool holes)
 {
 	uint64_t count;
 
@@ -188,12 +172,14 @@ static void send_range(hp_engine *engine, struct hp_object *object, int lane, st
 		defer(object, range);
 		range.high = object->append_sure;
 	}
-	while ((count = present_run(object, &range)) > 0) {
+	while ((count = hp_run_next(object, &range, holes)) > 0) {
 		ssize_t got =
 			pread(object->fd, buffer, count < HP_WRITE_CHUNK ? count : HP_WRITE_CHUNK, (off_t)range.low);
 
 		if (got <= 0)
 			break; /* cut off meanwhile: the TRUNCATE behind us says so at home */
+		if (!holes)
+			got = (ssize_t)hp_run_until_hole(object, buffer, (size_t)got, range.low);
 		while (engine->bytes_in_flight > HP_IN_FLIGHT && !engine->failed)
 			pthread_cond_wait(&engine->changed, &engine->lock);
 		hp_written_send(engine, object, lane, apply_written,
@@ -298,12 +284,12 @@ static void collect_now(hp_engine *engine, struct hp_object *object, enum how ho
 	lane = hp_ordered_lane(engine, object, bytes_of(object, ranges, count, tail), how == TO_SYNC);
 	buffer = malloc(HP_WRITE_CHUNK);
 	for (unsigned i = 0; i < count; i++)
-		send_range(engine, object, lane, ranges[i], buffer);
+		send_range(engine, object, lane, ranges[i], buffer, false);
 	for (unsigned i = 0; i < object->nshared; i++) {
 		struct hp_range range = object->shared[i], changed;
 
 		while (hp_mapped_changed(object, &range, &changed, buffer)) {
-			send_range(engine, object, lane, changed, buffer);
+			send_range(engine, object, lane, changed, buffer, false);
 			mapped = true;
 		}
 	}
@@ -360,7 +346,7 @@ void hp_flush_all_of(hp_engine *engine, struct hp_object *object)
 
 		object->written = true;
 		object->sent_mtime = status.st_mtim;
-		send_range(engine, object, lane, (struct hp_range){ 0, (uint64_t)status.st_size }, buffer);
+		send_range(engine, object, lane, (struct hp_range){ 0, (uint64_t)status.st_size }, buffer, true);
 		send_mtime(engine, object, lane, status.st_mtim);
 	}
 	end_collecting(engine, object);
