@@ -262,7 +262,13 @@ static int64_t extended(hp_engine *engine, struct hp_object *object, struct hp_s
 	struct effect effect = { .object = object };
 	struct hp_pending pending = { .apply = reads ? hp_apply_data : apply_effect, .context = &effect };
 	uint64_t room = (uint64_t)slot->arg[1];
-	int error = call_for(
+	int64_t known;
+	int error;
+
+	slot->reply_len = 0;
+	if (reads && hp_extended_known(engine, object, slot, &known))
+		return known;
+	error = call_for(
 		engine, object, &pending,
 		(struct hp_request){ .head = { .op = ops[slot->op],
 					       .arg = reads ? 0 : (uint32_t)slot->arg[1],
@@ -270,6 +276,7 @@ static int64_t extended(hp_engine *engine, struct hp_object *object, struct hp_s
 					       .len2 = slot->len2 },
 				     .string2 = slot->data + slot->len1 });
 
+	hp_extended_heard(object, slot, -error, pending.data_length);
 	return reads ? reply_data(slot, &pending, error) : error;
 }
 

@@ -7,6 +7,7 @@
 #include <sys/types.h>
 #include <time.h>
 
+#include "extended.h"
 #include "hpool/shm.h"
 
 enum hp_kind { HP_DIR, HP_FILE_KIND, HP_SYMLINK, HP_FIFO, HP_OTHER };
@@ -104,6 +105,7 @@ struct hp_object {
 	bool mixed; /* others appended between ours: the mirror's order is not home's */
 	struct hp_locks *locks;
 	uint64_t touched; /* the last request that had it in hand */
+	struct hp_extended extended;
 };
 
 /* Who may hold an object in hand while he waits: requests up to `quiet` are over. */

@@ -207,6 +207,7 @@ void hp_refresh(hp_engine *engine, struct hp_object *object, const struct hpw_at
 	bool permit = object->attr.access != attr->access;
 	struct hpw_attr now = *attr;
 
+	hp_extended_forget(object);
 	if (object->local || object->behind) /* what the job has changed is newer than any answer */
 		return;
 	if (object->kind == HP_FILE_KIND && object->written && (object->in_flight || hp_is_older(engine, object))) {
