@@ -7,6 +7,7 @@ stopping and writing (keeper), home's mark (engine), the streams themselves (std
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import logging
 import os
@@ -160,6 +161,7 @@ class Checkpoints:
         """The image is written, home has all that was done before it and its mark. Positions of the streams.
         `needs_mark`: unless home keeps no journal at all. Raises DumpRefused, OSError."""
         positions = (0, 0, 0)
+        held = contextlib.ExitStack()  # input that came while its pipe is copied would be given twice
 
         def quiesce() -> str:
             nonlocal positions
@@ -169,7 +171,7 @@ class Checkpoints:
             elif needs_mark or failed != errno.EOPNOTSUPP:
                 return f"home takes no mark: {os.strerror(failed)}"
             positions = (
-                self._input.position(),
+                held.enter_context(self._input.held()),
                 self._output.written(stdio.STDOUT),
                 self._output.written(stdio.STDERR),
             )
@@ -183,7 +185,7 @@ class Checkpoints:
         for left in reversed(range(TRIES)):
             settle()
             try:
-                with self._standing.let_go():
+                with held, self._standing.let_go():
                     dumped = keeper.dump(
                         meta_fd,
                         pages_fd,

@@ -14,7 +14,7 @@ import select
 import selectors
 import termios
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from hpool.shadow.api import home, stdio
@@ -186,10 +186,11 @@ class InputPump:
     def end(self) -> None:
         self._chunks.put(None)
 
-    def position(self) -> int:
-        """How much is in its pipe or was read."""
+    @contextlib.contextmanager
+    def held(self) -> Iterator[int]:
+        """How much is in its pipe or was read; until the end of it nothing is added."""
         with self._lock:
-            return self._written
+            yield self._written
 
     def consumed(self) -> int:
         """After the job's end: how many bytes it had read of what was sent."""
