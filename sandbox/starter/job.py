@@ -36,7 +36,7 @@ from hpool.sandbox.starter.engine import WANT_DIRECTORY, WANT_PROGRAM, Engine
 from hpool.sandbox.starter.link import Link
 from hpool.sandbox.starter.spec import spec_of
 from hpool.sandbox.starter.standing import Standing
-from hpool.sandbox.starter.stdio import InputPump, OutputPump
+from hpool.sandbox.starter.stdio import InputPump, OutputPump, stream_pipe
 from hpool.sandbox.starter.witness import Eyes, Notes, Watchers
 from hpool.shadow.api import home, stdio
 from hpool.shadow.api.job import Problem, Statistics
@@ -222,12 +222,12 @@ class JobRun:
     def _launch(self) -> jail.Keeper:
         if self._job.terminal is not None:
             return self._launch_with(os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC), None, None)
-        input_fd, feed_fd = os.pipe()
-        read_fd, write_fd = os.pipe()
+        input_fd, feed_fd = stream_pipe()
+        read_fd, write_fd = stream_pipe()
         self._output.add(stdio.STDOUT, read_fd, self._begun_at[0])
         error_fd = None
         if not self._job.merged_output:
-            error_read_fd, error_fd = os.pipe()
+            error_read_fd, error_fd = stream_pipe()
             self._output.add(stdio.STDERR, error_read_fd, self._begun_at[1])
         keeper = self._launch_with(input_fd, write_fd, error_fd)
         self._output.start()

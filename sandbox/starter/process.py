@@ -34,6 +34,7 @@ from hpool.sandbox.machine import hpool_version, needs_of
 from hpool.sandbox.starter.blocks import KeptBlocks
 from hpool.sandbox.starter.checkpoint import fetch
 from hpool.sandbox.starter.door import Door
+from hpool.sandbox.starter.dying import die_with_parent, die_with_threads
 from hpool.sandbox.starter.engine import (
     Engine,
     EngineFailure,
@@ -43,7 +44,6 @@ from hpool.sandbox.starter.engine import (
 )
 from hpool.sandbox.starter.job import RELEASE_WITHIN_S, JobRun
 from hpool.sandbox.starter.link import Link, LinkLost
-from hpool.sandbox.starter.parent import die_with_parent
 from hpool.shadow.api.home import Finished
 from hpool.shadow.api.job import Problem
 
@@ -193,6 +193,7 @@ def main() -> None:
     parser.add_argument("owner", type=int)
     options = parser.parse_args()
     log_to_stderr("starter")
+    die_with_threads()
     os.umask(0o077)  # the mirror's mode bits are the owner's, and all of them mean something
     die_with_parent()
     # Once: a newer hpool may be installed meanwhile, and its loader is not for this engine.

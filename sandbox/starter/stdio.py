@@ -22,6 +22,14 @@ from hpool.shadow.api import home, stdio
 Send = Callable[[home.FromStarter], None]
 
 
+def stream_pipe() -> tuple[int, int]:
+    """Holds a whole message, unless its user has too many large pipes already (pipe(7))."""
+    read_fd, write_fd = os.pipe()
+    with contextlib.suppress(OSError):
+        fcntl.fcntl(write_fd, fcntl.F_SETPIPE_SZ, stdio.CHUNK)
+    return read_fd, write_fd
+
+
 @dataclass(eq=False)
 class _Source:
     stream: int

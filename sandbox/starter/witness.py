@@ -17,9 +17,9 @@ from typing import Final, NoReturn
 
 from hpool.matchmaker.model.errors import BadMessage
 from hpool.sandbox.starter import processes
+from hpool.sandbox.starter.dying import die_with_parent
 from hpool.sandbox.starter.engine import Engine
 from hpool.sandbox.starter.eye import LENGTH, Eye
-from hpool.sandbox.starter.parent import die_with_parent
 from hpool.shadow.api import home, seen
 
 log = logging.getLogger("witness")

@@ -14,9 +14,16 @@ from hpool.shadow.api.job import TERMINAL_SIZE, TerminalSize
 
 STDOUT: Final = 1
 STDERR: Final = 2
-INPUT_WINDOW: Final = 256 << 10
-OUTPUT_WINDOW: Final = 1 << 20
-CHUNK: Final = 64 << 10
+INPUT_WINDOW: Final = 256 << 10  # at first
+MOST_INPUT_WINDOW: Final = 4 << 20
+OUTPUT_WINDOW: Final = 4 << 20
+CHUNK: Final = 256 << 10
+"""Bytes of one message, and of one pipe of the job's: each costs three processes some turns."""
+
+
+def input_window(taken: int) -> int:
+    """How far ahead of a job that has taken so many bytes: what it never reads was taken from others."""
+    return min(max(INPUT_WINDOW, taken), MOST_INPUT_WINDOW)
 
 
 class Output(NamedTuple):

@@ -122,7 +122,8 @@ class Input:
                     self._change.wait()
                 run, position = self._run, self._position
                 room = min(stdio.CHUNK, self._limit - position)
-                content = bytes(self._kept[position - self._base :][:room])
+                at = position - self._base
+                content = bytes(self._kept[at : at + room])
                 if content or self._is_over:
                     self._pass_on(content)
                     continue

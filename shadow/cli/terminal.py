@@ -126,7 +126,7 @@ class Terminal:
                     self._closed.add(stream)
                     self._outgoing.put(stdio.OutputClosed(stream))
             case stdio.InputTaken(position, closed):
-                self._input.grant(position + stdio.INPUT_WINDOW, is_wanted=not closed)
+                self._input.grant(position + stdio.input_window(position), is_wanted=not closed)
             case stdio.InputConsumed(position):
                 self._input.leave_at(position)
             case attach.Progress(state, machine, input_window):
