@@ -20,7 +20,7 @@ import pytest
 
 from integration.judge import Ended
 from integration.pool import HPOOL, RoomHome, StrictPool
-from integration.test_stdio import Screen
+from integration.screen import Screen
 
 pytestmark = [pytest.mark.slow, pytest.mark.root]
 SOURCES = Path(__file__).parent / "watched"

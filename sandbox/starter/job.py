@@ -178,7 +178,7 @@ class JobRun:
                         names = (f"{name}={_granted(each)}" for name, each in by_name.items())
                         self._link.send(stdio.Protections(tuple(names)))
                     case jail.TerminalReady(master_fd):
-                        self._output.add(stdio.STDOUT, master_fd)
+                        self._output.add(stdio.STDOUT, master_fd, self._begun_at[0], is_terminal=True)
                         self._output.start()
                         self._input.start(os.dup(master_fd))
                     case jail.Started():

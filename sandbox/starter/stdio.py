@@ -15,7 +15,7 @@ import selectors
 import termios
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from hpool.shadow.api import home, stdio
 
@@ -37,6 +37,9 @@ class _Source:
     position: int = 0
     taken: int = 0
     is_watched: bool = False
+    is_terminal: bool = False
+    ahead: bytearray = field(default_factory=bytearray)
+    """Left the terminal while the job stood still, and is to be sent first."""
 
 
 class OutputPump:
@@ -61,9 +64,10 @@ class OutputPump:
         self._positions: dict[int, int] = {}  # what was sent, also of streams that ended
         self._progress = threading.Condition()
 
-    def add(self, stream: int, fd: int, position: int = 0) -> None:
+    def add(self, stream: int, fd: int, position: int = 0, *, is_terminal: bool = False) -> None:
         """Before start. The pump closes `fd`. `position`: what the job had written in former lives."""
-        self._sources[stream] = _Source(stream, fd, position, position)
+        os.set_blocking(fd, not is_terminal)
+        self._sources[stream] = _Source(stream, fd, position, position, is_terminal=is_terminal)
         self._positions[stream] = position
 
     def written(self, stream: int) -> int:
@@ -71,10 +75,21 @@ class OutputPump:
         with self._progress:
             source = self._sources.get(stream)
             waiting = array.array("i", [0])
-            if source is not None:
+            if source is not None and source.is_terminal:
+                self._empty(source)
+            elif source is not None:
                 with contextlib.suppress(OSError):
                     fcntl.ioctl(source.fd, termios.FIONREAD, waiting)
             return self._positions.get(stream, 0) + waiting[0]
+
+    def _empty(self, source: _Source) -> None:
+        """FIONREAD does not count what is on its way within a terminal; reading brings all of it, whether
+        home has room or not: some 70 KiB at most."""
+        with contextlib.suppress(OSError):  # EIO too: its last user is gone
+            while content := os.read(source.fd, stdio.CHUNK):
+                source.ahead += content
+                self._positions[source.stream] += len(content)
+        self._order(lambda: self._pour(source))
 
     def wait_for(self, stream: int, position: int) -> None:
         """Until all before it was sent, or nobody wants it any more."""
@@ -94,6 +109,7 @@ class OutputPump:
             source = self._sources.get(stream)
             if source is not None:
                 source.taken = max(source.taken, min(position, source.position))
+                self._pour(source)
                 self._watch(source)
 
         self._order(credit)
@@ -136,14 +152,23 @@ class OutputPump:
             self._selector.unregister(source.fd)
         source.is_watched = has_room
 
+    def _pour(self, source: _Source) -> None:
+        while source.ahead and source.position - source.taken < self._window:
+            self._read(source)
+
     def _read(self, source: _Source) -> None:
-        room = self._window - (source.position - source.taken)
+        most = min(stdio.CHUNK, self._window - (source.position - source.taken))
         with self._progress:  # what left the pipe counts as sent: it will be, whatever the job does
-            try:
-                content = os.read(source.fd, min(stdio.CHUNK, room))
-            except OSError:  # a terminal says EIO when its last user is gone
-                content = b""
-            self._positions[source.stream] += len(content)
+            content = bytes(source.ahead[:most])
+            del source.ahead[:most]
+            if not content:
+                try:
+                    content = os.read(source.fd, most)
+                except BlockingIOError:  # who emptied it was faster
+                    return
+                except OSError:  # a terminal says EIO when its last user is gone
+                    content = b""
+                self._positions[source.stream] += len(content)
         if not content:
             self._end(source)
             return

@@ -135,6 +135,8 @@ class Terminal:
                 if state == "started" and not self._is_started:
                     self._is_started = True
                     self._input.begin(input_window)
+                    if self._is_raw:  # it may have changed while the job ran nowhere
+                        self._outgoing.put(stdio.Resize(terminal_size()))
             case attach.Restart(run, sentence):
                 self._outgoing.put(attach.Restarted(run))
                 self._begin_again(sentence, message.input, (message.output, message.error))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import queue
 import select
@@ -149,6 +150,28 @@ def test_a_terminals_end_of_input_is_a_key(session: Session) -> None:
     assert select.select([slave_fd], [], [], 5)[0]
     assert os.read(slave_fd, 100) == b""
     os.close(slave_fd)
+
+
+def test_what_a_terminal_is_about_to_show_is_counted_and_sent_once(session: Session) -> None:
+    master_fd, slave_fd = os.openpty()
+    os.set_blocking(slave_fd, False)
+    pump = OutputPump(session.send, WINDOW)
+    pump.add(stdio.STDOUT, master_fd, 1000, is_terminal=True)
+    pump.start()
+    said = 0
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            said += os.write(slave_fd, b"x" * 1000)
+    assert said > WINDOW
+    assert pump.written(stdio.STDOUT) == 1000 + said
+    os.write(slave_fd, b"more")
+    os.close(slave_fd)
+    got = b""
+    while not isinstance(message := session.next(), stdio.OutputEnd):
+        assert isinstance(message, stdio.Output) and message.position == 1000 + len(got)
+        got += message.content
+        pump.taken(stdio.STDOUT, 1000 + len(got))
+    assert got == b"x" * said + b"more"
 
 
 def test_a_pump_is_a_daemon_thread_and_holds_nobody_up(session: Session) -> None:

@@ -194,7 +194,8 @@ static void read_kept(struct hp_dump *dump, int init)
 		struct stat found;
 		int kept = (int)syscall(SYS_pidfd_getfd, init, HP_KEPT_STDIO + n, 0);
 		if (kept >= 0 && fstat(kept, &found) == 0)
-			dump->stdio[n][0] = found.st_dev, dump->stdio[n][1] = found.st_ino;
+			dump->stdio[n][0] = found.st_dev, dump->stdio[n][1] = found.st_ino,
+			dump->terminal = S_ISCHR(found.st_mode) ? found.st_rdev : 0;
 		if (kept >= 0)
 			close(kept);
 	}

@@ -88,6 +88,7 @@ struct hp_dump {
 	struct hp_thing *things[256];
 	uint32_t files, objects;
 	uint64_t stdio[3][2]; /* device and inode of the job's streams */
+	uint64_t terminal;    /* its number as a device, if they are one */
 	const uint8_t *vdso;
 	size_t vdso_bytes;
 	bool has_swap;

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -21,6 +22,7 @@
 #define TTY_SLAVES 136
 #define TTY_SLAVES_END 144
 #define TTYS 5
+#define ITS_OWN 0 /* /dev/tty */
 #define PTMX 2
 #define MEMORY_DEVICES 1 /* null, zero, full, random, urandom */
 
@@ -156,13 +158,22 @@ static bool is_stdio(struct look *look)
 	for (unsigned n = 0; n < 3; n++) {
 		uint64_t *stream = look->dump->stdio[n];
 		/* 1 and 2 may be one pipe: then the number it has decides as well as anything */
-		if (look->stat.st_dev != stream[0] || look->stat.st_ino != stream[1])
+		if (S_ISCHR(look->stat.st_mode) ? look->stat.st_rdev != look->dump->terminal :
+						  look->stat.st_dev != stream[0] || look->stat.st_ino != stream[1])
 			continue;
 		look->file.kind = HP_F_STDIO;
 		look->file.extra[0] = n;
 		return true;
 	}
 	return false;
+}
+
+/* Its number as a slave's, by whichever name it was opened. */
+static void find_terminal(struct look *look)
+{
+	unsigned device;
+	if (look->stat.st_rdev == makedev(TTYS, ITS_OWN) && ioctl(look->fd, TIOCGDEV, &device) == 0)
+		look->stat.st_rdev = makedev(device >> 8 & 0xfff, (device & 0xff) | (device >> 12 & 0xfff00));
 }
 
 static bool dump_character_device(struct look *look)
@@ -200,7 +211,11 @@ static bool dump_description(struct look *look)
 	mode_t type = look->stat.st_mode & S_IFMT;
 	if (!strncmp(look->name, "anon_inode:", 11) || !strncmp(look->name, "pidfd:", 6))
 		return dump_anonymous(look);
-	if (is_stdio(look))
+	if (type == S_IFCHR)
+		find_terminal(look);
+	if (is_stdio(look) && type == S_IFCHR)
+		return hp_dump_object_terminal(look->dump, look->fd, minor(look->stat.st_rdev), &file->object);
+	if (file->kind == HP_F_STDIO)
 		return type != S_IFIFO || (file->flags & O_ACCMODE) != O_RDONLY ||
 		       hp_dump_object_pipe(look->dump, look->process->pid, look->number, look->fd, &file->object);
 	if (file->flags & O_PATH || type == S_IFDIR || (type == S_IFREG && look->stat.st_nlink && !is_nameless(look))) {

@@ -159,10 +159,16 @@ static int make_event(const struct hp_image_file *file)
 
 static int make_stdio(const struct hp_image *image, const struct hp_image_file *file)
 {
+	const struct hp_image_object *unread = hp_image_object(image, file->object);
+	if (unread && unread->kind == HP_O_TERMINAL) { /* it may have been opened often */
+		int opened = reopen((int)file->extra[0], (int)file->flags);
+		if (opened < 0)
+			hp_together_fail(errno, "opening the job's terminal");
+		return opened;
+	}
 	int fd = fcntl((int)file->extra[0], F_DUPFD, image->high), control = fcntl(fd, F_GETFL);
 	if (fd < 0 || fcntl(fd, F_SETFL, (control & ~SETTABLE) | ((int)file->flags & SETTABLE)))
 		hp_together_fail(errno, "the job's stream %d", (int)file->extra[0]);
-	const struct hp_image_object *unread = hp_image_object(image, file->object);
 	if (unread && unread->kind == HP_O_PIPE && unread->extra_bytes) {
 		int writer = reopen(fd, O_WRONLY | O_NONBLOCK);
 		if (writer < 0 || write(writer, hp_image_extra(unread), unread->extra_bytes) != unread->extra_bytes)

@@ -33,8 +33,9 @@ static void open_terminal(struct hp_tty *tty, const struct hp_spec *spec)
 	tty->master = open("/dev/pts/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC);
 	if (tty->master < 0 || ioctl(tty->master, TIOCSPTLCK, &unlocked) || ioctl(tty->master, TIOCSWINSZ, &size))
 		hp_die(errno, "opening the terminal");
-	tty->slave = ioctl(tty->master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
-	if (tty->slave < 0)
+	/* O_CLOEXEC here would stay with the description: F_GETFL and fdinfo tell it of all its descriptors. */
+	tty->slave = ioctl(tty->master, TIOCGPTPEER, O_RDWR | O_NOCTTY);
+	if (tty->slave < 0 || fcntl(tty->slave, F_SETFD, FD_CLOEXEC))
 		hp_die(errno, "opening the terminal");
 	hp_control_send_tty(tty->master);
 }
