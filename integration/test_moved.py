@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import threading
+import time
 
 import pytest
 
@@ -205,3 +206,94 @@ def test_what_cannot_travel_is_said_and_the_job_goes_on(own_pool: StrictPool) ->
     done = own_pool.home.run([HPOOL, "vacate", "77.0"])
     assert done.code != 0, done
     moving.ends_as_if_nothing_had_been(b"has left", 0)
+
+
+# Says each signal as it comes; what is lost or comes twice shows.
+COUNTS = """
+import os, signal, sys
+def say(number, frame):
+    os.write(1, b"%d\\n" % number)
+for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2):
+    signal.signal(number, say)
+os.write(1, b"ready\\n")
+sys.stdin.read()
+"""
+
+
+class Signalled:
+    """A job that is sent signals, each when the one before was heard of."""
+
+    def __init__(self, pool: StrictPool) -> None:
+        self.pool = pool
+        argv = pool.home.hpool(["/usr/bin/python3", "-c", COUNTS])
+        self.process = pool.home.popen(argv, pool.home.work, stdin=subprocess.PIPE)
+        self.hears(b"ready\n")
+        self.job_id = pool.home.run([HPOOL, "queue"]).stdout.decode().splitlines()[1].split()[0]
+
+    def hears(self, expected: bytes) -> None:
+        assert self.process.stdout is not None
+        assert self.process.stdout.readline() == expected
+
+    def send(self, number: signal.Signals) -> None:
+        self.process.send_signal(number)
+
+    def ask(self, command: str) -> None:
+        done = self.pool.home.run([HPOOL, command, self.job_id])
+        assert done.code == 0, done
+
+    def ends(self) -> None:
+        out, err = self.process.communicate(timeout=30)
+        assert (self.process.returncode, out) == (0, b""), err
+
+
+def test_signals_come_once_whatever_moves(own_pool: StrictPool) -> None:
+    job = Signalled(own_pool)
+    numbers = [signal.SIGUSR1, signal.SIGUSR2, signal.SIGQUIT, signal.SIGINT]
+
+    def move() -> None:
+        for _ in range(4):
+            job.ask("vacate")
+            job.ask("checkpoint")
+
+    moves = threading.Thread(target=move)
+    moves.start()
+    count = 0
+    while moves.is_alive() or count % 4:
+        number = numbers[count % 4]
+        if number == signal.SIGINT:
+            time.sleep(1.0)  # twice within a second is for hpool
+        job.send(number)
+        job.hears(b"%d\n" % number)
+        count += 1
+    job.ends()
+
+
+def test_a_signal_waits_while_the_job_is_nowhere(own_pool: StrictPool) -> None:
+    job = Signalled(own_pool)
+    own_pool.roles["sandbox"].terminate()
+    assert own_pool.roles["sandbox"].wait(30) == 0
+    for number in (signal.SIGINT, signal.SIGUSR1):
+        job.send(number)
+    own_pool.start("sandbox")
+    for number in (signal.SIGINT, signal.SIGUSR1):
+        job.hears(b"%d\n" % number)
+    job.ends()
+
+
+def test_signals_after_a_checkpoint_come_again_with_what_they_led_to(own_pool: StrictPool) -> None:
+    job = Signalled(own_pool)
+    job.send(signal.SIGUSR1)
+    job.hears(b"10\n")
+    job.ask("checkpoint")
+    for number in (signal.SIGUSR2, signal.SIGUSR1, signal.SIGUSR2):
+        job.send(number)
+        job.hears(b"%d\n" % number)
+    for pid in own_pool.pids("hpool.sandbox.starter"):
+        os.kill(pid, signal.SIGKILL)
+    job.send(signal.SIGQUIT)
+    job.hears(b"3\n")
+    for pid in own_pool.pids("hpool.shadow.job"):
+        os.kill(pid, signal.SIGKILL)
+    job.send(signal.SIGUSR1)
+    job.hears(b"10\n")
+    job.ends()

@@ -11,7 +11,7 @@ import contextlib
 import os
 import socket
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -20,7 +20,6 @@ from typing import IO, Final, Literal, Self
 from hpool.interpose_c.executables import KEEPER
 
 _DATAGRAM_BYTES: Final = 4096
-_GO_ON_WITHIN_S: Final = 2.0
 Front = Literal["auto", "shim", "trace"]
 
 
@@ -65,9 +64,8 @@ class KeeperSpec:
     intercept: Front = "auto"
     has_dispatch: bool = True  # False: as on a kernel without Syscall User Dispatch
     cpu_level: int = 0  # of x86-64's ABI: what the job sees of the processor; 0: all
-    restore: tuple[int, int] | None = (
-        None  # descriptors of a raw image's meta and pages: the job goes on from there
-    )
+    restore: tuple[int, int] | None = None
+    """Descriptors of a raw image's meta and pages: the job goes on from there."""
 
     def encode(self) -> bytes:
         """The bytes of SPEC_FD; raises ValueError for a string that holds a NUL."""
@@ -141,6 +139,11 @@ class Failed:
 
 
 @dataclass(frozen=True, slots=True)
+class Signalled:
+    """The job has what one `signal` asked for: comes in the order they were asked for."""
+
+
+@dataclass(frozen=True, slots=True)
 class Exceeded:
     """The job took more than its share and is being killed; Exited follows."""
 
@@ -162,38 +165,7 @@ class Exited:
         return 128 + self.signal if self.signal else self.code
 
 
-Message = Protections | TerminalReady | Started | Failed | Exceeded | Exited
-
-
-@dataclass(frozen=True, slots=True)
-class Dumped:
-    """A raw image is complete."""
-
-    frozen_us: int  # how long it stood still, at last
-    pages_bytes: int  # of a sparse file
-    stopped_us: int  # before that, in all, between passes that copied its memory while it ran
-
-
-class SuspendRefused(Exception):
-    """The job cannot be held still, for the reason given; it goes on."""
-
-
-class Suspension:
-    """A job that stands still, all of it, until it is released."""
-
-    def __init__(self, process: subprocess.Popen[bytes], control: socket.socket) -> None:
-        self._process = process
-        self._control = control
-
-    def release(self) -> None:
-        """It goes on when this returns, but for who waits within the kernel; that has not stopped either."""
-        self._control.close()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(_GO_ON_WITHIN_S)
-
-
-class DumpRefused(Exception):
-    """The job cannot be dumped now, for the reason given; it goes on."""
+Message = Protections | TerminalReady | Started | Signalled | Failed | Exceeded | Exited
 
 
 class BadKeeperMessage(ValueError):
@@ -212,6 +184,8 @@ def parse(datagram: bytes, descriptors: Sequence[int] = ()) -> Message:
                 return TerminalReady(master_fd)
             case "started":
                 return Started()
+            case "signalled":
+                return Signalled()
             case "failed":
                 number, _, stage = rest.partition(" ")
                 return Failed(int(number), stage)
@@ -233,7 +207,8 @@ def _parse_protection(item: str) -> tuple[str, Protection]:
     return name, Protection(granted == "yes", detail)
 
 
-def _program(executable: Path | int) -> str:
+def program(executable: Path | int) -> str:
+    """What to execute: a path, or what an open descriptor stands for."""
     return os.fspath(executable) if isinstance(executable, Path) else f"/proc/self/fd/{executable}"
 
 
@@ -271,7 +246,7 @@ class Keeper:
                 process = subprocess.Popen(
                     # Its name in ps, whatever path leads to it.
                     ["hpool-keeper", *map(str, passed)],
-                    executable=_program(executable),
+                    executable=program(executable),
                     stdin=stdin,
                     stdout=stdout,
                     stderr=stderr,
@@ -290,6 +265,12 @@ class Keeper:
         """Of the supervisor: the ancestor of everything in the job."""
         return self._process.pid
 
+    @property
+    def init_pid(self) -> int:
+        """Of the job's PID 1; 0: it is gone."""
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
+        return int(children[0]) if children else 0
+
     def fileno(self) -> int:
         """Readable when receive() would not wait."""
         return self._control.fileno()
@@ -304,76 +285,8 @@ class Keeper:
             return None
         return parse(datagram, descriptors) if datagram else None
 
-    def dump(
-        self,
-        meta_fd: int,
-        pages_fd: int,
-        *,
-        kill: bool,
-        executable: Path | int = KEEPER,
-        live: bool = True,
-        before_still: Callable[[], None] = lambda: None,
-        while_still: Callable[[], str] | None = None,
-    ) -> Dumped:
-        """Writes the job down as it is, into two empty files. Raises DumpRefused; the job has not noticed.
-
-        With `kill` it ends there: Exited with SIGKILL follows. `while_still` runs when all of it stands still
-        and nothing is written down yet; a sentence of it is a refusal. `live`: much memory is copied while it
-        runs; `before_still` is called when most of that is done, if there is a `while_still`.
-        """
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        passed = [meta_fd, pages_fd, theirs.fileno()]
-        words = ["kill"] * kill + ["hold"] * (while_still is not None) + ["live"] * live
-        with ours, theirs:
-            dumper = self._beside(executable, "dump", passed, *words)
-            theirs.close()
-            refusal = ""
-            while (said := ours.recv(_DATAGRAM_BYTES)) in (b"soon", b"still"):
-                if said == b"soon":
-                    before_still()
-                elif while_still is not None:
-                    refusal = while_still()
-                if refusal:
-                    ours.shutdown(socket.SHUT_WR)  # nobody says go: it lets the job go on
-                else:
-                    ours.send(b"go")
-            dumper.wait()
-        if refusal:
-            raise DumpRefused(refusal)
-        match said.decode("utf-8", "replace").split(" ", 1):
-            case ["dumped", numbers]:
-                return Dumped(*map(int, numbers.split()))
-            case ["refused", reason]:
-                raise DumpRefused(reason)
-        raise DumpRefused("the dumper was killed")
-
-    def suspend(self, executable: Path | int = KEEPER) -> Suspension:
-        """All of the job stands still when this returns. Raises SuspendRefused; it has not noticed."""
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with theirs:
-            holder = self._beside(executable, "suspend", [theirs.fileno()])
-        suspension = Suspension(holder, ours)
-        word, _, rest = ours.recv(_DATAGRAM_BYTES).decode("utf-8", "replace").partition(" ")
-        if word != "still":
-            suspension.release()
-            raise SuspendRefused(rest or "who should hold it still was killed")
-        return suspension
-
-    def _beside(
-        self, executable: Path | int, command: str, passed: Sequence[int], *words: str
-    ) -> subprocess.Popen[bytes]:
-        """A helper that enters the job: its PID 1's number, descriptors, words."""
-        (init_pid,) = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split() or ("0",)
-        return subprocess.Popen(
-            ["hpool-keeper", command, init_pid, *map(str, passed), *words],
-            executable=_program(executable),
-            stdin=subprocess.DEVNULL,
-            env={},
-            pass_fds=[*passed] if isinstance(executable, Path) else [*passed, executable],
-        )
-
     def signal(self, number: int) -> None:
-        """To the job's foreground process group."""
+        """To the job's foreground process group; Signalled follows."""
         self._send(b"signal %d" % number)
 
     def kill(self) -> None:

@@ -16,9 +16,11 @@ import time
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
+from hpool.interpose_c import beside
 from hpool.interpose_c import keeper as jail
 from hpool.sandbox.starter.engine import Engine
 from hpool.sandbox.starter.link import Link
+from hpool.sandbox.starter.signals import Signals
 from hpool.sandbox.starter.standing import Standing
 from hpool.sandbox.starter.stdio import InputPump, OutputPump
 from hpool.shadow.api import home, stdio
@@ -51,13 +53,11 @@ class CopyRefused(Exception):
 
 
 class Copied(NamedTuple):
-    """Where the copy was made: home's mark (0: it keeps no journal), and how far the streams were."""
+    """Where the copy was made: home's mark (0: it keeps no journal), how far streams and signals were."""
 
     epoch: int
     frozen_us: int
-    input: int
-    output: int
-    error: int
+    positions: tuple[int, int, int, int]
 
 
 class Checkpoints:
@@ -67,7 +67,7 @@ class Checkpoints:
         self,
         engine: Engine,
         send: Callable[[home.FromStarter], None],
-        streams: tuple[InputPump, OutputPump],
+        streams: tuple[InputPump, OutputPump, Signals],
         keeper_fd: int,
         epoch: int,
         standing: Standing,
@@ -77,7 +77,7 @@ class Checkpoints:
         self._needs = needs
         self._engine = engine
         self._send = send
-        self._input, self._output = streams
+        self._input, self._output, self._signals = streams
         self._keeper_fd = keeper_fd
         self._epoch = epoch
         self._standing = standing
@@ -112,12 +112,12 @@ class Checkpoints:
             dumped, positions = self._stand_still(
                 keeper, meta_fd, pages_fd, kill=stop, leave=False, needs_mark=False
             )
-        except jail.DumpRefused as refusal:
+        except beside.DumpRefused as refusal:
             raise CopyRefused(str(refusal)) from refusal
         finally:
             with self._lock:
                 self._is_under_way = False
-        return Copied(self._epoch, dumped.frozen_us, *positions)
+        return Copied(self._epoch, dumped.frozen_us, positions)
 
     def taken(self, parts: int) -> None:
         self._credit.taken(parts)
@@ -130,7 +130,7 @@ class Checkpoints:
         meta_fd, pages_fd = (os.memfd_create(name, os.MFD_CLOEXEC) for name in ("meta", "pages"))
         try:
             self._write_down(keeper, meta_fd, pages_fd, leave=leave)
-        except jail.DumpRefused as refusal:
+        except beside.DumpRefused as refusal:
             self.has_left.clear()
             self._send(home.ImageRefused(str(refusal)))
         except OSError as error:
@@ -157,11 +157,11 @@ class Checkpoints:
 
     def _stand_still(
         self, keeper: jail.Keeper, meta_fd: int, pages_fd: int, *, kill: bool, leave: bool, needs_mark: bool
-    ) -> tuple[jail.Dumped, tuple[int, int, int]]:
-        """The image is written, home has all that was done before it and its mark. Positions of the streams.
-        `needs_mark`: unless home keeps no journal at all. Raises DumpRefused, OSError."""
-        positions = (0, 0, 0)
-        held = contextlib.ExitStack()  # input that came while its pipe is copied would be given twice
+    ) -> tuple[beside.Dumped, tuple[int, int, int, int]]:
+        """The image is written, home has all that was done before it, and its mark. How far streams and
+        signals were. `needs_mark`: unless home keeps no journal at all. Raises DumpRefused, OSError."""
+        positions = (0, 0, 0, 0)
+        held = contextlib.ExitStack()  # what came while it is copied would be given twice, or lost
 
         def quiesce() -> str:
             nonlocal positions
@@ -174,6 +174,7 @@ class Checkpoints:
                 held.enter_context(self._input.held()),
                 self._output.written(stdio.STDOUT),
                 self._output.written(stdio.STDERR),
+                held.enter_context(self._signals.held()),
             )
             if leave:
                 self.has_left.set()
@@ -186,7 +187,8 @@ class Checkpoints:
             settle()
             try:
                 with held, self._standing.let_go():
-                    dumped = keeper.dump(
+                    dumped = beside.dump(
+                        keeper,
                         meta_fd,
                         pages_fd,
                         kill=kill,
@@ -199,7 +201,7 @@ class Checkpoints:
                         self._standing.over()
                 self.has_ended_it = leave
                 break
-            except jail.DumpRefused as refusal:
+            except beside.DumpRefused as refusal:
                 self.has_left.clear()
                 if not left:
                     raise

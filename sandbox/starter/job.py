@@ -34,6 +34,7 @@ from hpool.sandbox.starter.before import islands, sure_questions
 from hpool.sandbox.starter.checkpoint import Checkpoints, Copied
 from hpool.sandbox.starter.engine import WANT_DIRECTORY, WANT_PROGRAM, Engine
 from hpool.sandbox.starter.link import Link
+from hpool.sandbox.starter.signals import Signals
 from hpool.sandbox.starter.spec import spec_of
 from hpool.sandbox.starter.standing import Standing
 from hpool.sandbox.starter.stdio import InputPump, OutputPump, stream_pipe
@@ -78,10 +79,11 @@ class JobRun:
         given = 0 if going is None else going.input
         self._input = InputPump(link.send, is_terminal=self._job.terminal is not None, position=given)
         self._standing = Standing(keeper_fd, self._stands)
+        self._signals = Signals(0 if going is None else going.signals)
         self._checkpoints = Checkpoints(
             engine,
             link.send,
-            (self._input, self._output),
+            (self._input, self._output, self._signals),
             keeper_fd,
             0 if going is None else going.epoch,
             self._standing,
@@ -94,7 +96,6 @@ class JobRun:
         self._keeper: jail.Keeper | None = None
         self._is_killed = False
         self._is_started = False
-        self._early_signals: list[int] = []
         self._lock = threading.Lock()
         self._is_told = threading.Event()
         self._released = threading.Event()
@@ -132,7 +133,7 @@ class JobRun:
         if stop:
             self._link.send(stdio.Remark("the job was written to a file on its machine, and ended there"))
         sizes = (os.fstat(meta_fd).st_size, os.fstat(pages_fd).st_size)
-        going = home.Going(made.epoch, *sizes, made.input, made.output, made.error)
+        going = home.Going(made.epoch, *sizes, *made.positions)
         with open(about_fd, "wb", closefd=False) as about:
             about.write(home.TASK.encode(home.Task(self._job, 0, 0, b"", 0, going)))
         return made
@@ -186,6 +187,8 @@ class JobRun:
                         if self._feed_fd >= 0:  # what it had not read is in the pipe again by now
                             self._input.start(self._feed_fd)
                         self._begun()
+                    case jail.Signalled():
+                        self._signals.had_one()
                     case jail.Exceeded(what):
                         self._link.send(stdio.Remark(f"the job took more {what} than it may and was ended"))
                     case jail.Failed() if self._image is not None:
@@ -216,6 +219,7 @@ class JobRun:
             yield
         finally:
             self._standing.over()
+            self._signals.over()
             with self._lock:
                 self._keeper = None
 
@@ -293,7 +297,7 @@ class JobRun:
             case stdio.OutputClosed(stream):
                 self._output.closed(stream)
             case stdio.Signal(number):
-                self._signal(number)
+                self._signals.put(number)
             case stdio.Resize(size) if keeper is not None:
                 keeper.resize(jail.WindowSize(size.rows, size.columns))
             case stdio.Kill():
@@ -315,24 +319,14 @@ class JobRun:
                 self._link.close()  # what the link does from now on is no loss
                 self._released.set()
 
-    def _signal(self, number: int) -> None:
-        """One that comes before the job has begun waits for it."""
-        with self._lock:
-            if self._keeper is not None and self._is_started:
-                self._keeper.signal(number)
-            else:
-                self._early_signals.append(number)
-
     def _begun(self) -> None:
         self._link.send(home.Started())
         with self._lock:
             self._is_started = True
-            early, self._early_signals = self._early_signals, []
             keeper = self._keeper
         if keeper is not None:
             self._standing.begun(keeper)
-        for number in early:
-            self._signal(number)
+            self._signals.begun(keeper)
 
     def _kill(self) -> None:
         with self._lock:

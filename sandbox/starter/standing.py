@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
+from hpool.interpose_c import beside
 from hpool.interpose_c import keeper as jail
 from hpool.sandbox.starter import processes
 
@@ -79,8 +80,8 @@ class Standing:
             release()
         else:
             try:
-                self._release = keeper.suspend(self._keeper_fd).release
-            except (jail.SuspendRefused, OSError) as refusal:
+                self._release = beside.suspend(keeper, self._keeper_fd).release
+            except (beside.SuspendRefused, OSError) as refusal:
                 log.info("by signals: %s", refusal)
                 self._release = _stop_by_signals(keeper.pid)
         if tells:

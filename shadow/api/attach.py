@@ -41,6 +41,7 @@ class Restart(NamedTuple):
     input: int = 0
     output: int = 0
     error: int = 0
+    signals: int = 0
 
 
 class Restarted(NamedTuple):

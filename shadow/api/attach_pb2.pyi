@@ -86,18 +86,20 @@ class Refusal(_message.Message):
     def __init__(self, sentence: _Optional[str] = ..., grave: _Optional[bool] = ...) -> None: ...
 
 class Restart(_message.Message):
-    __slots__ = ("run", "sentence", "input", "output", "error")
+    __slots__ = ("run", "sentence", "input", "output", "error", "signals")
     RUN_FIELD_NUMBER: _ClassVar[int]
     SENTENCE_FIELD_NUMBER: _ClassVar[int]
     INPUT_FIELD_NUMBER: _ClassVar[int]
     OUTPUT_FIELD_NUMBER: _ClassVar[int]
     ERROR_FIELD_NUMBER: _ClassVar[int]
+    SIGNALS_FIELD_NUMBER: _ClassVar[int]
     run: int
     sentence: str
     input: int
     output: int
     error: int
-    def __init__(self, run: _Optional[int] = ..., sentence: _Optional[str] = ..., input: _Optional[int] = ..., output: _Optional[int] = ..., error: _Optional[int] = ...) -> None: ...
+    signals: int
+    def __init__(self, run: _Optional[int] = ..., sentence: _Optional[str] = ..., input: _Optional[int] = ..., output: _Optional[int] = ..., error: _Optional[int] = ..., signals: _Optional[int] = ...) -> None: ...
 
 class Restarted(_message.Message):
     __slots__ = ("run",)

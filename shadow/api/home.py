@@ -51,6 +51,7 @@ class Going(NamedTuple):
     input: int
     output: int
     error: int
+    signals: int = 0
     needs: tuple[str, ...] = ()
 
 

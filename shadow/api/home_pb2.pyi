@@ -348,13 +348,14 @@ class ImageRefused(_message.Message):
     def __init__(self, why: _Optional[str] = ...) -> None: ...
 
 class Going(_message.Message):
-    __slots__ = ("epoch", "meta_bytes", "pages_bytes", "input", "output", "error", "needs")
+    __slots__ = ("epoch", "meta_bytes", "pages_bytes", "input", "output", "error", "signals", "needs")
     EPOCH_FIELD_NUMBER: _ClassVar[int]
     META_BYTES_FIELD_NUMBER: _ClassVar[int]
     PAGES_BYTES_FIELD_NUMBER: _ClassVar[int]
     INPUT_FIELD_NUMBER: _ClassVar[int]
     OUTPUT_FIELD_NUMBER: _ClassVar[int]
     ERROR_FIELD_NUMBER: _ClassVar[int]
+    SIGNALS_FIELD_NUMBER: _ClassVar[int]
     NEEDS_FIELD_NUMBER: _ClassVar[int]
     epoch: int
     meta_bytes: int
@@ -362,8 +363,9 @@ class Going(_message.Message):
     input: int
     output: int
     error: int
+    signals: int
     needs: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, epoch: _Optional[int] = ..., meta_bytes: _Optional[int] = ..., pages_bytes: _Optional[int] = ..., input: _Optional[int] = ..., output: _Optional[int] = ..., error: _Optional[int] = ..., needs: _Optional[_Iterable[str]] = ...) -> None: ...
+    def __init__(self, epoch: _Optional[int] = ..., meta_bytes: _Optional[int] = ..., pages_bytes: _Optional[int] = ..., input: _Optional[int] = ..., output: _Optional[int] = ..., error: _Optional[int] = ..., signals: _Optional[int] = ..., needs: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Release(_message.Message):
     __slots__ = ()

@@ -1,18 +1,20 @@
-"""The standard streams of a job that may begin again: given again, and shown once.
+"""The standard streams and signals of a job that may begin again: given again, and shown once.
 
 Owns: what was read of stdin, as far as it is kept; what was shown of each output, and whether a later run
-says the same. Leaves to others: when the job begins again, credit, messages (terminal).
+says the same; which signals were sent, and when. Leaves to others: when the job begins again, credit,
+messages (terminal).
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import queue
 import select
 import stat
 import threading
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from hpool.shadow.api import stdio
@@ -25,6 +27,8 @@ class Shown:
 
     def __init__(self) -> None:
         self.is_same = True
+        self.is_wanted = True
+        """Somebody reads it."""
         self._shown = 0
         self._sum = 0
         self._said = 0  # by this run
@@ -55,7 +59,69 @@ class Shown:
     @property
     def is_behind(self) -> bool:
         """The run has said less than a former one."""
-        return self._said < self._shown
+        return self.is_wanted and self._said < self._shown
+
+    @property
+    def bytes_shown(self) -> int:
+        return self._shown
+
+    def has_said(self, position: int) -> bool:
+        """The run has, unless nobody reads it."""
+        return not self.is_wanted or self._said >= position
+
+
+class Sent:
+    """Signals for the job. A run that goes on from before one gets it again, as soon as it has said what had
+    been shown when it was sent, or when another one is sent."""
+
+    def __init__(self, send: Callable[[stdio.Signal], None], outputs: Sequence[Shown]) -> None:
+        self._send = send
+        self._outputs = outputs
+        self._orders: queue.SimpleQueue[int] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._sent: list[tuple[int, list[int]]] = []
+        self._given = 0
+        self._is_running = False
+        threading.Thread(target=self._run, name="signals", daemon=True).start()
+
+    def put(self, number: int) -> None:
+        """A handler may call it, whatever it has interrupted."""
+        self._orders.put(number)
+
+    def begin(self) -> None:
+        """The job runs."""
+        with self._lock:
+            self._is_running = True
+            self._give()
+
+    def begin_again(self, position: int = 0) -> None:
+        """The next run has had so many."""
+        with self._lock:
+            self._is_running = False
+            self._given = position
+
+    def look(self) -> None:
+        """The run has said something."""
+        if self._given < len(self._sent):
+            with self._lock:
+                self._give()
+
+    def _run(self) -> None:
+        while True:
+            number = self._orders.get()
+            with self._lock:
+                self._sent.append((number, [shown.bytes_shown for shown in self._outputs]))
+                self._give(len(self._sent))
+
+    def _give(self, certain: int = 0) -> None:
+        """`certain`: so many, whatever it has said."""
+        while self._is_running and self._given < len(self._sent):
+            number, positions = self._sent[self._given]
+            said = (shown.has_said(at) for shown, at in zip(self._outputs, positions, strict=True))
+            if self._given >= certain and not all(said):
+                return
+            self._given += 1
+            self._send(stdio.Signal(number))
 
 
 class Input:

@@ -24,7 +24,7 @@ from hpool.matchmaker.model.errors import ShadowLost
 from hpool.shadow.api import attach, stdio
 from hpool.shadow.api.job import Outcome
 from hpool.shadow.cli.describe import terminal_size
-from hpool.shadow.cli.replay import Input, Shown
+from hpool.shadow.cli.replay import Input, Sent, Shown
 
 TWICE_WITHIN_S: Final = 1.0
 _FORWARDED: Final = (signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
@@ -55,12 +55,11 @@ class Terminal:
         self._outgoing: queue.SimpleQueue[attach.FromTerminal | None] = queue.SimpleQueue()
         self._address = address
         self._call = self._attach(address, secret)
-        self._is_claimed = False
-        self._is_started = False
+        self._is_claimed = self._is_started = self._has_run = False
         self._interrupted_at_s = -TWICE_WITHIN_S
         self._input = Input(0, self._say)
         self._shown = {stdio.STDOUT: Shown(), stdio.STDERR: Shown()}
-        self._closed: set[int] = set()
+        self._sent = Sent(self._say, list(self._shown.values()))
         self.ended_by: int | None = None
         self.input_lost = False
         self.remarks: list[str] = []
@@ -101,9 +100,7 @@ class Terminal:
         """Which outputs were not what had been shown before the job began again; empty: none."""
         names = {stdio.STDOUT: "stdout", stdio.STDERR: "stderr"}
         return " and ".join(
-            names[stream]
-            for stream, shown in self._shown.items()
-            if not shown.is_same or (shown.is_behind and stream not in self._closed)
+            names[stream] for stream, shown in self._shown.items() if not shown.is_same or shown.is_behind
         )
 
     def _say(self, message: attach.FromTerminal) -> None:
@@ -122,8 +119,9 @@ class Terminal:
             case stdio.Output(stream, position, content):
                 if _write_all(stream, self._shown[stream].new_of(content)):
                     self._outgoing.put(stdio.OutputTaken(stream, position + len(content)))
+                    self._sent.look()
                 else:
-                    self._closed.add(stream)
+                    self._shown[stream].is_wanted = False
                     self._outgoing.put(stdio.OutputClosed(stream))
             case stdio.InputTaken(position, closed):
                 self._input.grant(position + stdio.input_window(position), is_wanted=not closed)
@@ -131,14 +129,16 @@ class Terminal:
                 self._input.leave_at(position)
             case attach.Progress(state, machine, input_window):
                 self._on_progress(state, machine)
-                self._is_claimed = state != "waiting"
+                self._is_claimed = state != "waiting" or self._has_run
                 if state == "started" and not self._is_started:
-                    self._is_started = True
+                    self._is_started = self._has_run = True
                     self._input.begin(input_window)
                     if self._is_raw:  # it may have changed while the job ran nowhere
                         self._outgoing.put(stdio.Resize(terminal_size()))
+                    self._sent.begin()
             case attach.Restart(run, sentence):
                 self._outgoing.put(attach.Restarted(run))
+                self._sent.begin_again(message.signals)
                 self._begin_again(sentence, message.input, (message.output, message.error))
             case stdio.Protections(names):
                 self.protections = names
@@ -152,7 +152,7 @@ class Terminal:
     def _begin_again(self, sentence: str, given: int = 0, said: tuple[int, int] = (0, 0)) -> None:
         """Streams go on from there; what was shown already is not shown again."""
         self._on_restart(sentence)
-        self._is_started = self._is_claimed = False
+        self._is_started = False
         self.died.clear()
         for shown, position in zip(self._shown.values(), said, strict=True):
             shown.begin_again(position)
@@ -160,8 +160,9 @@ class Terminal:
             self.input_lost = True
             self._outgoing.put(stdio.Kill())
         self._input.begin_again(given)
-        for stream in self._closed:
-            self._outgoing.put(stdio.OutputClosed(stream))
+        for stream, shown in self._shown.items():
+            if not shown.is_wanted:
+                self._outgoing.put(stdio.OutputClosed(stream))
 
     # --- what the user says ---------------------------------------------------------------
 
@@ -187,11 +188,11 @@ class Terminal:
         if not self._is_claimed or now_s - self._interrupted_at_s < TWICE_WITHIN_S:
             self.end(number)
         else:
-            self._outgoing.put(stdio.Signal(number))
+            self._sent.put(number)
         self._interrupted_at_s = now_s
 
     def _forward(self, number: int, _frame: FrameType | None) -> None:
-        self._outgoing.put(stdio.Signal(number))
+        self._sent.put(number)
 
     def _resized(self, _number: int, _frame: FrameType | None) -> None:
         self._outgoing.put(stdio.Resize(terminal_size()))

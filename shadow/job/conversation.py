@@ -38,7 +38,7 @@ REMOVAL_GRACE_S: Final = 5.0
 FRUITLESS_CLAIMS: Final = 3
 MOST_REMARKS: Final = 200
 SAY_SILENCE_AFTER_S: Final = 5.0
-_OF_STREAMS: Final = (stdio.Input, stdio.InputEnd, stdio.OutputTaken, stdio.OutputClosed)
+_OF_STREAMS: Final = (stdio.Input, stdio.InputEnd, stdio.OutputTaken, stdio.OutputClosed, stdio.Signal)
 
 
 class Conversation:
@@ -343,10 +343,12 @@ class Conversation:
     def _to_next_run(self, sentence: str) -> None:
         """Streams count from where it goes on."""
         going = self._moves.going
-        input_at, *outputs = (0, 0, 0) if going is None else (going.input, going.output, going.error)
+        positions = (0, 0, 0, 0)
+        if going is not None:
+            positions = (going.input, going.output, going.error, going.signals)
         self._run += 1
-        self._outputs = OutputWindows(*outputs)
-        self._terminal.put_nowait(attach.Restart(self._run, sentence, input_at, *outputs))
+        self._outputs = OutputWindows(*positions[1:3])
+        self._terminal.put_nowait(attach.Restart(self._run, sentence, *positions))
         self._terminal.put_nowait(attach.Progress("waiting", "", 0))
 
     def _lost(self, why: str) -> Outcome:

@@ -15,8 +15,9 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from hpool.interpose_c.beside import DumpRefused, dump
 from hpool.interpose_c.executables import KEEPER, LOADER
-from hpool.interpose_c.keeper import DumpRefused, Exited, Failed, Keeper, KeeperSpec
+from hpool.interpose_c.keeper import Exited, Failed, Keeper, KeeperSpec
 from hpool.sandbox.starter.engine import WANT_DIRECTORY, WANT_PROGRAM, NativeEngine, mount_mirror
 from hpool.sandbox.starter.engine import enter_user_namespace as enter
 from hpool.shadow.home.digests import loading_of
@@ -114,7 +115,8 @@ def main() -> None:
                     os.lseek(fd, 0, os.SEEK_SET)
                 try:
                     engine.epoch(0)
-                    done = keeper.dump(
+                    done = dump(
+                        keeper,
                         files["meta"],
                         files["pages"],
                         kill=order == "kill",

@@ -55,7 +55,7 @@ def asked(tmp_path: Path, word: bytes) -> api.Written | api.NotWritten:
         if stop:
             raise CopyRefused("it does not run")
         os.write(given[1], b"meta")
-        return Copied(3, 1500, 0, 0, 0)
+        return Copied(3, 1500, (0, 0, 0, 0))
 
     door = Door(tmp_path, "7.0")
     door.serve(copy)

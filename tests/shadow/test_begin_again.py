@@ -125,3 +125,55 @@ def test_what_is_kept_is_given_again_while_the_pipe_says_nothing_new() -> None:
     os.close(write_fd)
     assert sent.next() == stdio.InputEnd()
     os.close(read_fd)
+
+
+class Told:
+    """Signals on their way, beside two outputs."""
+
+    def __init__(self) -> None:
+        self.numbers: queue.SimpleQueue[int] = queue.SimpleQueue()
+        self.outputs = [Shown(), Shown()]
+        self.signals = replay.Sent(lambda signal: self.numbers.put(signal.number), self.outputs)
+
+    def next(self) -> int:
+        return self.numbers.get(timeout=10)
+
+    def says(self, text: bytes) -> None:
+        self.outputs[0].new_of(text)
+        self.signals.look()
+
+
+def test_signals_wait_for_a_run_and_come_in_order() -> None:
+    told = Told()
+    for number in (10, 12, 10):
+        told.signals.put(number)
+    told.signals.begin()
+    assert [told.next() for _ in range(3)] == [10, 12, 10]
+    told.signals.put(3)
+    assert told.next() == 3
+
+
+def test_a_signal_comes_again_when_what_led_to_it_was_said_again() -> None:
+    told = Told()
+    told.signals.begin()
+    for number, text in ((10, b"one"), (12, b"two"), (3, b"three")):
+        told.signals.put(number)
+        assert told.next() == number
+        told.says(text)
+    told.signals.begin_again(1)
+    told.outputs[0].begin_again(1)
+    told.signals.begin()
+    told.says(b"n")
+    assert told.numbers.empty()
+    told.says(b"e")
+    assert told.next() == 12
+    told.outputs[0].is_wanted = False  # nobody reads it: its positions say nothing
+    told.says(b"")
+    assert told.next() == 3
+    told.signals.begin_again(0)
+    told.outputs[0].is_wanted = True
+    told.outputs[0].begin_again()
+    told.signals.begin()
+    assert told.next() == 10
+    told.signals.put(2)  # whoever sends another one waits no longer for the others
+    assert [told.next() for _ in range(3)] == [12, 3, 2]

@@ -4,7 +4,7 @@
  * job lives in, and no other. INIT_PID is PID 1 of the job, as the starter sees it. The process enters the
  * job's namespaces and works in a child there. One datagram to REPORT_FD: `dumped MICROSECONDS
  * BYTES MICROSECONDS`, or `refused SENTENCE`; after a refusal the job goes on as if nothing had been. `kill`: what
- * was dumped ends, without having run on. `hold`: when all stand still the datagram `still` comes
+ * was dumped ends, without having run on, at any datagram back; the end of the socket lets it go on. `hold`: when all stand still the datagram `still` comes
  * first, and any datagram back lets the work begin. `live`: what is much is copied while the job runs
  * (precopy.c); with `hold` the datagram `soon` comes behind that, and is answered in the same way.
  *
@@ -243,6 +243,25 @@ static void tell_soon(void *report)
 	(void)recv(*(const int *)report, word, sizeof word, 0); /* who has given it up says so when they do */
 }
 
+/* Whoever asked has it in a safe place: it may take long, and stands still meanwhile. */
+static bool may_end(int report)
+{
+	char word[8];
+	return recv(report, word, sizeof word, 0) > 0;
+}
+
+static void drop_rest(struct hp_dump *dump)
+{
+	for (unsigned n = 0; n < dump->track_count; n++)
+		hp_track_drop_rest(dump, &dump->tracks[n]);
+}
+
+static void tell_dumped(int report, const struct hp_dump *dump, int64_t frozen_ns, const struct hp_precopied *before)
+{
+	tell(report, "dumped %lld %llu %lld", (long long)frozen_ns / 1000, (unsigned long long)dump->writer.pages_end,
+	     (long long)before->stopped_ns / 1000);
+}
+
 static void tell_nobody(void *report)
 {
 	(void)report;
@@ -282,7 +301,11 @@ static _Noreturn void work(int init, int meta, int pages, int report, struct wis
 			hp_refuse("the sockets cannot be listed")) &&
 		       hp_dump_list(&dump) && look_and_write(&dump);
 	}
-	if (fine && wishes.kills) {
+	bool ends = fine && wishes.kills;
+	int64_t frozen_ns = ends ? now_ns(CLOCK_MONOTONIC) - start_ns : 0;
+	if (ends)
+		drop_rest(&dump), tell_dumped(report, &dump, frozen_ns, &before);
+	if (ends && may_end(report)) {
 		for (unsigned n = 0; n < dump.count; n++)
 			kill(dump.processes[n].pid, SIGKILL);
 	} else {
@@ -290,17 +313,15 @@ static _Noreturn void work(int init, int meta, int pages, int report, struct wis
 			hp_dump_release(&dump.processes[n]);
 		hp_thaw(&dump.frozen);
 	}
-	int64_t frozen_ns = now_ns(CLOCK_MONOTONIC) - start_ns;
-	for (unsigned n = 0; n < dump.track_count; n++) {
-		if (fine)
-			hp_track_drop_rest(&dump, &dump.tracks[n]);
+	frozen_ns = now_ns(CLOCK_MONOTONIC) - start_ns;
+	if (fine && !ends)
+		drop_rest(&dump);
+	for (unsigned n = 0; n < dump.track_count; n++)
 		hp_track_end(&dump.tracks[n]);
-	}
-	if (fine)
-		tell(report, "dumped %lld %llu %lld", (long long)frozen_ns / 1000,
-		     (unsigned long long)dump.writer.pages_end, (long long)before.stopped_ns / 1000);
-	else
+	if (!fine)
 		tell(report, "refused %s", hp_refusal());
+	else if (!ends)
+		tell_dumped(report, &dump, frozen_ns, &before);
 	_exit(fine ? 0 : 1);
 }
 

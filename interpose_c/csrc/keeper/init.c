@@ -107,7 +107,7 @@ static void obey(struct run *run, const struct hp_command *command)
 {
 	struct winsize size = { .ws_row = command->rows, .ws_col = command->columns };
 	if (command->kind == HP_SIGNAL)
-		signal_job(run, command->number);
+		signal_job(run, command->number), hp_control_send("signalled");
 	else if (command->kind == HP_KILL)
 		kill(-1, SIGKILL);
 	else if (command->kind == HP_RESIZE && run->tty.master >= 0)

@@ -20,8 +20,9 @@ import time
 from pathlib import Path
 from typing import Any
 
+from hpool.interpose_c.beside import DumpRefused, dump, suspend
 from hpool.interpose_c.executables import KEEPER
-from hpool.interpose_c.keeper import DumpRefused, Exited, Failed, Keeper, KeeperSpec
+from hpool.interpose_c.keeper import Exited, Failed, Keeper, KeeperSpec
 from hpool.sandbox.starter import processes
 
 MIRROR = "/mnt"
@@ -73,7 +74,7 @@ def kill_the_dumper(keeper_pid: int, after_s: float) -> None:
 def stand_still(keeper: Keeper, keeper_fd: int, for_s: float) -> list[Any]:
     """States of the job's threads meanwhile, and how long it took to stop them."""
     begun_ns = time.monotonic_ns()
-    suspension = keeper.suspend(keeper_fd)
+    suspension = suspend(keeper, keeper_fd)
     took_us = (time.monotonic_ns() - begun_ns) // 1000
     time.sleep(for_s)
     found = set()
@@ -129,7 +130,8 @@ def main() -> None:
                     after_s = float(order.split()[1])
                     threading.Thread(target=kill_the_dumper, args=(keeper.pid, after_s)).start()
                 try:
-                    done = keeper.dump(
+                    done = dump(
+                        keeper,
                         files["meta"],
                         files["pages"],
                         kill="kill" in order,
