@@ -268,6 +268,8 @@ static int64_t extended(hp_engine *engine, struct hp_object *object, struct hp_s
 	slot->reply_len = 0;
 	if (reads && hp_extended_known(engine, object, slot, &known))
 		return known;
+	if (hp_extended_behind(engine, object, slot))
+		return 0;
 	error = call_for(
 		engine, object, &pending,
 		(struct hp_request){ .head = { .op = ops[slot->op],

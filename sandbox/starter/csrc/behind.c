@@ -7,6 +7,7 @@
  * symlink; nor unlinking what others made, since who succeeds at that may take it for his.
  */
 #define _GNU_SOURCE
+#include <errno.h>
 #include <fcntl.h>
 #include <time.h>
 #include <unistd.h>
@@ -123,22 +124,12 @@ static bool is_ordinary_time(uint32_t set, const struct hpw_attr *wanted)
 	       (!(set & HPW_SET_MTIME) || (wanted->mtime_s >= 0 && wanted->mtime_s < INT32_MAX));
 }
 
-/* By handle if there is one to write by, else by name: in this lane both arrive in order. */
 static void send_attributes(hp_engine *engine, struct hp_object *object, uint32_t set, const struct hpw_attr *attr,
 			    const char *verb)
 {
-	char *path = object->handle_writable ? NULL : hp_object_path(object);
-
 	hp_ordered_send(engine, &(struct hp_change){ .object = object, .verb = verb },
-			&(struct hp_request){ .head = { .op = HPW_SETATTR,
-							.flags = path ? HPW_NOFOLLOW : 0,
-							.handle = path ? 0 : object->handle,
-							.mode = set,
-							.len1 = path ? (uint32_t)strlen(path) : 0,
-							.len2 = sizeof *attr },
-					      .string1 = path,
+			&(struct hp_request){ .head = { .op = HPW_SETATTR, .mode = set, .len2 = sizeof *attr },
 					      .string2 = attr });
-	free(path);
 }
 
 bool hp_set_behind(hp_engine *engine, struct hp_object *object, uint32_t set, const struct hpw_attr *given)
@@ -254,7 +245,7 @@ bool hp_unlink_behind(hp_engine *engine, const struct hp_where *where)
 				     .last = where->last,
 				     .length = where->last_length,
 				     .verb = "removing",
-				     .forgives = true },
+				     .forgives = ENOENT },
 		&(struct hp_request){ .head = { .op = HPW_UNLINK, .len1 = (uint32_t)strlen(path) }, .string1 = path });
 	free(path);
 	return true;

@@ -1,7 +1,8 @@
 /* Extended attributes. Most files have none, and programs that go through a
  * directory (ls -l, cp -p, shutil.copy2) ask each file for them. So the files
  * beside one that was asked for are asked for with it, and that a file has none is
- * remembered until home has news of it. Values are home's each time.
+ * remembered until home has news of it. Values are home's each time. They also give each copy the
+ * access list of its original (cp -p, sed -i, gnulib's qset_acl): mostly one that says what a mode says.
  */
 #define _GNU_SOURCE
 #include "internal.h"
@@ -150,6 +151,49 @@ bool hp_extended_known(hp_engine *engine, const struct hp_object *object, const 
 		return false;
 	}
 	*answer = object->extended.refused >> which & 1 ? -EOPNOTSUPP : which ? -ENODATA : 0;
+	return true;
+}
+
+/* posix_acl_xattr_header and entries (linux/posix_acl_xattr.h), little endian, as all of x86-64. */
+struct acl {
+	uint32_t version;
+	struct {
+		uint16_t tag, permissions;
+		uint32_t id;
+	} entries[3];
+};
+
+/* Three entries: owner, group, others; acl(5) calls it minimal. */
+static bool is_minimal(const struct hp_slot *slot, uint32_t *mode)
+{
+	static const char name[] = "system.posix_acl_access";
+	static const uint16_t tags[] = { 0x01, 0x04, 0x20 };
+	const uint8_t *text = slot->data + slot->len1;
+	struct acl acl;
+
+	if (slot->len2 != sizeof name + sizeof acl || memcmp(text, name, sizeof name) != 0)
+		return false;
+	memcpy(&acl, text + sizeof name, sizeof acl);
+	*mode = 0;
+	for (unsigned i = 0; i < 3; i++) {
+		if (acl.entries[i].tag != tags[i] || acl.entries[i].permissions & ~7u)
+			return false;
+		*mode = *mode << 3 | acl.entries[i].permissions;
+	}
+	return acl.version == 2;
+}
+
+/* That home's file system has no such lists is forgiven: the mode says the same. */
+bool hp_extended_behind(hp_engine *engine, struct hp_object *object, const struct hp_slot *slot)
+{
+	struct hpw_attr attr = { 0 };
+
+	if (slot->op != HP_REQ_SETXATTR || slot->arg[1] || !is_minimal(slot, &attr.mode) ||
+	    !hp_set_behind(engine, object, HPW_SET_MODE, &attr))
+		return false;
+	hp_ordered_send(engine, &(struct hp_change){ .object = object, .verb = "changing", .forgives = EOPNOTSUPP },
+			&(struct hp_request){ .head = { .op = HPW_SETXATTR, .len2 = slot->len2 },
+					      .string2 = slot->data + slot->len1 });
 	return true;
 }
 

@@ -21,6 +21,8 @@ struct hp_extended {
 
 /* Whether that is what a GETXATTR or LISTXATTR will find; if not, those beside it are asked for. */
 bool hp_extended_known(hp_engine *, const struct hp_object *, const struct hp_slot *, int64_t *answer);
+/* A SETXATTR whose outcome is known: home hears of it behind the job's back. */
+bool hp_extended_behind(hp_engine *, struct hp_object *, const struct hp_slot *);
 /* What home said to the job's question or change. */
 void hp_extended_heard(struct hp_object *, const struct hp_slot *, int error, size_t length);
 /* Home has news of it. */

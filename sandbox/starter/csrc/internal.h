@@ -351,7 +351,7 @@ struct hp_change {
 	size_t length;
 	const char *verb; /* for the sentence, should home refuse */
 	bool makes;       /* home's refusal means that there is no such name */
-	bool forgives;    /* that it was gone already is no failure */
+	int32_t forgives; /* this error is no failure */
 };
 void hp_ordered_send(hp_engine *, const struct hp_change *, const struct hp_request *);
 int hp_ordered_lane(hp_engine *, struct hp_object *, uint64_t bytes, bool bulk); /* may wait */

@@ -105,7 +105,7 @@ static void apply_change(hp_engine *engine, struct hp_pending *pending, const st
 		parent->naming--;
 	if (name && name->behind)
 		name->behind--;
-	if (reply->error && !(change->forgives && reply->error == ENOENT)) {
+	if (reply->error && reply->error != change->forgives) {
 		hp_ordered_lost(engine, object, reply->error, change->verb,
 				parent ? hp_name_path(parent, way->text, change->length) : hp_object_path(object));
 		if (change->makes && name && !name->behind && name->object == object)
@@ -140,11 +140,27 @@ static void foretell(const hp_engine *engine, struct hp_object *directory)
 		hp_touch(engine, &directory->attr, true);
 }
 
+/* The object itself: by handle if there is one to write by, else by name, in this lane both arrive in order. */
+static char *address(const struct hp_object *object, struct hp_request *request)
+{
+	char *path = object->handle_writable ? NULL : hp_object_path(object);
+
+	if (path) {
+		request->head.flags |= HPW_NOFOLLOW;
+		request->head.len1 = (uint32_t)strlen(path);
+		request->string1 = path;
+	} else {
+		request->head.handle = object->handle;
+	}
+	return path;
+}
+
 void hp_ordered_send(hp_engine *engine, const struct hp_change *change, const struct hp_request *request)
 {
 	struct hp_pending *pending = calloc(1, sizeof *pending);
 	struct on_its_way *way = malloc(sizeof *way + change->length);
 	struct hp_request lazy = *request;
+	char *path = lazy.string1 || lazy.head.handle ? NULL : address(change->object, &lazy);
 
 	way->change = *change;
 	if (change->length)
@@ -166,6 +182,7 @@ void hp_ordered_send(hp_engine *engine, const struct hp_change *change, const st
 	engine->ordered_sent++;
 	lazy.lazy = true;
 	hp_wire_send(engine, HP_LANE_WAIT, pending, &lazy);
+	free(path);
 	if (pending->done) { /* the link is gone */
 		struct hpw_reply reply = { .error = pending->error };
 
