@@ -202,3 +202,23 @@ def test_an_image_whose_files_have_changed_is_not_gone_on_with(fresh: PersonalPo
     os.utime(work / "own-python")
     done = fresh.home.run([HPOOL, "restore", "image"], fresh.home.work)
     assert done.code == 125 and b"CKPT-009" in done.stderr and b"own-python" in done.stderr, done
+
+
+def test_a_job_does_not_end_for_an_image_that_finds_no_room(fresh: PersonalPool) -> None:
+    job, _ = started(fresh)
+    image = f"{fresh.home.directory}/image"
+    fresh.room.check("mkdir", image)
+    mode = f"size=256k,uid={fresh.room.uid},mode=700"
+    fresh.room.check("mount", "-t", "tmpfs", "-o", mode, "none", image)
+    pid = pid_of(fresh, "counts.py")
+    done = fresh.home.run([HPOOL, "dump", str(pid), "-o", image, "--stop"])
+    assert (done.code, done.stderr.count(b"\n")) == (125, 1), done
+    assert b"No space left" in done.stderr, done
+    job.give(10)
+    image += ".other"
+    assert fresh.home.run([HPOOL, "dump", str(pid), "-o", image, "--stop"]).code == 0
+    assert job.close() != 0
+    again = Job(fresh, [HPOOL, "restore", image], 20)
+    again.give(LINES - 20)
+    assert again.close() == 7, again.words
+    assert job.said + again.said == expected(LINES)

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -238,8 +239,8 @@ class Signalled:
         self.process.send_signal(number)
 
     def ask(self, command: str) -> None:
-        done = self.pool.home.run([HPOOL, command, self.job_id])
-        assert done.code == 0, done
+        """As soon as it runs."""
+        wait_until(lambda: self.pool.home.run([HPOOL, command, self.job_id]).code == 0, command)
 
     def ends(self) -> None:
         out, err = self.process.communicate(timeout=30)
@@ -297,3 +298,41 @@ def test_signals_after_a_checkpoint_come_again_with_what_they_led_to(own_pool: S
     job.send(signal.SIGUSR1)
     job.hears(b"10\n")
     job.ends()
+
+
+def fill(pool: StrictPool, bytes_left: int) -> Path:
+    """Takes the submitter's disk, but for so much; the file that did."""
+    filler = pool.home.outside(f"{pool.home.directory}/filler")
+    free = os.statvfs(filler.parent)
+    with open(filler, "wb") as file:
+        os.posix_fallocate(file.fileno(), 0, free.f_bavail * free.f_frsize - bytes_left)
+    return filler
+
+
+@pytest.mark.parametrize("command", ["checkpoint", "vacate"])
+def test_an_image_that_finds_no_room_is_refused_and_the_job_goes_on(command: str) -> None:
+    with StrictPool(home_bytes=64 << 20) as small:
+        moving = Moving(small)
+        filler = fill(small, 600 << 10)
+        done = small.home.run([HPOOL, command, moving.job_id])
+        assert (done.code, done.stderr.count(b"\n")) == (125, 1), done
+        assert b"No space left" in done.stderr, done
+        moving.give(10)
+        filler.unlink()
+        wait_until(lambda: small.home.run([HPOOL, "vacate", moving.job_id]).code == 0, "room for it")
+        moving.ends_as_if_nothing_had_been(b"has left", 1)
+
+
+def test_a_job_whose_output_nobody_reads_can_leave(own_pool: StrictPool) -> None:
+    text = "import os\nfor n in range(1200000): os.write(1, b'%07d\\n' % n)"
+    argv = own_pool.home.hpool(["/usr/bin/python3", "-c", text])
+    process = own_pool.home.popen(argv, own_pool.home.work)
+    assert process.stdout is not None
+    assert os.read(process.stdout.fileno(), 8) == b"0000000\n"
+    job_id = own_pool.home.run([HPOOL, "queue"]).stdout.decode().splitlines()[1].split()[0]
+    for _ in range(3):
+        wait_until(lambda: own_pool.home.run([HPOOL, "vacate", job_id]).code == 0, "its leaving", 60)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    assert out == b"".join(b"%07d\n" % number for number in range(1, 1200000))
+    assert err.count(b"has left") == 3, err

@@ -62,24 +62,23 @@ def dump(
     live: bool = True,
     before_still: Callable[[], None] = lambda: None,
     while_still: Callable[[], str] | None = None,
-    before_end: Callable[[Dumped], str] = lambda dumped: "",
+    before_end: Callable[[Dumped], None] = lambda dumped: None,
 ) -> Dumped:
     """Writes the job down as it is, into two empty files. Raises DumpRefused; the job has not noticed.
 
-    With `kill` it ends there: Exited with SIGKILL follows. Before that, when all is written, `before_end` is
-    called; a sentence of it is a refusal. `while_still` runs when all of it stands still and nothing is
-    written down yet; a sentence of it is one too. `live`: much memory is copied while it runs;
-    `before_still` is called when most of that is done, if there is a `while_still`.
+    `while_still` runs when all of it stands still and nothing is written down yet; a sentence of it is a
+    refusal. With `kill` it ends there: Exited with SIGKILL follows. Before that `before_end` sees to what is
+    written, and it stands still so long; if that raises anything, the job goes on. `live`: much memory is
+    copied while it runs; `before_still` is called when most of that is done, if there is a `while_still`.
     """
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     passed = [meta_fd, pages_fd, theirs.fileno()]
     words = ["kill"] * kill + ["hold"] * (while_still is not None) + ["live"] * live
-    with ours, theirs:
+    refusal, reason = "", "the dumper was killed"
+    dumped: Dumped | None = None
+    with theirs:
         dumper = _beside(keeper, executable, "dump", passed, *words)
-        theirs.close()
-        refusal = ""
-        dumped: Dumped | None = None
-        reason = "the dumper was killed"
+    try:
         while said := ours.recv(_DATAGRAM_BYTES):
             match said.decode("utf-8", "replace").split(" ", 1):
                 case ["soon"]:
@@ -90,12 +89,13 @@ def dump(
                     dumped = Dumped(*map(int, numbers.split()))
                     if not kill:
                         break
-                    refusal = before_end(dumped)
+                    before_end(dumped)
                 case ["refused", reason]:
                     break
             if refusal:
                 break
             ours.send(b"go")
+    finally:
         ours.close()  # to who waits for a word that is a refusal: the job goes on
         dumper.wait()
     if refusal or dumped is None:

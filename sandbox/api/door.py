@@ -6,6 +6,8 @@ Owns: where a door is, who stands behind it, what is said through it. Leaves to 
 A door is a socket in a private directory of the sandbox: who may open it is the file system's to say, so
 it is the sandbox's own user and root. One packet each way: "dump" or "dump stop" with three empty files (the
 job, and the raw image's meta and pages), answered by "dumped JOB EPOCH MICROSECONDS", "refused JOB SENTENCE".
+To the former who asked to stop says "end" when the image is in a safe place, and hears "ended". Until then
+the job stands still; if the asker leaves instead it goes on.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import array
 import contextlib
 import os
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -24,6 +27,9 @@ DOORS: Final = "doors"
 PACKET_BYTES: Final = 4096
 DUMP: Final = b"dump"
 DUMP_AND_STOP: Final = b"dump stop"
+END: Final = b"end"
+ENDED: Final = b"ended"
+_GONE: Final = "its starter ended meanwhile"
 _UNDER: Final = "/proc/self/fd/{}/{}"  # a socket's whole path has but 107 bytes
 
 
@@ -90,23 +96,41 @@ def of_job(job_id: str, proc: Path = Path("/proc")) -> list[Place]:
     return sorted(found, key=lambda place: place.name)
 
 
-def ask(place: Place, word: bytes, files: tuple[int, int, int]) -> Written | NotWritten:
-    """Blocks until it is written. Raises OSError: nobody opens, or not to us."""
+def ask(
+    place: Place,
+    files: tuple[int, int, int],
+    keep: Callable[[Written], None],
+    *,
+    stop: bool,
+) -> Written | NotWritten:
+    """Blocks until it is written and kept. With `stop` the job ends behind that; if `keep` raises anything it
+    goes on. Raises OSError: nobody opens, or not to us; what `keep` does."""
     directory_fd = os.open(place.doors, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as door:
             door.connect(_UNDER.format(directory_fd, place.name))
+            word = DUMP_AND_STOP if stop else DUMP
             door.sendmsg([word], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", files))])
-            said = door.recv(PACKET_BYTES).decode("utf-8", "replace")
+            answer = _answer(door.recv(PACKET_BYTES).decode("utf-8", "replace"))
+            if isinstance(answer, Written):
+                keep(answer)
+                if stop:
+                    door.send(END)
+                    if door.recv(PACKET_BYTES) != ENDED:
+                        raise ConnectionResetError(_GONE)
+            return answer
     finally:
         os.close(directory_fd)
+
+
+def _answer(said: str) -> Written | NotWritten:
     match said.split(" ", 2):
         case ["dumped", job_id, numbers]:
             epoch, frozen_us = map(int, numbers.split())
             return Written(job_id, epoch, frozen_us)
         case ["refused", job_id, why]:
             return NotWritten(job_id, why)
-    raise ConnectionResetError("its starter ended meanwhile")
+    raise ConnectionResetError(_GONE)
 
 
 def _doors_of(pid: int, proc: Path) -> Path | None:

@@ -11,6 +11,7 @@ import contextlib
 import errno
 import logging
 import os
+import queue
 import threading
 import time
 from collections.abc import Callable
@@ -30,6 +31,7 @@ log = logging.getLogger("checkpoint")
 
 # What stands in the way may be over soon: a vfork child, a wait for a lock, somebody who traces.
 TRIES: Final = 3
+Positions = tuple[int, int, int, int]  # stdin, stdout, stderr, signals
 BETWEEN_TRIES_S: Final = 0.4
 
 
@@ -52,12 +54,16 @@ class CopyRefused(Exception):
     """No copy of the job can be made now, for the reason given; it goes on."""
 
 
+class _NotKept(Exception):
+    """Home could not keep the image that the job was to leave with."""
+
+
 class Copied(NamedTuple):
     """Where the copy was made: home's mark (0: it keeps no journal), how far streams and signals were."""
 
     epoch: int
     frozen_us: int
-    positions: tuple[int, int, int, int]
+    positions: Positions
 
 
 class Checkpoints:
@@ -84,11 +90,9 @@ class Checkpoints:
         self._credit = Credit()
         self._lock = threading.Lock()
         self._is_under_way = False
-        self.has_left = threading.Event()
-        """It ended here to go on elsewhere, and its image is on its way or there."""
-        self._is_sent = threading.Event()
-        self.has_ended_it = False
-        """The job's end was ours, whatever became of the image."""
+        self.has_left = False
+        """It ends here to go on elsewhere: home has its image."""
+        self._answers: queue.SimpleQueue[bool] = queue.SimpleQueue()
 
     def begin(self, keeper: jail.Keeper | None, *, leave: bool) -> None:
         """Returns at once; home hears what came of it."""
@@ -98,19 +102,30 @@ class Checkpoints:
                 self._send(home.ImageRefused(why))
                 return
             self._is_under_way = True
-            self._is_sent.clear()
         threading.Thread(target=self._run, args=(keeper, leave), name="checkpoint", daemon=True).start()
 
-    def copy(self, keeper: jail.Keeper | None, meta_fd: int, pages_fd: int, *, stop: bool) -> Copied:
-        """Writes the job into two files of somebody who asked on this machine; home keeps nothing of it.
-        `stop`: it ends there. Returns when it is written; raises CopyRefused, OSError."""
+    def copy(
+        self,
+        keeper: jail.Keeper | None,
+        meta_fd: int,
+        pages_fd: int,
+        before_end: Callable[[Copied], None] | None = None,
+    ) -> Copied:
+        """Writes the job into two files of somebody who asked on this machine; home keeps nothing of it. With
+        `before_end` it ends there when that returns, and goes on if it raises. Returns when it is written;
+        raises CopyRefused, OSError, what `before_end` does."""
+
+        def stop(dumped: beside.Dumped, positions: Positions) -> None:
+            if before_end is not None:
+                before_end(Copied(self._epoch, dumped.frozen_us, positions))
+
         with self._lock:
             if keeper is None or self._is_under_way:
                 raise CopyRefused("it does not run" if keeper is None else "another checkpoint is under way")
             self._is_under_way = True
         try:
             dumped, positions = self._stand_still(
-                keeper, meta_fd, pages_fd, kill=stop, leave=False, needs_mark=False
+                keeper, meta_fd, pages_fd, before_end=before_end and stop, needs_mark=False
             )
         except beside.DumpRefused as refusal:
             raise CopyRefused(str(refusal)) from refusal
@@ -122,45 +137,61 @@ class Checkpoints:
     def taken(self, parts: int) -> None:
         self._credit.taken(parts)
 
-    def wait_until_sent(self) -> None:
-        """After `has_left`."""
-        self._is_sent.wait()
+    def answered(self, *, kept: bool) -> None:
+        """By home, which was sent an image that the job leaves with."""
+        self._answers.put(kept)
 
     def _run(self, keeper: jail.Keeper, leave: bool) -> None:
         meta_fd, pages_fd = (os.memfd_create(name, os.MFD_CLOEXEC) for name in ("meta", "pages"))
         try:
             self._write_down(keeper, meta_fd, pages_fd, leave=leave)
         except beside.DumpRefused as refusal:
-            self.has_left.clear()
             self._send(home.ImageRefused(str(refusal)))
+        except _NotKept:
+            log.info("home could not keep it, and knows that: the job goes on")
         except OSError as error:
-            self.has_left.clear()
             self._send(home.ImageRefused(f"the image cannot be made: {error.strerror}"))
         finally:
             os.close(meta_fd)
             os.close(pages_fd)
             with self._lock:
                 self._is_under_way = False
-            self._is_sent.set()
 
     def _write_down(self, keeper: jail.Keeper, meta_fd: int, pages_fd: int, *, leave: bool) -> None:
-        dumped, positions = self._stand_still(
-            keeper, meta_fd, pages_fd, kill=leave, leave=leave, needs_mark=True
+        def pass_on(dumped: beside.Dumped, positions: Positions) -> None:
+            self._output.wait_for(stdio.STDOUT, positions[1])
+            self._output.wait_for(stdio.STDERR, positions[2])
+            self._credit = Credit()
+            self._credit.send_all(parts_of(meta_fd, pages_fd), self._send)
+            sizes = (os.fstat(meta_fd).st_size, os.fstat(pages_fd).st_size)
+            state = home.Going(self._epoch, *sizes, *positions, needs=self._needs)
+            self._send(home.ImageWhole(state, dumped.frozen_us, leave))
+
+        def end(dumped: beside.Dumped, positions: Positions) -> None:
+            pass_on(dumped, positions)
+            if not self._answers.get():
+                raise _NotKept
+            self.has_left = True
+
+        written = self._stand_still(
+            keeper, meta_fd, pages_fd, before_end=end if leave else None, needs_mark=True
         )
-        self._output.wait_for(stdio.STDOUT, positions[1])
-        self._output.wait_for(stdio.STDERR, positions[2])
-        self._credit = Credit()
-        self._credit.send_all(parts_of(meta_fd, pages_fd), self._send)
-        sizes = (os.fstat(meta_fd).st_size, os.fstat(pages_fd).st_size)
-        state = home.Going(self._epoch, *sizes, *positions, needs=self._needs)
-        self._send(home.ImageWhole(state, dumped.frozen_us, leave))
+        if not leave:
+            pass_on(*written)
 
     def _stand_still(
-        self, keeper: jail.Keeper, meta_fd: int, pages_fd: int, *, kill: bool, leave: bool, needs_mark: bool
-    ) -> tuple[beside.Dumped, tuple[int, int, int, int]]:
+        self,
+        keeper: jail.Keeper,
+        meta_fd: int,
+        pages_fd: int,
+        *,
+        before_end: Callable[[beside.Dumped, Positions], None] | None,
+        needs_mark: bool,
+    ) -> tuple[beside.Dumped, Positions]:
         """The image is written, home has all that was done before it, and its mark. How far streams and
-        signals were. `needs_mark`: unless home keeps no journal at all. Raises DumpRefused, OSError."""
-        positions = (0, 0, 0, 0)
+        signals were. `before_end`: the job ends there behind that. `needs_mark`: unless home keeps no journal
+        at all. Raises DumpRefused, OSError."""
+        positions: Positions = (0, 0, 0, 0)
         held = contextlib.ExitStack()  # what came while it is copied would be given twice, or lost
 
         def quiesce() -> str:
@@ -176,9 +207,11 @@ class Checkpoints:
                 self._output.written(stdio.STDERR),
                 held.enter_context(self._signals.held()),
             )
-            if leave:
-                self.has_left.set()
             return ""
+
+        def end(dumped: beside.Dumped) -> None:
+            if before_end is not None:
+                before_end(dumped, positions)
 
         def settle() -> None:
             self._engine.epoch(0)  # so that little is left to do while it stands still
@@ -191,18 +224,17 @@ class Checkpoints:
                         keeper,
                         meta_fd,
                         pages_fd,
-                        kill=kill,
+                        kill=before_end is not None,
                         executable=self._keeper_fd,
                         live=not self._standing.is_wanted,
                         before_still=settle,
                         while_still=quiesce,
+                        before_end=end,
                     )
-                    if kill:
+                    if before_end is not None:
                         self._standing.over()
-                self.has_ended_it = leave
                 break
             except beside.DumpRefused as refusal:
-                self.has_left.clear()
                 if not left:
                     raise
                 log.info("once more: %s", refusal)

@@ -22,7 +22,7 @@ log = logging.getLogger("door")
 FILES: Final = 3
 ANSWER_WITHIN_S: Final = 20.0
 
-Copy = Callable[[tuple[int, int, int], bool], Copied]
+Copy = Callable[[tuple[int, int, int], Callable[[Copied], None] | None], Copied]
 
 
 class Door:
@@ -39,7 +39,8 @@ class Door:
         self._answering = threading.Lock()
 
     def serve(self, copy: Copy) -> None:
-        """`copy` writes the job into three files; with True it ends there. Raises CopyRefused, OSError."""
+        """`copy` writes the job into three files; with a function it ends there when that has returned, and
+        goes on if that raises. Raises CopyRefused, OSError."""
         threading.Thread(target=self._serve, args=(copy,), name="door", daemon=True).start()
 
     def close(self) -> None:
@@ -57,16 +58,21 @@ class Door:
                 try:
                     word, files, _, _ = socket.recv_fds(visitor, api.PACKET_BYTES, FILES)
                     with self._answering:
-                        visitor.send(self._answer(copy, word, files)[: api.PACKET_BYTES])
+                        visitor.send(self._answer(copy, word, files, visitor)[: api.PACKET_BYTES])
                 except OSError as error:
                     log.info("a visitor has left: %s", error)
 
-    def _answer(self, copy: Copy, word: bytes, files: list[int]) -> bytes:
+    def _answer(self, copy: Copy, word: bytes, files: list[int], visitor: socket.socket) -> bytes:
+        def stop(made: Copied) -> None:
+            visitor.send(self._written(made))
+            if visitor.recv(api.PACKET_BYTES) != api.END:
+                raise CopyRefused("who asked has not kept it")
+
         try:
             if len(files) != FILES or word not in {api.DUMP, api.DUMP_AND_STOP}:
                 raise CopyRefused("this hpool is another version")
-            made = copy((files[0], files[1], files[2]), word == api.DUMP_AND_STOP)
-            return b"dumped %s %d %d" % (self._job_id.encode(), made.epoch, made.frozen_us)
+            made = copy((files[0], files[1], files[2]), stop if word == api.DUMP_AND_STOP else None)
+            return api.ENDED if word == api.DUMP_AND_STOP else self._written(made)
         except CopyRefused as refusal:
             return f"refused {self._job_id} {refusal}".encode()
         except OSError as error:
@@ -74,3 +80,6 @@ class Door:
         finally:
             for fd in files:
                 os.close(fd)
+
+    def _written(self, made: Copied) -> bytes:
+        return b"dumped %s %d %d" % (self._job_id.encode(), made.epoch, made.frozen_us)

@@ -124,18 +124,27 @@ class JobRun:
         """The machine is wanted back. From any thread; home decides."""
         self._link.send(home.LeaveWanted())
 
-    def copy(self, files: tuple[int, int, int], stop: bool) -> Copied:
-        """For who asks on this machine (door): the job as it is told to a starter, meta, pages. Raises
-        CopyRefused, OSError."""
+    def copy(self, files: tuple[int, int, int], before_end: Callable[[Copied], None] | None = None) -> Copied:
+        """For who asks on this machine (door): the job as it is told to a starter, meta, pages. Raises what
+        Checkpoints.copy does."""
         about_fd, meta_fd, pages_fd = files
+
+        def tell_about(made: Copied) -> None:
+            sizes = (os.fstat(meta_fd).st_size, os.fstat(pages_fd).st_size)
+            going = home.Going(made.epoch, *sizes, *made.positions)
+            with open(about_fd, "wb", closefd=False) as about:
+                about.write(home.TASK.encode(home.Task(self._job, 0, 0, b"", 0, going)))
+
+        def stop(made: Copied) -> None:
+            if before_end is not None:
+                tell_about(made)
+                before_end(made)
+                self._link.send(stdio.Remark("the job was written to a file on its machine, and ended there"))
+
         keeper = self._keeper if self._is_started else None
-        made = self._checkpoints.copy(keeper, meta_fd, pages_fd, stop=stop)
-        if stop:
-            self._link.send(stdio.Remark("the job was written to a file on its machine, and ended there"))
-        sizes = (os.fstat(meta_fd).st_size, os.fstat(pages_fd).st_size)
-        going = home.Going(made.epoch, *sizes, *made.positions)
-        with open(about_fd, "wb", closefd=False) as about:
-            about.write(home.TASK.encode(home.Task(self._job, 0, 0, b"", 0, going)))
+        made = self._checkpoints.copy(keeper, meta_fd, pages_fd, before_end and stop)
+        if before_end is None:
+            tell_about(made)
         return made
 
     def owner(self, *, is_there: bool) -> None:
@@ -197,12 +206,8 @@ class JobRun:
                         raise SandboxFailed(self._order.machine, str(message))
                     case jail.Exited():
                         exited = message
-        if self._checkpoints.has_left.is_set():
-            self._checkpoints.wait_until_sent()
-            if self._checkpoints.has_left.is_set():
-                return None
-            if self._checkpoints.has_ended_it:
-                exited = None  # what was written of it is lost
+        if self._checkpoints.has_left:
+            return None
         if exited is None:
             raise MachineLost(self._order.machine, "its keeper there was killed")
         wall_ns = time.monotonic_ns() - started_ns
@@ -306,6 +311,8 @@ class JobRun:
                 self._checkpoints.begin(keeper if self._is_started else None, leave=leave)
             case home.ImageTaken(parts):
                 self._checkpoints.taken(parts)
+            case home.ImageKept(kept):
+                self._checkpoints.answered(kept=kept)
             case home.Watch(number, "calls") if keeper is not None:
                 self._watchers.add(number, keeper.pid)
             case home.Watch(number, "profile"):

@@ -38,6 +38,8 @@ class _Source:
     taken: int = 0
     is_watched: bool = False
     is_terminal: bool = False
+    promised: int = 0
+    """Whether home has room for it or not."""
     ahead: bytearray = field(default_factory=bytearray)
     """Left the terminal while the job stood still, and is to be sent first."""
 
@@ -92,7 +94,16 @@ class OutputPump:
         self._order(lambda: self._pour(source))
 
     def wait_for(self, stream: int, position: int) -> None:
-        """Until all before it was sent, or nobody wants it any more."""
+        """Until all before it was sent, or nobody wants it any more. Home makes room for it."""
+
+        def promise() -> None:
+            wanted = self._sources.get(stream)
+            if wanted is not None:
+                wanted.promised = max(wanted.promised, position)
+                self._pour(wanted)
+                self._watch(wanted)
+
+        self._order(promise)
         with self._progress:
             while (source := self._sources.get(stream)) is not None and source.position < position:
                 self._progress.wait()
@@ -144,8 +155,11 @@ class OutputPump:
                     self._read(key.data)
         self._is_drained.set()
 
+    def _room(self, source: _Source) -> int:
+        return max(source.taken + self._window, source.promised) - source.position
+
     def _watch(self, source: _Source) -> None:
-        has_room = source.position - source.taken < self._window
+        has_room = self._room(source) > 0
         if has_room and not source.is_watched:
             self._selector.register(source.fd, selectors.EVENT_READ, source)
         elif not has_room and source.is_watched:
@@ -153,11 +167,11 @@ class OutputPump:
         source.is_watched = has_room
 
     def _pour(self, source: _Source) -> None:
-        while source.ahead and source.position - source.taken < self._window:
+        while source.ahead and self._room(source) > 0:
             self._read(source)
 
     def _read(self, source: _Source) -> None:
-        most = min(stdio.CHUNK, self._window - (source.position - source.taken))
+        most = min(stdio.CHUNK, self._room(source))
         with self._progress:  # what left the pipe counts as sent: it will be, whatever the job does
             content = bytes(source.ahead[:most])
             del source.ahead[:most]

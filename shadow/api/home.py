@@ -76,6 +76,10 @@ class ImageWhole(NamedTuple):
     left: bool
 
 
+class ImageKept(NamedTuple):
+    kept: bool
+
+
 class LeaveWanted(NamedTuple):
     pass
 
@@ -189,6 +193,7 @@ ToStarter = (
     | Checkpoint
     | ImagePart
     | ImageTaken
+    | ImageKept
 )
 
 WATCH_MESSAGE: Final = MessageCodec(pb.Watch, Watch)
@@ -242,6 +247,7 @@ TO_STARTER: Final[OneOfCodec[ToStarter]] = OneOfCodec(
         "checkpoint": MessageCodec(pb.Checkpoint, Checkpoint),
         "image_part": IMAGE_PART,
         "image_taken": IMAGE_TAKEN,
+        "image_kept": MessageCodec(pb.ImageKept, ImageKept),
     },
 )
 

@@ -72,7 +72,7 @@ class FromStarter(_message.Message):
     def __init__(self, received: _Optional[int] = ..., hello: _Optional[_Union[Hello, _Mapping[str, object]]] = ..., clock_probe: _Optional[_Union[ClockProbe, _Mapping[str, object]]] = ..., protections: _Optional[_Union[Protections, _Mapping[str, object]]] = ..., started: _Optional[_Union[Started, _Mapping[str, object]]] = ..., output: _Optional[_Union[Output, _Mapping[str, object]]] = ..., output_end: _Optional[_Union[OutputEnd, _Mapping[str, object]]] = ..., input_taken: _Optional[_Union[InputTaken, _Mapping[str, object]]] = ..., remark: _Optional[_Union[Remark, _Mapping[str, object]]] = ..., finished: _Optional[_Union[Finished, _Mapping[str, object]]] = ..., input_consumed: _Optional[_Union[InputConsumed, _Mapping[str, object]]] = ..., refused: _Optional[_Union[Refused, _Mapping[str, object]]] = ..., crashed: _Optional[_Union[Crashed, _Mapping[str, object]]] = ..., seen: _Optional[_Union[Seen, _Mapping[str, object]]] = ..., image_part: _Optional[_Union[ImagePart, _Mapping[str, object]]] = ..., image_whole: _Optional[_Union[ImageWhole, _Mapping[str, object]]] = ..., image_refused: _Optional[_Union[ImageRefused, _Mapping[str, object]]] = ..., image_taken: _Optional[_Union[ImageTaken, _Mapping[str, object]]] = ..., leave_wanted: _Optional[_Union[LeaveWanted, _Mapping[str, object]]] = ..., standing: _Optional[_Union[Standing, _Mapping[str, object]]] = ...) -> None: ...
 
 class ToStarter(_message.Message):
-    __slots__ = ("received", "task", "clock_reading", "input", "input_end", "output_taken", "output_closed", "signal", "resize", "kill", "release", "watch", "checkpoint", "image_part", "image_taken")
+    __slots__ = ("received", "task", "clock_reading", "input", "input_end", "output_taken", "output_closed", "signal", "resize", "kill", "release", "watch", "checkpoint", "image_part", "image_taken", "image_kept")
     RECEIVED_FIELD_NUMBER: _ClassVar[int]
     TASK_FIELD_NUMBER: _ClassVar[int]
     CLOCK_READING_FIELD_NUMBER: _ClassVar[int]
@@ -88,6 +88,7 @@ class ToStarter(_message.Message):
     CHECKPOINT_FIELD_NUMBER: _ClassVar[int]
     IMAGE_PART_FIELD_NUMBER: _ClassVar[int]
     IMAGE_TAKEN_FIELD_NUMBER: _ClassVar[int]
+    IMAGE_KEPT_FIELD_NUMBER: _ClassVar[int]
     received: int
     task: Task
     clock_reading: ClockReading
@@ -103,7 +104,8 @@ class ToStarter(_message.Message):
     checkpoint: Checkpoint
     image_part: ImagePart
     image_taken: ImageTaken
-    def __init__(self, received: _Optional[int] = ..., task: _Optional[_Union[Task, _Mapping[str, object]]] = ..., clock_reading: _Optional[_Union[ClockReading, _Mapping[str, object]]] = ..., input: _Optional[_Union[Input, _Mapping[str, object]]] = ..., input_end: _Optional[_Union[InputEnd, _Mapping[str, object]]] = ..., output_taken: _Optional[_Union[OutputTaken, _Mapping[str, object]]] = ..., output_closed: _Optional[_Union[OutputClosed, _Mapping[str, object]]] = ..., signal: _Optional[_Union[Signal, _Mapping[str, object]]] = ..., resize: _Optional[_Union[Resize, _Mapping[str, object]]] = ..., kill: _Optional[_Union[Kill, _Mapping[str, object]]] = ..., release: _Optional[_Union[Release, _Mapping[str, object]]] = ..., watch: _Optional[_Union[Watch, _Mapping[str, object]]] = ..., checkpoint: _Optional[_Union[Checkpoint, _Mapping[str, object]]] = ..., image_part: _Optional[_Union[ImagePart, _Mapping[str, object]]] = ..., image_taken: _Optional[_Union[ImageTaken, _Mapping[str, object]]] = ...) -> None: ...
+    image_kept: ImageKept
+    def __init__(self, received: _Optional[int] = ..., task: _Optional[_Union[Task, _Mapping[str, object]]] = ..., clock_reading: _Optional[_Union[ClockReading, _Mapping[str, object]]] = ..., input: _Optional[_Union[Input, _Mapping[str, object]]] = ..., input_end: _Optional[_Union[InputEnd, _Mapping[str, object]]] = ..., output_taken: _Optional[_Union[OutputTaken, _Mapping[str, object]]] = ..., output_closed: _Optional[_Union[OutputClosed, _Mapping[str, object]]] = ..., signal: _Optional[_Union[Signal, _Mapping[str, object]]] = ..., resize: _Optional[_Union[Resize, _Mapping[str, object]]] = ..., kill: _Optional[_Union[Kill, _Mapping[str, object]]] = ..., release: _Optional[_Union[Release, _Mapping[str, object]]] = ..., watch: _Optional[_Union[Watch, _Mapping[str, object]]] = ..., checkpoint: _Optional[_Union[Checkpoint, _Mapping[str, object]]] = ..., image_part: _Optional[_Union[ImagePart, _Mapping[str, object]]] = ..., image_taken: _Optional[_Union[ImageTaken, _Mapping[str, object]]] = ..., image_kept: _Optional[_Union[ImageKept, _Mapping[str, object]]] = ...) -> None: ...
 
 class Hello(_message.Message):
     __slots__ = ("protocol", "machine", "version")
@@ -340,6 +342,12 @@ class Standing(_message.Message):
     is_still: bool
     took_us: int
     def __init__(self, is_still: _Optional[bool] = ..., took_us: _Optional[int] = ...) -> None: ...
+
+class ImageKept(_message.Message):
+    __slots__ = ("kept",)
+    KEPT_FIELD_NUMBER: _ClassVar[int]
+    kept: bool
+    def __init__(self, kept: _Optional[bool] = ...) -> None: ...
 
 class ImageRefused(_message.Message):
     __slots__ = ("why",)

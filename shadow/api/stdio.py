@@ -17,6 +17,7 @@ STDERR: Final = 2
 INPUT_WINDOW: Final = 256 << 10  # at first
 MOST_INPUT_WINDOW: Final = 4 << 20
 OUTPUT_WINDOW: Final = 4 << 20
+BEYOND_WINDOW: Final = 2 << 20  # what a pipe may hold: all of that comes when the job is written down
 CHUNK: Final = 256 << 10
 """Bytes of one message, and of one pipe of the job's: each costs three processes some turns."""
 

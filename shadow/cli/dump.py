@@ -38,19 +38,23 @@ def dump(what: str, output: Path | None, stop: bool) -> None:
     path = output or Path(f"hpool-{place.job_id}.image")
     job_fd, meta_fd, pages_fd = (os.memfd_create(name, os.MFD_CLOEXEC) for name in ("job", "meta", "pages"))
     try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)  # before the job ends for it
-        said = door.ask(
-            *(place, door.DUMP_AND_STOP if stop else door.DUMP, (job_fd, meta_fd, pages_fd)),
-        )
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        store = Store(path)
+
+        def keep(written: door.Written) -> None:
+            store.commit(_content(meta_fd), pages_fd, _content(job_fd))
+
+        said = door.ask(place, (job_fd, meta_fd, pages_fd), keep, stop=stop)
         if isinstance(said, door.NotWritten):
             raise NoCheckpoint(said.job_id, said.why)
-        kept = Store(path).commit(_content(meta_fd), pages_fd, _content(job_fd))
     except ConnectionError as error:
         raise NotAJobHere(what, "its starter ended meanwhile") from error
     except OSError as error:
         raise CannotKeepImage(str(path), error.strerror or str(error)) from error
     still = f"it stood still for {said.frozen_us / 1000:.1f} ms"
-    click.echo(f"job {said.job_id} is in {path}, epoch {kept.number}; {still}{', and ended' if stop else ''}")
+    click.echo(
+        f"job {said.job_id} is in {path}, epoch {store.numbers()[-1]}; {still}{', and ended' if stop else ''}"
+    )
     if said.epoch and not stop:
         click.echo(
             f"what it changes at home from now on can be undone when it is over, if it does not complete:"

@@ -36,6 +36,8 @@ class Images:
         self._directory = directory
         self._store = Store(directory)
         self._gathering: Gathering | None = None
+        self._parts = 0
+        self._error: OSError | None = None
         self._fds: tuple[int, int] = (-1, -1)
         self._sent: asyncio.Task[None] | None = None
         self._taken = 0
@@ -56,7 +58,17 @@ class Images:
     # --- from the starter --------------------------------------------------------------
 
     def take(self, part: home.ImagePart) -> int:
-        """How many parts there are now. Raises BadMessage."""
+        """How many parts there are now. Whether there was room for all is `commit`'s to say. Raises
+        BadMessage."""
+        self._parts += 1
+        try:
+            if self._error is None:
+                self._gather(part)
+        except OSError as error:
+            self._error = error
+        return self._parts
+
+    def _gather(self, part: home.ImagePart) -> None:
         if self._gathering is None:
             self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             names = [self._directory / name for name in (".meta", ".pages")]
@@ -64,11 +76,13 @@ class Images:
             self._fds = (meta_fd, pages_fd)
             self._gathering = Gathering(*self._fds, "the starter")
         self._gathering.take(part)
-        return self._gathering.taken
 
     async def commit(self, state: home.Going) -> int:
         """It is there, whole, when this returns: its number. Raises BadMessage, HpoolError, OSError."""
-        gathering, fds = self._gathering, self._fds
+        gathering, fds, error = self._gathering, self._fds, self._error
+        if error is not None:
+            self.drop()
+            raise error
         if gathering is None or not gathering.is_complete:
             raise BadMessage("the starter", "an image that is not complete")
         try:
@@ -82,7 +96,7 @@ class Images:
         if self._gathering is not None:
             for fd in self._fds:
                 os.close(fd)
-        self._gathering = None
+        self._gathering, self._parts, self._error = None, 0, None
         for name in (".meta", ".pages"):
             (self._directory / name).unlink(missing_ok=True)
 

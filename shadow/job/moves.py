@@ -32,7 +32,7 @@ class Moves:
         self.going: home.Going | None = None
         """What the next run, or this one, goes on from."""
         self.has_left = False
-        """It ended where it was, and its image is here."""
+        """It ends where it was, and its image is here."""
         self.is_stuck = self.is_given_up = False
         """A machine could not go on from `going`; so many could not that nobody is asked any more."""
         self._stuck = 0
@@ -94,14 +94,14 @@ class Moves:
         outputs: OutputWindows,
     ) -> None:
         """First the image, then home forgets what lies before the oldest one kept."""
-        state = whole.state
+        state, is_kept = whole.state, False
         try:
             number = await images.commit(state)
             self._forget(images)
         except (HpoolError, OSError) as error:
             self.refused(str(error))
         else:
-            self.going = state
+            self.going, is_kept = state, True
             self._made_s[state.epoch] = time.monotonic()
             sentence = f"epoch {state.epoch} is kept; it stood still for {whole.frozen_us / 1000:.1f} ms"
             self._note("image", sentence=sentence, kept=True, epoch=state.epoch)
@@ -110,7 +110,9 @@ class Moves:
             self._unshown = number
             self.shown(outputs)
         self._keeping = None
-        if whole.left:  # it has ended there, with or without
+        if whole.left:
+            tell(home.ImageKept(is_kept))
+        if self.has_left:
             tell(home.Release())
 
     def shown(self, outputs: OutputWindows) -> None:

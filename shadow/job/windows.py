@@ -26,7 +26,7 @@ class OutputWindows:
         if sent is None or output.position != sent:
             raise BadMessage("the starter", f"output {output.stream} at {output.position}")
         sent += len(output.content)
-        if sent - self._taken[output.stream] > stdio.OUTPUT_WINDOW:
+        if sent - self._taken[output.stream] > stdio.OUTPUT_WINDOW + stdio.BEYOND_WINDOW:
             raise BadMessage("the starter", "more output than the window allows")
         self._sent[output.stream] = sent
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -48,28 +50,48 @@ def test_a_job_leads_to_its_starter(proc: Path) -> None:
     assert api.of_job("8.0", proc) == []
 
 
-def asked(tmp_path: Path, word: bytes) -> api.Written | api.NotWritten:
-    files = [os.memfd_create(name) for name in ("job", "meta", "pages")]
+class Job:
+    """What a starter's is to its door."""
 
-    def copy(given: tuple[int, int, int], stop: bool) -> Copied:
-        if stop:
+    def __init__(self, tmp_path: Path) -> None:
+        self.runs = True
+        self.is_whole = True
+        self.kept: list[api.Written] = []
+        self._place = api.Place(tmp_path, api.name_of(os.getpid(), "7.0"))
+        self._door = Door(tmp_path, "7.0")
+        self._door.serve(self.copy)
+
+    def copy(self, given: tuple[int, int, int], before_end: Callable[[Copied], None] | None) -> Copied:
+        if not self.runs:
             raise CopyRefused("it does not run")
         os.write(given[1], b"meta")
-        return Copied(3, 1500, (0, 0, 0, 0))
+        made = Copied(3, 1500, (0, 0, 0, 0))
+        if before_end is not None:
+            before_end(made)
+            self.runs = False
+        return made
 
-    door = Door(tmp_path, "7.0")
-    door.serve(copy)
-    said = api.ask(api.Place(tmp_path, api.name_of(os.getpid(), "7.0")), word, (files[0], files[1], files[2]))
-    door.close()
-    assert os.pread(files[1], 10, 0) == (b"meta" if isinstance(said, api.Written) else b"")
-    for fd in files:
-        os.close(fd)
-    return said
+    def asked(self, *, stop: bool, keeps: bool = True) -> api.Written | api.NotWritten:
+        files = [os.memfd_create(name) for name in ("job", "meta", "pages")]
+
+        def keep(written: api.Written) -> None:
+            assert os.pread(files[1], 10, 0) == b"meta" and self.runs
+            if not keeps:
+                raise OSError(errno.ENOSPC, "no room")
+            self.kept.append(written)
+
+        try:
+            return api.ask(self._place, (files[0], files[1], files[2]), keep, stop=stop)
+        finally:
+            for fd in files:
+                os.close(fd)
 
 
 def test_what_is_said_at_the_door(tmp_path: Path) -> None:
-    assert asked(tmp_path, api.DUMP) == api.Written("7.0", 3, 1500)
-    (tmp_path / api.name_of(os.getpid(), "7.0")).unlink()
-    assert asked(tmp_path, api.DUMP_AND_STOP) == api.NotWritten("7.0", "it does not run")
-    (tmp_path / api.name_of(os.getpid(), "7.0")).unlink()
-    assert asked(tmp_path, b"sing") == api.NotWritten("7.0", "this hpool is another version")
+    job, written = Job(tmp_path), api.Written("7.0", 3, 1500)
+    assert job.asked(stop=False) == written
+    with pytest.raises(OSError, match="no room"):
+        job.asked(stop=True, keeps=False)
+    assert job.asked(stop=True) == written, "what could not be kept was no reason to end"
+    assert job.kept == [written, written]
+    assert job.asked(stop=True) == api.NotWritten("7.0", "it does not run")

@@ -17,6 +17,7 @@ from hpool.shadow.job.conversation import Conversation
 from tests.shadow.test_store import description
 
 JOB: JobDescription = description()
+MOST = stdio.OUTPUT_WINDOW + stdio.BEYOND_WINDOW
 
 
 class Stage:
@@ -210,7 +211,7 @@ def test_a_second_session_or_hello_is_refused() -> None:
         [stdio.Output(1, 1, b"x")],
         [stdio.Output(1, 0, b"x"), stdio.Output(1, 0, b"x")],
         [stdio.Output(3, 0, b"x")],
-        [stdio.Output(1, 0, bytes(stdio.OUTPUT_WINDOW)), stdio.Output(1, stdio.OUTPUT_WINDOW, b"x")],
+        [stdio.Output(1, 0, bytes(MOST)), stdio.Output(1, MOST, b"x")],
     ],
 )
 def test_a_starter_is_held_to_positions_and_window(outputs: list[stdio.Output]) -> None:

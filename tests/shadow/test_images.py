@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 from pathlib import Path
 
 import pytest
 
 from hpool.shadow.api import home
-from hpool.shadow.api.image_parts import parts_of
+from hpool.shadow.api.image_parts import Gathering, parts_of
 from hpool.shadow.job.images import Images
 from tests.interpose_c.image.test_records import ended, job_record
 
@@ -82,3 +83,18 @@ def test_what_nobody_could_go_on_from_is_given_up(images: Images) -> None:
     assert newest(images) is None
     assert keep(images, 1) == 1
     assert newest(images) == going(1)
+
+
+def test_one_that_finds_no_room_is_refused_and_the_next_is_kept(
+    images: Images, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(gathering: Gathering, part: home.ImagePart) -> None:
+        raise OSError(errno.ENOSPC, "no room")
+
+    keep(images, 1)
+    with monkeypatch.context() as disk:
+        disk.setattr(Gathering, "take", full)
+        with pytest.raises(OSError, match="no room"):
+            keep(images, 2)
+    assert keep(images, 3)
+    assert newest(images) == going(3)

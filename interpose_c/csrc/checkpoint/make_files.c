@@ -170,6 +170,7 @@ static int make_stdio(const struct hp_image *image, const struct hp_image_file *
 	if (fd < 0 || fcntl(fd, F_SETFL, (control & ~SETTABLE) | ((int)file->flags & SETTABLE)))
 		hp_together_fail(errno, "the job's stream %d", (int)file->extra[0]);
 	if (unread && unread->kind == HP_O_PIPE && unread->extra_bytes) {
+		(void)fcntl(fd, F_SETPIPE_SZ, (int)unread->size);
 		int writer = reopen(fd, O_WRONLY | O_NONBLOCK);
 		if (writer < 0 || write(writer, hp_image_extra(unread), unread->extra_bytes) != unread->extra_bytes)
 			hp_together_fail(errno, "what the job had not read yet");
