@@ -13,7 +13,7 @@
 #include "dump.h"
 #include "kernel.h"
 #include "inet_diag.h"
-#include "socket_diag.h"
+#include "unix_diag.h"
 
 #include <cpuid.h>
 #include <errno.h>

@@ -1,11 +1,11 @@
 /* Unix sockets whose both ends are the job's, sockets without a partner, and terminals.
  *
- * sock_diag (socket_diag.c) says who is connected with whom. What waits to be received is
+ * sock_diag (unix_diag.c) says who is connected with whom. What waits to be received is
  * peeked at. A socket connected with somebody outside cannot travel.
  */
 #include "dump.h"
 #include "kernel.h"
-#include "socket_diag.h"
+#include "unix_diag.h"
 
 #include <errno.h>
 #include <fcntl.h>

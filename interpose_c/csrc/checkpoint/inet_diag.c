@@ -3,14 +3,14 @@
 
 #include <errno.h>
 #include <linux/inet_diag.h>
-#include <linux/netlink.h>
 #include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
+
+#include "sock_diag.h"
 
 static struct hp_inet_socket *sockets;
 static unsigned count, room;
@@ -28,8 +28,9 @@ static void read_end(struct hp_inet_end *end, int family, const uint32_t *addres
 	}
 }
 
-static int add(const struct inet_diag_msg *told)
+static int add(const struct nlmsghdr *answer)
 {
+	const struct inet_diag_msg *told = NLMSG_DATA(answer);
 	if (count == room) {
 		struct hp_inet_socket *larger = realloc(sockets, (room = room ? room * 2 : 64) * sizeof *larger);
 		if (larger == NULL)
@@ -46,30 +47,7 @@ static int add(const struct inet_diag_msg *told)
 	return 0;
 }
 
-static int receive(int fd)
-{
-	static _Alignas(8) char buffer[1 << 15];
-	for (;;) {
-		ssize_t got = recv(fd, buffer, sizeof buffer, 0);
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got <= 0)
-			return got ? -errno : -EPIPE;
-		unsigned left = (unsigned)got;
-		for (const struct nlmsghdr *head = (const void *)buffer; NLMSG_OK(head, left);
-		     head = NLMSG_NEXT(head, left)) {
-			if (head->nlmsg_type == NLMSG_DONE)
-				return 0;
-			int failed = head->nlmsg_type == NLMSG_ERROR ?
-					     ((const struct nlmsgerr *)NLMSG_DATA(head))->error :
-					     add(NLMSG_DATA(head));
-			if (failed)
-				return failed;
-		}
-	}
-}
-
-static int read_family(int fd, uint8_t family)
+static int read_family(uint8_t family)
 {
 	struct {
 		struct nlmsghdr head;
@@ -80,18 +58,14 @@ static int read_family(int fd, uint8_t family)
 			  .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP },
 		.ask = { .sdiag_family = family, .sdiag_protocol = IPPROTO_TCP, .idiag_states = ~0u },
 	};
-	return send(fd, &question, sizeof question, 0) < 0 ? -errno : receive(fd);
+	return hp_sock_diag(&question, sizeof question, add);
 }
 
 int hp_inet_sockets_read(void)
 {
-	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
-	if (fd < 0)
-		return -errno;
-	int failed = read_family(fd, AF_INET);
+	int failed = read_family(AF_INET);
 	if (!failed)
-		failed = read_family(fd, AF_INET6);
-	close(fd);
+		failed = read_family(AF_INET6);
 	return failed == -ENOENT ? 0 : failed; /* a kernel without that family, or without its table */
 }
 

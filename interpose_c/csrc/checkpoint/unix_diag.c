@@ -1,15 +1,15 @@
-/* See socket_diag.h. */
-#include "socket_diag.h"
+/* See unix_diag.h. */
+#include "unix_diag.h"
 
 #include <errno.h>
-#include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <linux/sock_diag.h>
 #include <linux/unix_diag.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
+
+#include "sock_diag.h"
 
 static struct hp_unix_socket *sockets;
 static unsigned count, room;
@@ -22,8 +22,10 @@ static struct hp_unix_socket *find(uint64_t inode)
 	return NULL;
 }
 
-static int add(const struct unix_diag_msg *told, int bytes)
+static int add(const struct nlmsghdr *answer)
 {
+	const struct unix_diag_msg *told = NLMSG_DATA(answer);
+	int bytes = (int)NLMSG_PAYLOAD(answer, sizeof *told);
 	if (count == room) {
 		struct hp_unix_socket *larger = realloc(sockets, (room = room ? room * 2 : 64) * sizeof *larger);
 		if (larger == NULL)
@@ -52,29 +54,6 @@ static int add(const struct unix_diag_msg *told, int bytes)
 	return 0;
 }
 
-static int receive(int fd)
-{
-	static _Alignas(8) char buffer[1 << 15];
-	for (;;) {
-		ssize_t got = recv(fd, buffer, sizeof buffer, 0);
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got <= 0)
-			return got ? -errno : -EPIPE;
-		unsigned left = (unsigned)got;
-		for (const struct nlmsghdr *head = (const void *)buffer; NLMSG_OK(head, left);
-		     head = NLMSG_NEXT(head, left)) {
-			if (head->nlmsg_type == NLMSG_DONE)
-				return 0;
-			if (head->nlmsg_type == NLMSG_ERROR)
-				return ((const struct nlmsgerr *)NLMSG_DATA(head))->error;
-			int failed = add(NLMSG_DATA(head), (int)NLMSG_PAYLOAD(head, sizeof(struct unix_diag_msg)));
-			if (failed)
-				return failed;
-		}
-	}
-}
-
 int hp_unix_sockets_read(void)
 {
 	struct {
@@ -88,12 +67,7 @@ int hp_unix_sockets_read(void)
 			 .udiag_states = ~0u,
 			 .udiag_show = UDIAG_SHOW_NAME | UDIAG_SHOW_PEER | UDIAG_SHOW_RQLEN },
 	};
-	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
-	if (fd < 0)
-		return -errno;
-	int failed = send(fd, &question, sizeof question, 0) < 0 ? -errno : receive(fd);
-	close(fd);
-	return failed;
+	return hp_sock_diag(&question, sizeof question, add);
 }
 
 void hp_unix_socket_hold(uint64_t inode)

@@ -1,6 +1,6 @@
 /* The kernel's table of unix sockets (sock_diag) of the network namespace we are in. */
-#ifndef HPOOL_SOCKET_DIAG_H
-#define HPOOL_SOCKET_DIAG_H
+#ifndef HPOOL_UNIX_DIAG_H
+#define HPOOL_UNIX_DIAG_H
 
 #include <stdbool.h>
 #include <stdint.h>
