@@ -26,6 +26,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+TRIES: Final = 3
 _ROOM: Final = 256
 # malloc.h
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
@@ -137,7 +138,14 @@ class Nursery:
         asyncio.get_running_loop().add_reader(ours.fileno(), self._receive)
 
     async def fork(self) -> Child:
-        """A new child, running its main function already."""
+        """A new child, running its main function already. A nursery that dies before that is followed by
+        another one. Raises ConnectionError if that is of no use."""
+        for _ in range(TRIES - 1):
+            with contextlib.suppress(ConnectionError):
+                return await self._ask()
+        return await self._ask()
+
+    async def _ask(self) -> Child:
         if self._link is None:
             self.start()
         assert self._link is not None

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable
 from typing import Final
 
-from hpool.matchmaker.hosting.nursery import Child, Nursery
+from hpool.matchmaker.hosting.nursery import TRIES, Child, Nursery
 from hpool.shadow.api import custody
 from hpool.shadow.api.custody import FROM_SHADOW, TO_SHADOW, FramedLink
 
@@ -72,8 +72,13 @@ class Shadows:
                 if not (shadow := await spare).is_gone:
                     return shadow
                 shadow.close()
-            except ConnectionError:
-                log.warning("the nursery died; another one is started")
+            except ConnectionError as error:
+                log.warning("no spare shadow: %s", error)
+        for _ in range(TRIES - 1):
+            try:
+                return await self._raise_one()
+            except ConnectionError as error:
+                log.warning("once more: %s", error)
         return await self._raise_one()
 
     def prepare_next(self) -> None:

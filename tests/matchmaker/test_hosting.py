@@ -114,6 +114,26 @@ def test_a_nursery_that_died_is_started_again(tmp_path: Path) -> None:
     asyncio.run(asyncio.wait_for(work(), 20))
 
 
+def test_a_nursery_that_dies_while_it_is_asked_is_followed_by_another(tmp_path: Path) -> None:
+    async def work() -> None:
+        raised = await _nursery(tmp_path, kill=True)
+        await raised.fork()
+        loop = asyncio.get_running_loop()
+        assert raised._process is not None
+        raised._process.kill()
+        raised._process.wait()
+        unnoticed = await raised.fork()
+        assert await loop.sock_recv(unnoticed.link, 10) == b"ready"
+        os.kill(raised._process.pid, signal.SIGSTOP)
+        asked = asyncio.create_task(raised.fork())
+        await asyncio.sleep(0)
+        raised._process.kill()
+        assert await loop.sock_recv((await asked).link, 10) == b"ready"
+        raised.close()
+
+    asyncio.run(asyncio.wait_for(work(), 20))
+
+
 @pytest.mark.parametrize("kill", [True, False])
 def test_children_go_with_their_owner_or_outlive_it(tmp_path: Path, kill: bool) -> None:
     async def work() -> None:
