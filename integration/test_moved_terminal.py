@@ -117,3 +117,20 @@ def test_much_that_a_terminal_says_is_said_once(own_pool: StrictPool) -> None:
         numbers = [int(line.split()[1]) for line in said.splitlines() if line.startswith(b"line")]
         assert numbers[-1] == 30000 and numbers == list(range(numbers[0], 30001))
         assert screen.ends() == 0
+
+
+def test_what_was_typed_and_not_read_yet_moves(own_pool: StrictPool) -> None:
+    """Lines, the end of a file, and a line that is not finished and is edited afterwards."""
+    script = "echo up; while ! test -e go; do sleep 0.05; done; cat; echo between; cat"
+    with in_terminal(own_pool, "/bin/sh", "-c", script) as screen:
+        screen.expect(b"up\r\n")
+        screen.type(b"one\nq\x7ftwo\n\x04thr")
+        screen.expect(b"thr")
+        for number in range(1, 4):
+            assert f"epoch {number} is kept" in ask(own_pool, "checkpoint" if number == 2 else "vacate")
+            wait_until(lambda: "running" in own_pool.home.run([HPOOL, "queue"]).stdout.decode(), "it")
+        screen.type(b"\x7free\n\x04")
+        screen.expect(b"ree\r\n")
+        (own_pool.home.outside(own_pool.home.work) / "go").touch()
+        screen.expect(rb"\Aone\r\ntwo\r\nbetween\r\nthree\r\n")
+        assert screen.ends() == 0

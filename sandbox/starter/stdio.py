@@ -16,9 +16,11 @@ import termios
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Final
 
 from hpool.shadow.api import home, stdio
 
+_TIOCGPTPEER: Final = 0x5441
 Send = Callable[[home.FromStarter], None]
 
 
@@ -204,6 +206,14 @@ class OutputPump:
         self._send(stdio.OutputEnd(source.stream))
 
 
+def _take_up(master_fd: int) -> None:
+    """The kernel takes up what was typed, and shows it, behind our back; who looks for something to read at
+    the other end waits for that."""
+    slave_fd = fcntl.ioctl(master_fd, _TIOCGPTPEER, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
+    select.select([slave_fd], [], [], 0)
+    os.close(slave_fd)
+
+
 class InputPump:
     """Writes what home sends; blocks when the job does not read, and gives credit when it did."""
 
@@ -237,6 +247,8 @@ class InputPump:
     def held(self) -> Iterator[int]:
         """How much is in its pipe or was read; until the end of it nothing is added."""
         with self._lock:
+            if self._is_terminal:
+                _take_up(self._fd)
             yield self._written
 
     def consumed(self) -> int:

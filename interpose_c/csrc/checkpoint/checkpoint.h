@@ -22,9 +22,11 @@
 
 #define HP_LOADER "/.hpool/loader"
 #define HP_XSTATE_MOST 16384u
-/* PID 1 keeps three O_PATH descriptors: what the job's streams are; and a pidfd of its first process. */
+/* PID 1 keeps three O_PATH descriptors: what the job's streams are; a pidfd of its first process; the other
+ * end of its terminal. */
 #define HP_KEPT_STDIO 100
 #define HP_KEPT_FIRST 103
+#define HP_KEPT_TERMINAL 104
 
 /* ---- write.c ---------------------------------------------------------------------- */
 struct hp_writer {

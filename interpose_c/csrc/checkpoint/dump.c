@@ -199,6 +199,7 @@ static void read_kept(struct hp_dump *dump, int init)
 		if (kept >= 0)
 			close(kept);
 	}
+	dump->terminal_master = dump->terminal ? (int)syscall(SYS_pidfd_getfd, init, HP_KEPT_TERMINAL, 0) : -1;
 	int process = (int)syscall(SYS_pidfd_getfd, init, HP_KEPT_FIRST, 0);
 	char name[24];
 	snprintf(name, sizeof name, "fdinfo/%d", process);

@@ -89,6 +89,7 @@ struct hp_dump {
 	uint32_t files, objects;
 	uint64_t stdio[3][2]; /* device and inode of the job's streams */
 	uint64_t terminal;    /* its number as a device, if they are one */
+	int terminal_master;  /* its other end, or -1 */
 	const uint8_t *vdso;
 	size_t vdso_bytes;
 	bool has_swap;
@@ -207,7 +208,7 @@ bool hp_dump_inet(struct hp_dump *, pid_t pid, int number, int fd, struct hp_ima
 /* dump_options.c: the record, and one for each option that is not what a new socket has. */
 void hp_dump_write_socket(struct hp_dump *, struct hp_image_object *, int fd, const void *address, size_t length,
 			  const void *content, size_t bytes);
-bool hp_dump_object_terminal(struct hp_dump *, int fd, unsigned index, uint32_t *id);
+bool hp_dump_object_terminal(struct hp_dump *, unsigned index, uint32_t *id);
 bool hp_dump_object_runs(struct hp_dump *, int fd, uint32_t id, uint64_t size, uint64_t region);
 
 /* ---- dump_ipc.c, dump_undo.c: System V objects -------------------------------------------------- */

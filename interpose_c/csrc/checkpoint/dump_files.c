@@ -182,7 +182,7 @@ static bool dump_character_device(struct look *look)
 	if (kind >= TTY_SLAVES && kind < TTY_SLAVES_END) {
 		look->file.kind = HP_F_TERMINAL;
 		look->file.extra[0] = 0;
-		return hp_dump_object_terminal(look->dump, look->fd, number, &look->file.object);
+		return hp_dump_object_terminal(look->dump, number, &look->file.object);
 	}
 	if (kind == TTYS && number == PTMX) {
 		uint64_t index = 0;
@@ -190,7 +190,7 @@ static bool dump_character_device(struct look *look)
 			return false;
 		look->file.kind = HP_F_TERMINAL;
 		look->file.extra[0] = 1;
-		return hp_dump_object_terminal(look->dump, look->fd, (unsigned)index, &look->file.object);
+		return hp_dump_object_terminal(look->dump, (unsigned)index, &look->file.object);
 	}
 	if (kind != MEMORY_DEVICES)
 		return cannot(look, "is a device");
@@ -214,7 +214,7 @@ static bool dump_description(struct look *look)
 	if (type == S_IFCHR)
 		find_terminal(look);
 	if (is_stdio(look) && type == S_IFCHR)
-		return hp_dump_object_terminal(look->dump, look->fd, minor(look->stat.st_rdev), &file->object);
+		return hp_dump_object_terminal(look->dump, minor(look->stat.st_rdev), &file->object);
 	if (file->kind == HP_F_STDIO)
 		return type != S_IFIFO || (file->flags & O_ACCMODE) != O_RDONLY ||
 		       hp_dump_object_pipe(look->dump, look->process->pid, look->number, look->fd, &file->object);

@@ -1,4 +1,4 @@
-/* Unix sockets whose both ends are the job's, sockets without a partner, and terminals.
+/* Unix sockets whose both ends are the job's, sockets without a partner.
  *
  * sock_diag (unix_diag.c) says who is connected with whom. What waits to be received is
  * peeked at. A socket connected with somebody outside cannot travel.
@@ -12,14 +12,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 
 #define MESSAGES_MOST (4u << 20)
-#define TCGETS2_ 0x802C542A
-#define TERMIOS2_BYTES 44
 
 struct messages {
 	uint8_t *bytes;
@@ -134,26 +131,4 @@ bool hp_dump_object_socket(struct hp_dump *dump, pid_t pid, int number, int fd, 
 	if (family == AF_INET || family == AF_INET6)
 		return hp_dump_inet(dump, pid, number, fd, &object);
 	return cannot(pid, number, "of a family that cannot be carried");
-}
-
-bool hp_dump_object_terminal(struct hp_dump *dump, int fd, unsigned index, uint32_t *id)
-{
-	bool made;
-	int in = 0, out = 0;
-	uint8_t state[TERMIOS2_BYTES + sizeof(struct winsize)];
-	*id = hp_dump_thing(dump, 0, index, HP_O_TERMINAL, &made);
-	if (!made)
-		return *id != 0;
-	(void)ioctl(fd, TIOCINQ, &in);
-	(void)ioctl(fd, TIOCOUTQ, &out);
-	if (in || out)
-		return hp_refuse("terminal %u has %d bytes on their way", index, in + out);
-	if (ioctl(fd, TCGETS2_, state) || ioctl(fd, TIOCGWINSZ, state + TERMIOS2_BYTES))
-		return hp_refuse("terminal %u: %s", index, strerror(errno));
-	struct hp_image_object object = {
-		.id = *id, .kind = HP_O_TERMINAL, .inode = index, .extra_bytes = sizeof state
-	};
-	struct hp_part part = { state, sizeof state };
-	hp_write_record(&dump->writer, HP_R_OBJECT, &object, sizeof object, &part, 1);
-	return true;
 }

@@ -1,5 +1,6 @@
 /* Sockets between the job's processes, sockets that listen, and the job's own terminals. */
 #include "restore.h"
+#include "typed.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -128,14 +129,26 @@ void hp_make_sockets(const struct hp_image *image)
 
 /* ---- terminals ------------------------------------------------------------------------------- */
 
-static void settle(const struct hp_image_object *object, int fd)
+static void settle(const struct hp_image_object *object, int master, int slave)
 {
+	static struct hp_typed typed;
 	uint8_t state[TERMIOS2_BYTES + sizeof(struct winsize)];
-	if (object->extra_bytes != sizeof state)
+	if (object->extra_bytes < sizeof state || object->extra_bytes > sizeof state + HP_TYPED_MOST)
 		hp_together_fail(EBADMSG, "state of a terminal");
 	memcpy(state, hp_image_extra(object), sizeof state);
-	if (ioctl(fd, TCSETS2_, state) || ioctl(fd, TIOCSWINSZ, state + TERMIOS2_BYTES))
+	if (ioctl(slave, TCSETS2_, state) || ioctl(slave, TIOCSWINSZ, state + TERMIOS2_BYTES))
 		hp_together_fail(errno, "settings of a terminal");
+	typed.count = object->extra_bytes - (unsigned)sizeof state;
+	memcpy(typed.keys, (const uint8_t *)hp_image_extra(object) + sizeof state, typed.count);
+	if (!hp_typed_put(master, slave, &typed))
+		hp_together_fail(errno, "what was typed into a terminal");
+}
+
+static int own_master = -1; /* of the terminal that PID 1 was told to open */
+
+void hp_keep_terminal(int number)
+{
+	own_master = fcntl(HP_KEPT_TERMINAL, F_DUPFD_CLOEXEC, number + 1);
 }
 
 static int open_master(unsigned index)
@@ -160,15 +173,16 @@ void hp_make_terminals(const struct hp_image *image)
 	HP_EACH(image, hp_image_object, HP_R_OBJECT, object)
 	{
 		int master = -1, slave = -1;
+		bool is_settled = false;
 		if (object->kind != HP_O_TERMINAL)
 			continue;
 		HP_EACH(image, hp_image_file, HP_R_FILE, file)
 		{
 			if (file->object != object->id)
 				continue;
-			if (file->kind == HP_F_STDIO) {
-				settle(object, (int)file->extra[0]);
-				continue;
+			if (file->kind == HP_F_STDIO && !is_settled) {
+				settle(object, own_master, (int)file->extra[0]);
+				is_settled = true;
 			}
 			if (file->kind != HP_F_TERMINAL)
 				continue;
@@ -177,7 +191,7 @@ void hp_make_terminals(const struct hp_image *image)
 				slave = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY);
 				if (slave < 0)
 					hp_together_fail(errno, "opening a terminal");
-				settle(object, slave);
+				settle(object, master, slave);
 			}
 			int fd = fcntl(file->extra[0] ? master : slave, F_DUPFD, image->high);
 			if (fd < 0 || fcntl(fd, F_SETFL, (int)file->flags & O_NONBLOCK))

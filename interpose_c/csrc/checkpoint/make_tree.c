@@ -256,6 +256,7 @@ _Noreturn void hp_make_tree(const struct hp_image *of)
 		hp_together_fail(EMFILE, "the job's descriptors");
 	/* What PID 1 has may have any number: it would be taken for what is made at the high ones. */
 	hp_inet_move_above(hp_fd_of_object(image, image->objects));
+	hp_keep_terminal(hp_fd_of_object(image, image->objects));
 	syscall(SYS_close_range, 3, hp_fd_of_object(image, image->objects), 0);
 	umask(0);
 	hp_make_names(image);

@@ -65,6 +65,7 @@ void hp_make_names(const struct hp_image *);
 void hp_make_files(const struct hp_image *);
 void hp_make_sockets(const struct hp_image *);
 void hp_make_terminals(const struct hp_image *);
+void hp_keep_terminal(int number); /* its other end, above that number */
 /* In the process itself: descriptors at their numbers, what only it can open, locks. */
 void hp_place_files(const struct hp_image *, const struct hp_image_process *);
 /* Moves a descriptor to where it is found. */

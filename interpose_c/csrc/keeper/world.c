@@ -37,6 +37,8 @@ static void open_terminal(struct hp_tty *tty, const struct hp_spec *spec)
 	tty->slave = ioctl(tty->master, TIOCGPTPEER, O_RDWR | O_NOCTTY);
 	if (tty->slave < 0 || fcntl(tty->slave, F_SETFD, FD_CLOEXEC))
 		hp_die(errno, "opening the terminal");
+	if (dup3(tty->master, HP_KEPT_TERMINAL, O_CLOEXEC) < 0)
+		hp_die(errno, "opening the terminal");
 	hp_control_send_tty(tty->master);
 }
 

@@ -15,6 +15,20 @@ static int read_line(int fd, char *to)
 	return used;
 }
 
+/* Nobody reads it yet: a whole line, and one that is not finished. */
+static int type_ahead(int *master)
+{
+	char name[64];
+	struct termios settings;
+	*master = posix_openpt(O_RDWR | O_NOCTTY);
+	CHECK(*master >= 0 && unlockpt(*master) == 0 && ptsname_r(*master, name, sizeof name) == 0);
+	int slave = open(name, O_RDWR | O_NOCTTY);
+	CHECK(slave >= 0 && tcgetattr(slave, &settings) == 0);
+	settings.c_lflag &= ~(tcflag_t)ECHO;
+	CHECK(tcsetattr(slave, TCSANOW, &settings) == 0 && write(*master, "whole\nhaf", 9) == 9);
+	return slave;
+}
+
 int main(void)
 {
 	char name[64], line[64];
@@ -44,7 +58,10 @@ int main(void)
 		_exit(0);
 	}
 	CHECK(read_line(master, line) == 3);
+	int other, unread = type_ahead(&other);
 	linger();
+	CHECK(write(other, "\177lf\n", 4) == 4 && read_line(unread, line) == 6 && !strcmp(line, "whole\n"));
+	CHECK(read_line(unread, line) == 5 && !strcmp(line, "half\n"));
 	CHECK(write(master, "hello\n", 6) == 6 && read_line(master, line) > 0);
 	CHECK(!strcmp(line, "33 77 1 1 1 hello\n"));
 	int status;
