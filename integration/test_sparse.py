@@ -20,6 +20,11 @@ with open("cut", "wb") as file:
     file.truncate(0)
     file.seek(5 << 20)
     file.write(b"end")
+with open("appended", "ab", 0) as log, open("appended", "r+b", 0) as file:
+    log.write(b"first\\n")
+    file.seek(64 << 20)
+    file.write(b"placed\\n")
+    log.write(b"last\\n" * 2000)
 with open("old", "r+b") as file:
     file.seek(1 << 20)
     file.write(bytes(1 << 20))

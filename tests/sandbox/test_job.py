@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from typing import Any
 from unittest.mock import Mock
 
@@ -10,6 +11,7 @@ import pytest
 from hpool.sandbox.starter import job as starter_job
 from hpool.sandbox.starter.before import islands, sure_questions
 from hpool.sandbox.starter.job import JobRun
+from hpool.shadow.api import home
 from hpool.shadow.api.job import Sharing
 from tests.shadow.test_store import description
 
@@ -72,3 +74,22 @@ def test_lanes_that_end_as_home_releases_the_job_are_no_loss(monkeypatch: pytest
         run._lost("broken before home had the report")
     run._released.set()
     run._lost("the shadow ended it")
+
+
+def test_home_that_lets_go_of_a_removed_job_is_waited_for_no_longer() -> None:
+    silent: Any = Mock(features=(), job=Mock(cpu_level=""))
+    engine, keeper = Mock(), Mock()
+    run = JobRun(silent, silent, silent, engine, -1, -1)
+    run._keeper = keeper
+    run._obey(home.Release())
+    keeper.kill.assert_called_once_with()
+    engine.fail.assert_called_once_with(errno.EIO)
+
+
+def test_home_that_lets_go_after_the_report_ends_nothing() -> None:
+    silent: Any = Mock(features=(), job=Mock(cpu_level=""))
+    engine = Mock()
+    run = JobRun(silent, silent, silent, engine, -1, -1)
+    run._is_told.set()
+    run._obey(home.Release())
+    engine.fail.assert_not_called()

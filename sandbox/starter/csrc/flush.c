@@ -114,9 +114,21 @@ static void apply_appended(hp_engine *engine, struct hp_pending *pending, const 
 	apply_written(engine, pending, reply, body, length);
 }
 
+/* Appends leave none: what lies behind one was written at its place, and goes there. */
+static bool skip_hole(struct hp_object *object, uint64_t end)
+{
+	off_t data = lseek(object->fd, (off_t)object->append_from, SEEK_DATA);
+
+	if (data == (off_t)object->append_from || (data < 0 && errno != ENXIO))
+		return false;
+	object->append_from = data < 0 || (uint64_t)data > end ? end : (uint64_t)data;
+	return true;
+}
+
 static void send_tail(hp_engine *engine, struct hp_object *object, int lane, uint64_t end, uint8_t *buffer)
 {
 	while (object->append_from < end) {
+		bool placed = skip_hole(object, end);
 		uint64_t low = object->append_from, count = end - low;
 		ssize_t got;
 
@@ -125,15 +137,16 @@ static void send_tail(hp_engine *engine, struct hp_object *object, int lane, uin
 		got = pread(object->fd, buffer, count < HP_WRITE_CHUNK ? count : HP_WRITE_CHUNK, (off_t)low);
 		if (got <= 0)
 			return;
+		got = (ssize_t)hp_run_until_hole(object, buffer, (size_t)got, low);
 		if (count > (uint64_t)got) { /* others may append between two pieces: better between two lines */
 			const uint8_t *last = memrchr(buffer, '\n', (size_t)got);
 
 			got = last ? last - buffer + 1 : got;
 		}
 		object->append_from = low + (uint64_t)got;
-		hp_written_send(engine, object, lane, apply_appended,
+		hp_written_send(engine, object, lane, placed ? apply_written : apply_appended,
 				&(struct hp_request){ .head = { .op = HPW_WRITE,
-								.flags = HPW_AT_END,
+								.flags = placed ? 0 : HPW_AT_END,
 								.handle = object->handle,
 								.offset = low,
 								.length = (uint64_t)got,
