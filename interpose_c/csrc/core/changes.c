@@ -80,6 +80,8 @@ static long make_symlink(long text, int dirfd, long path)
 {
 	long native = hp_syscall3(__NR_symlinkat, text, dirfd, path);
 
+	if (native == -ENOENT && !*(const char *)text)
+		return native;
 	return one_name(HP_REQ_SYMLINK, dirfd, (const char *)path, 0, 0, (const char *)text, native);
 }
 
@@ -182,6 +184,10 @@ static long link_name(int dirfd1, long path1, int dirfd2, long path2, int flags)
 		ask.len2 = where.length;
 		return settle(&ask, &where, native);
 	}
+	if (native == -EXDEV && !(flags & AT_SYMLINK_FOLLOW) &&
+	    !hp_syscall4(__NR_newfstatat, dirfd1, path1, (long)&stat, HP_AT_NOFOLLOW) &&
+	    !hp_is_home(stat.dev, stat.ino))
+		return native; /* a link of /proc's: itself is meant, not the file it stands for */
 	return two_names(HP_REQ_LINK, dirfd1, (const char *)path1, dirfd2, (const char *)path2,
 			 flags & AT_SYMLINK_FOLLOW, native);
 }

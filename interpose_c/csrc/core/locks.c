@@ -269,6 +269,18 @@ static long get_lock(struct hp_call *call)
 	return hp_user_write((void *)call->arg[2], &native, sizeof native) ? -EFAULT : 0;
 }
 
+/* The mirror's file system can seal, home's cannot: who may write hears that, the kernel tells the others. */
+static long seals(struct hp_call *call, bool adds)
+{
+	long flags = hp_syscall3(__NR_fcntl, call->arg[0], F_GETFL, 0);
+	struct hp_stat stat;
+
+	if (flags < 0 || flags & HP_O_PATH || (adds && !(flags & 3)) ||
+	    hp_syscall2(__NR_fstat, call->arg[0], (long)&stat))
+		return HP_PASS;
+	return hp_is_home(stat.dev, stat.ino) ? -EINVAL : HP_PASS;
+}
+
 long hp_call_fcntl(struct hp_call *call)
 {
 	long failed;
@@ -290,6 +302,10 @@ long hp_call_fcntl(struct hp_call *call)
 			return -EPERM;
 		failed = call->arg[2] & HP_O_APPEND ? hp_fd_append((int)call->arg[0]) : 0;
 		return failed ? failed : HP_PASS;
+	case F_GET_SEALS:
+		return seals(call, false);
+	case F_ADD_SEALS:
+		return seals(call, true);
 	default:
 		return HP_PASS;
 	}

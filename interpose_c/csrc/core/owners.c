@@ -128,6 +128,8 @@ long hp_call_utimensat(struct hp_call *call)
 	struct times times = now;
 	int64_t user[4];
 
+	bool of_descriptor = !call->arg[1] && (int)call->arg[0] != AT_FDCWD, is_time = true;
+
 	if (call->arg[3] & ~(HP_AT_NOFOLLOW | HP_AT_EMPTY_PATH))
 		return HP_PASS;
 	if (call->arg[2]) {
@@ -139,16 +141,23 @@ long hp_call_utimensat(struct hp_call *call)
 			times.ns[i] = user[2 * i + 1];
 			if (times.ns[i] == NOW)
 				times.set |= current[i];
-			else if (times.ns[i] != OMIT && (times.ns[i] < 0 || times.ns[i] > 999999999))
-				return -EINVAL;
 			else if (times.ns[i] != OMIT)
 				times.set |= exact[i];
+			is_time &= times.ns[i] == NOW || times.ns[i] == OMIT || (uint64_t)times.ns[i] < 1000000000;
 		}
 		if (!times.set)
 			return 0;
 	}
+	if (of_descriptor && call->arg[3])
+		return -EINVAL;
 	if (!call->arg[1] && (int)call->arg[0] == AT_FDCWD)
 		return -EFAULT;
+	if (!is_time) { /* looked at last, utimensat(2) does not say so */
+		uint64_t inode;
+		long found = object_of((int)call->arg[0], call->arg[1], (int)call->arg[3], &inode);
+
+		return found > 0 ? -EINVAL : found < 0 ? found : HP_PASS;
+	}
 	return change_times(call, (int)call->arg[0], call->arg[1], &times, (int)call->arg[3]);
 }
 

@@ -196,15 +196,21 @@ long hp_call_preadv(struct hp_call *call)
 	return call->arg[3] < 0 ? HP_PASS : read_vector(call, call->arg[3]);
 }
 
-/* RWF_NOWAIT: the mirror's file system knows no such thing, though it never waits for a disk. */
-long hp_call_preadv2(struct hp_call *call)
+bool hp_drop_advice(struct hp_call *call, long flags)
 {
 	struct hp_stat stat;
-	long result;
 
-	if (call->arg[5] & RWF_NOWAIT && hp_channel && hp_syscall2(__NR_fstat, call->arg[0], (long)&stat) == 0 &&
-	    hp_is_home(stat.dev, stat.ino))
-		call->arg[5] &= ~(long)RWF_NOWAIT;
-	result = call->arg[3] < -1 ? HP_PASS : read_vector(call, call->arg[3]);
-	return result == HP_PASS ? HP_TAIL : result;
+	if (!(call->arg[5] & flags) || !hp_channel || hp_syscall2(__NR_fstat, call->arg[0], (long)&stat) ||
+	    !hp_is_home(stat.dev, stat.ino))
+		return false;
+	call->arg[5] &= ~flags;
+	return true;
+}
+
+long hp_call_preadv2(struct hp_call *call)
+{
+	bool changed = hp_drop_advice(call, RWF_NOWAIT | HP_RWF_DONTCACHE);
+	long result = call->arg[3] < -1 ? HP_PASS : read_vector(call, call->arg[3]);
+
+	return result == HP_PASS && changed ? HP_TAIL : result;
 }

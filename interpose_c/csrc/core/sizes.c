@@ -82,9 +82,17 @@ long hp_sync_file(struct hp_file *file)
 	return answer < 0 ? (long)answer : 0;
 }
 
+/* With O_PATH the kernel refuses. */
+static struct hp_file *file_to_sync(int fd)
+{
+	struct hp_file *file = hp_fd_file(fd);
+
+	return file && !(hp_syscall3(__NR_fcntl, fd, F_GETFL, 0) & HP_O_PATH) ? file : NULL;
+}
+
 long hp_call_fsync(struct hp_call *call)
 {
-	struct hp_file *file = hp_fd_file((int)call->arg[0]);
+	struct hp_file *file = file_to_sync((int)call->arg[0]);
 
 	return file ? hp_sync_file(file) : HP_PASS;
 }
@@ -96,9 +104,10 @@ long hp_call_fdatasync(struct hp_call *call)
 
 long hp_call_sync_file_range(struct hp_call *call)
 {
-	struct hp_file *file = hp_fd_file((int)call->arg[0]);
+	struct hp_file *file = file_to_sync((int)call->arg[0]);
+	bool is_range = call->arg[1] >= 0 && call->arg[2] >= 0 && call->arg[2] <= INT64_MAX - call->arg[1];
 
-	return file && call->arg[1] >= 0 && call->arg[2] >= 0 && !(call->arg[3] & ~7l) ? hp_sync_file(file) : HP_PASS;
+	return file && is_range && !(call->arg[3] & ~7l) ? hp_sync_file(file) : HP_PASS;
 }
 
 long hp_call_sync(struct hp_call *call)

@@ -195,9 +195,11 @@ long hp_call_pwritev(struct hp_call *call)
 
 long hp_call_pwritev2(struct hp_call *call)
 {
-	long failed = call->arg[5] & RWF_APPEND && hp_channel ? hp_fd_append((int)call->arg[0]) : 0;
+	long failed = call->arg[5] & RWF_APPEND && hp_channel ? hp_fd_append((int)call->arg[0]) : 0, result;
+	bool changed = hp_drop_advice(call, HP_RWF_DONTCACHE);
 
 	if (failed)
 		return failed;
-	return call->arg[3] < -1 ? HP_PASS : write_vector(call, call->arg[3]);
+	result = call->arg[3] < -1 ? HP_PASS : write_vector(call, call->arg[3]);
+	return result == HP_PASS && changed ? HP_TAIL : result;
 }
