@@ -26,7 +26,7 @@ static long one_name(uint16_t op, int dirfd, const char *path, int64_t arg0, int
 
 	if (!asks(native) || !*path)
 		return native;
-	hp_locate(dirfd, path, &where);
+	hp_locate_name(dirfd, path, &where);
 	ask.base = where.base;
 	ask.data1 = where.path;
 	ask.len1 = where.length;
@@ -130,8 +130,11 @@ static long two_names(uint16_t op, int dirfd1, const char *path1, int dirfd2, co
 	/* EBUSY is said of a root: at home it may be another file system's, then it is EXDEV */
 	if ((!asks(native) && !(native == -EBUSY && hp_channel)) || !*path1 || !*path2)
 		return native;
-	hp_locate(dirfd1, path1, &where1);
-	hp_locate(dirfd2, path2, &where2);
+	if (op == HP_REQ_LINK && arg0)
+		hp_locate(dirfd1, path1, &where1);
+	else
+		hp_locate_name(dirfd1, path1, &where1);
+	hp_locate_name(dirfd2, path2, &where2);
 	if (where2.foreign)
 		return native;
 	ask.base = where1.base;
@@ -177,17 +180,13 @@ static long link_name(int dirfd1, long path1, int dirfd2, long path2, int flags)
 
 		if (hp_syscall2(__NR_fstat, dirfd1, (long)&stat) || !hp_is_home(stat.dev, stat.ino))
 			return native;
-		hp_locate(dirfd2, (const char *)path2, &where);
+		hp_locate_name(dirfd2, (const char *)path2, &where);
 		ask.base = stat.ino;
 		ask.base2 = where.base;
 		ask.data2 = where.path;
 		ask.len2 = where.length;
 		return settle(&ask, &where, native);
 	}
-	if (native == -EXDEV && !(flags & AT_SYMLINK_FOLLOW) &&
-	    !hp_syscall4(__NR_newfstatat, dirfd1, path1, (long)&stat, HP_AT_NOFOLLOW) &&
-	    !hp_is_home(stat.dev, stat.ino))
-		return native; /* a link of /proc's: itself is meant, not the file it stands for */
 	return two_names(HP_REQ_LINK, dirfd1, (const char *)path1, dirfd2, (const char *)path2,
 			 flags & AT_SYMLINK_FOLLOW, native);
 }

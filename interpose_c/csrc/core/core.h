@@ -67,6 +67,8 @@ struct hp_where {
 	char text[2 * HP_PATH_MAX];
 };
 void hp_locate(int dirfd, const char *path, struct hp_where *where);
+/* For what is done to the name, not to the object that it leads to. */
+void hp_locate_name(int dirfd, const char *path, struct hp_where *where);
 
 /* After a native call on (dirfd, path) gave `error`: true if the call should be
  * made again, else *result is what the caller gets. */

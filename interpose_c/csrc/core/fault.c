@@ -123,14 +123,14 @@ static void point(struct hp_where *where, uint64_t base, const char *path)
 }
 
 /* Through /proc and /dev/fd only the kernel finds the way: let it find the
- * object, or the directory in which the last name is missing. */
-static bool locate_magic(int dirfd, const char *path, struct hp_where *where)
+ * object, or the directory in which the last name is missing, or is meant. */
+static bool locate_magic(int dirfd, const char *path, bool names, struct hp_where *where)
 {
 	size_t length = hp_strlen(path);
 	struct hp_stat stat;
 	unsigned cut;
 
-	if (hp_syscall4(__NR_newfstatat, dirfd, (long)path, (long)&stat, 0) == 0) {
+	if (!names && hp_syscall4(__NR_newfstatat, dirfd, (long)path, (long)&stat, 0) == 0) {
 		if (stat.dev != hp_channel->mirror_dev)
 			return false;
 		point(where, stat.ino, "");
@@ -139,19 +139,21 @@ static bool locate_magic(int dirfd, const char *path, struct hp_where *where)
 	if (length >= HP_PATH_MAX)
 		return false;
 	memcpy(where->text, path, length + 1);
-	for (cut = (unsigned)length; cut > 0 && where->text[cut] != '/'; cut--)
+	for (cut = (unsigned)length; names && cut > 0 && where->text[cut - 1] == '/'; cut--)
 		;
+	while (cut > 0 && where->text[cut - 1] != '/')
+		cut--;
 	if (cut == 0)
 		return false;
-	where->text[cut] = 0;
+	where->text[cut - 1] = 0;
 	if (hp_syscall4(__NR_newfstatat, dirfd, (long)where->text, (long)&stat, 0) ||
 	    stat.dev != hp_channel->mirror_dev)
 		return false;
-	point(where, stat.ino, where->text + cut + 1);
+	point(where, stat.ino, where->text + cut);
 	return true;
 }
 
-void hp_locate(int dirfd, const char *path, struct hp_where *where)
+static void locate(int dirfd, const char *path, bool names, struct hp_where *where)
 {
 	struct hp_attr_entry entry;
 	struct hp_stat stat;
@@ -159,7 +161,7 @@ void hp_locate(int dirfd, const char *path, struct hp_where *where)
 
 	where->foreign = false;
 	if (path[0] == '/') {
-		if ((hp_starts(path, "/proc/") || hp_starts(path, "/dev/")) && !locate_magic(dirfd, path, where))
+		if ((hp_starts(path, "/proc/") || hp_starts(path, "/dev/")) && !locate_magic(dirfd, path, names, where))
 			where->foreign = true;
 		else if (!hp_starts(path, "/proc/") && !hp_starts(path, "/dev/"))
 			point(where, 0, path);
@@ -185,6 +187,16 @@ void hp_locate(int dirfd, const char *path, struct hp_where *where)
 	if (hp_starts(where->text, "/proc/") || hp_starts(where->text, "/dev/"))
 		where->foreign = true;
 	point(where, 0, where->text);
+}
+
+void hp_locate(int dirfd, const char *path, struct hp_where *where)
+{
+	locate(dirfd, path, false, where);
+}
+
+void hp_locate_name(int dirfd, const char *path, struct hp_where *where)
+{
+	locate(dirfd, path, true, where);
 }
 
 /* Cuts the last component off `path[0..length)`: where it begins; 0: the whole

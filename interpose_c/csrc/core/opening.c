@@ -103,12 +103,20 @@ static int examine(long fd, const struct hp_open_how *how)
 		hp_fd_set((int)fd, HP_FD_PLAIN);
 		return 0;
 	}
-	if (how->flags & HP_O_TRUNC || !entry.file || !(entry.attr.access & 2) ||
-	    ((how->flags & 3) == 2 && !(entry.attr.access & 4)))
+	if (!entry.file || !(entry.attr.access & 2) || ((how->flags & 3) == 2 && !(entry.attr.access & 4)))
 		return 1;
 	if (how->flags & HP_O_APPEND &&
 	    !(__atomic_load_n(&hp_channel->files[entry.file].flags, __ATOMIC_ACQUIRE) & HP_FILE_APPENDS))
 		return 1;
+	if (how->flags & HP_O_TRUNC && entry.attr.nlink == 0) { /* by /proc/self/fd: home knows it by its handle */
+		struct hp_ask cut = { .op = HP_REQ_TRUNCATE, .base = stat.ino };
+		int64_t answer = hp_ask(&cut);
+
+		if (answer < 0)
+			return (int)answer;
+	} else if (how->flags & HP_O_TRUNC) {
+		return 1;
+	}
 	hp_fd_set((int)fd, hp_fd_file_kind(entry.file, how->flags));
 	return 0;
 }
@@ -191,7 +199,7 @@ static long open_nameless(int dirfd, const char *path, const struct hp_open_how 
 	long fd = native_open(dirfd, path, how, extended);
 	int64_t answer;
 
-	if (fd != -EACCES && fd != -ENOENT)
+	if ((fd != -EACCES && fd != -ENOENT) || !*path)
 		return fd;
 	hp_locate(dirfd, path, &where);
 	if (where.foreign)
@@ -227,13 +235,22 @@ static long open_at(int dirfd, const char *path, struct hp_open_how *how, bool e
 	if (how->flags & HP_O_PATH) {
 		fd = native_open(dirfd, path, how, extended);
 		for (int round = 0; (fd == -ENOENT || fd == -EACCES) && round < 4; round++) {
-			if (!hp_fault(dirfd, path, fd, HP_WANT_STAT, how->flags & HP_O_NOFOLLOW, &fd))
+			const char *name = path;
+
+			for (; how->resolve & RESOLVE_IN_ROOT && *name == '/'; name++)
+				; /* the root meant is `dirfd` */
+			if (!hp_fault(dirfd, name, fd, HP_WANT_STAT, how->flags & HP_O_NOFOLLOW, &fd))
 				break;
 			fd = native_open(dirfd, path, how, extended);
 		}
-		if (fd >= 0)
-			hp_fd_forget((int)fd);
-		return fd;
+		if (fd < 0)
+			return fd;
+		hp_fd_forget((int)fd);
+		if (path[0] != '/' || how->resolve || how->flags & HP_O_NOFOLLOW ||
+		    (exe = hp_exe_alias(path, alias, sizeof alias)) == NULL)
+			return fd;
+		hp_syscall1(__NR_close, fd);
+		return open_at(AT_FDCWD, exe, how, extended);
 	}
 	if (how->flags & HP_O_DSYNC)
 		__atomic_store_n(&hp_channel->sync_set, 1, __ATOMIC_RELAXED);
