@@ -45,5 +45,14 @@ int main(void)
 	MUST(fstat(file, &st));
 	printf("links %ld\n", (long)st.st_nlink);
 	TRY(preadv2(file, &one, 1, 0, 0x4000));
+	TRY(rename("absent", NOWHERE));
+	TRY(rename("absent/x", NOWHERE));
+	TRY(rename("dir/sub/x", NOWHERE));
+	TRY(link("absent", NOWHERE));
+	TRY(link("dir/sub/absent", NOWHERE));
+	TRY(link("dir/sub/deep", NOWHERE));
+	TRY(linkat(file, "", AT_FDCWD, NOWHERE, AT_EMPTY_PATH));
+	TRY(symlink(NOWHERE, "dir/sub/absent"));
+	TRY(symlink("text", NOWHERE));
 	return 0;
 }

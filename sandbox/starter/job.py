@@ -325,7 +325,7 @@ class JobRun:
             case home.Release():
                 self._link.close()  # what the link does from now on is no loss
                 self._released.set()
-                if not self._is_told.is_set() and not self._checkpoints.has_left.is_set():
+                if not self._is_told.is_set() and not self._checkpoints.has_left:
                     self._kill()  # removed: home waits for its end no longer, and takes nothing more
                     self._engine.fail(errno.EIO)
 

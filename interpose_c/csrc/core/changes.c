@@ -118,6 +118,14 @@ long hp_call_unlinkat(struct hp_call *call)
 	return remove_name((int)call->arg[0], call->arg[1], (int)call->arg[2]);
 }
 
+/* The kernel may have refused the first name before it read the second. */
+static bool can_read(const char *path)
+{
+	char byte;
+
+	return hp_user_read(&byte, path, 1) == 0;
+}
+
 /* Two names. Built in turn, so that only one of them needs the large buffer
  * twice: the shim's stack is small. */
 static long two_names(uint16_t op, int dirfd1, const char *path1, int dirfd2, const char *path2, int64_t arg0,
@@ -128,7 +136,11 @@ static long two_names(uint16_t op, int dirfd1, const char *path1, int dirfd2, co
 	long answer;
 
 	/* EBUSY is said of a root: at home it may be another file system's, then it is EXDEV */
-	if ((!asks(native) && !(native == -EBUSY && hp_channel)) || !*path1 || !*path2)
+	if ((!asks(native) && !(native == -EBUSY && hp_channel)) || !*path1)
+		return native;
+	if (!can_read(path2))
+		return native == -EACCES ? -EFAULT : native;
+	if (!*path2)
 		return native;
 	if (op == HP_REQ_LINK && arg0)
 		hp_locate(dirfd1, path1, &where1);
@@ -180,6 +192,8 @@ static long link_name(int dirfd1, long path1, int dirfd2, long path2, int flags)
 
 		if (hp_syscall2(__NR_fstat, dirfd1, (long)&stat) || !hp_is_home(stat.dev, stat.ino))
 			return native;
+		if (!can_read((const char *)path2))
+			return -EFAULT;
 		hp_locate_name(dirfd2, (const char *)path2, &where);
 		ask.base = stat.ino;
 		ask.base2 = where.base;
