@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import os
 import random
+import subprocess
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from integration.chaos import Events, run_through, some_kills, some_moves
+from integration.chaos import MOVES, ROLES, Events, kill, run_through, some_kills, some_moves
 from integration.conftest import needs_root
 from integration.judge import snapshot
-from integration.pool import StrictPool
+from integration.pool import HPOOL, StrictPool
 
 pytestmark = [pytest.mark.slow, pytest.mark.root]
 ROUNDS = int(os.environ.get("HPOOL_CHAOS_ROUNDS", "4"))
@@ -100,3 +102,29 @@ def test_nobody_can_tell_that_it_began_again_or_moved(
     tree = snapshot(place)
     differing = {name for name in {*tree, *expected_tree} if tree.get(name) != expected_tree.get(name)}
     assert not differing, (events, {name: (expected_tree.get(name), tree.get(name)) for name in differing})
+
+
+@pytest.mark.parametrize("seed", range(max(1, ROUNDS // 4)))
+@pytest.mark.parametrize("role", ROLES)
+def test_who_dies_in_the_midst_of_a_move_is_not_missed(
+    breaking_pool: StrictPool, role: str, seed: int
+) -> None:
+    pool, chance = breaking_pool, random.Random(f"{role} {seed}")
+    job = chance.choice(list(JOBS))
+    place = lay_out(pool)
+    expected = pool.home.run(JOBS[job], pool.home.work, stdin=b"input\n")
+    expected_tree = snapshot(place)
+    lay_out(pool)
+    process = pool.home.popen(pool.home.hpool(JOBS[job]), pool.home.work, stdin=subprocess.PIPE)
+    assert process.stdout is not None
+    first = os.read(process.stdout.fileno(), 1 << 16)
+    time.sleep(chance.uniform(0, 0.2))
+    jobs = pool.home.run([HPOOL, "queue"]).stdout.decode().splitlines()[1:]
+    asked = [pool.home.popen([HPOOL, chance.choice(MOVES), job.split()[0]]) for job in jobs]
+    time.sleep(chance.uniform(0.08, 0.3))  # it takes a tenth of a second to be heard
+    kill(pool, role)
+    out, err = process.communicate(b"input\n", timeout=100)
+    assert (process.returncode, first + out) == (expected.code, expected.stdout), err
+    assert snapshot(place) == expected_tree
+    for each in asked:
+        each.communicate(timeout=100)
