@@ -17,5 +17,12 @@ int main(void)
 	show("lines.txt/sub/2/3/end");
 	TRY(renameat2(AT_FDCWD, "tree", AT_FDCWD, "tree/1", RENAME_EXCHANGE));
 	TRY(renameat2(AT_FDCWD, "link", AT_FDCWD, "small.txt", RENAME_EXCHANGE | RENAME_NOREPLACE));
+	TRY(renameat2(AT_FDCWD, "readonly.txt", AT_FDCWD, "emptydir/", RENAME_EXCHANGE));
+	show("emptydir");
+	TRY(renameat2(AT_FDCWD, "emptydir/", AT_FDCWD, "readonly.txt", RENAME_EXCHANGE));
+	TRY(renameat2(AT_FDCWD, "emptydir", AT_FDCWD, "absent/", RENAME_EXCHANGE));
+	TRY(rename("emptydir", "readonly.txt/"));
+	TRY(renameat2(AT_FDCWD, "readonly.txt/", AT_FDCWD, "emptydir", RENAME_EXCHANGE));
+	show("readonly.txt");
 	return 0;
 }

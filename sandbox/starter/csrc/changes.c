@@ -124,7 +124,7 @@ static int64_t rename_one(hp_engine *engine, struct hp_slot *slot)
 		return error && error != -EBUSY ? error : error2;
 	if (!from.parent || !to.parent) /* the root, "." or "..": busy, unless it is on another file system */
 		return device_of(&from) == device_of(&to) ? -EBUSY : -EXDEV;
-	if (to.must_be_directory && from.object && from.object->kind != HP_DIR)
+	if (to.must_be_directory && from.object && from.object->kind != HP_DIR && !(slot->arg[0] & RENAME_EXCHANGE))
 		return -ENOTDIR;
 	if (from.object && from.object->file) /* who finds the new name finds its content */
 		hp_ordered_first(engine, from.object);
