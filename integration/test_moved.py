@@ -336,3 +336,33 @@ def test_a_job_whose_output_nobody_reads_can_leave(own_pool: StrictPool) -> None
     assert process.returncode == 0, err
     assert out == b"".join(b"%07d\n" % number for number in range(1, 1200000))
     assert err.count(b"has left") == 3, err
+
+
+def test_more_input_than_is_kept_is_no_reason_not_to_move(own_pool: StrictPool) -> None:
+    """From a pipe. It is read so slowly that there are moves behind that."""
+    text = """
+import hashlib, sys, time
+state = hashlib.sha256()
+while piece := sys.stdin.buffer.read(400_000):
+    state.update(piece)
+    time.sleep(0.01)
+    print(state.hexdigest(), flush=True)
+"""
+    content, state, expected = os.urandom(1 << 20) * 90, hashlib.sha256(), []
+    for at in range(0, len(content), 400_000):
+        state.update(content[at : at + 400_000])
+        expected.append(state.hexdigest())
+    argv = own_pool.home.hpool(["/usr/bin/python3", "-c", text])
+    process = own_pool.home.popen(argv, own_pool.home.work, stdin=subprocess.PIPE)
+
+    def move() -> None:
+        while process.poll() is None:
+            for row in own_pool.home.run([HPOOL, "queue"]).stdout.decode().splitlines()[1:]:
+                own_pool.home.run([HPOOL, "vacate", row.split()[0]])
+
+    moves = threading.Thread(target=move)
+    moves.start()
+    out, err = process.communicate(content, timeout=100)
+    moves.join()
+    assert process.returncode == 0 and out.decode().splitlines() == expected, err
+    assert err.count(b"has left") >= 3, err

@@ -126,7 +126,7 @@ class Sent:
 
 class Input:
     """stdin, read no further than is wanted: what the job does not take stays for others. A file is read
-    again from where it was; of anything else the first 64 MiB are kept."""
+    again from where it was; of anything else the last 64 MiB are kept, half of them at least."""
 
     def __init__(self, fd: int, send: Callable[[stdio.Input | stdio.InputEnd], None]) -> None:
         self._fd = fd
@@ -211,8 +211,10 @@ class Input:
     def _keep(self, content: bytes) -> None:
         self._is_over = not content
         if len(self._kept) + len(content) > KEPT_BYTES:
-            del self._kept[: self._position - self._base]
-            self._base = self._position
+            # Half stays: a run that goes on from an image has not had all that was sent to the last one.
+            dropped = min(self._position - self._base, max(0, len(self._kept) - KEPT_BYTES // 2))
+            del self._kept[:dropped]
+            self._base += dropped
         self._kept += content
 
     def _take(self, position: int, room: int) -> bytes | None:

@@ -99,6 +99,24 @@ def test_more_than_is_kept_of_a_pipe_cannot_be_given_again(monkeypatch: pytest.M
     os.close(read_fd)
 
 
+def test_of_more_than_is_kept_a_run_gets_what_the_last_one_had_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(replay, "KEPT_BYTES", 100)
+    read_fd, write_fd = os.pipe()
+    text = bytes(range(250))
+    sent = Sent(read_fd)
+    sent.input.begin(250)
+    for at in range(0, 250, 25):
+        os.write(write_fd, text[at : at + 25])
+        assert sent.next() == stdio.Input(at, text[at : at + 25])
+    assert sent.input.can_begin_again(200) and not sent.input.can_begin_again(100)
+    sent.input.begin_again(200)
+    sent.input.begin(100)
+    assert sent.next() == stdio.Input(200, text[200:])
+    os.close(write_fd)
+    assert sent.next() == stdio.InputEnd()
+    os.close(read_fd)
+
+
 def test_nothing_is_read_beyond_what_is_wanted() -> None:
     read_fd, write_fd = os.pipe()
     sent = Sent(read_fd)
