@@ -217,6 +217,7 @@ def test_a_second_run_has_at_its_start_what_the_first_asked_for(
         assert away.ask(NAME, same.parent, LIST) == RETRY
         for file in (same, other):
             assert away.ask(NAME, file, READ) == RETRY
+            assert away.there(file).read_text() == content  # unread, it would count as not asked for
         text = remembered(away, tmp_path / "pack")
     pack = (tmp_path / "pack").read_bytes()
     with away_from(home, client_library) as away:
