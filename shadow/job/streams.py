@@ -108,7 +108,8 @@ class LongStream:
                         raise BadMessage("the peer", "no receipts")
 
     async def _next(self) -> memoryview | None:
-        """What the next message says, empty if it was a receipt; None as receive()."""
+        """What the next message says, empty if it was a receipt; None as receive(). A new connection brings a
+        receipt too: who waits for one looks again, as the other end may have nothing more to say."""
         while not self._is_closed:
             connection = self._connection
             if connection is None:
@@ -117,10 +118,10 @@ class LongStream:
                         await self._arrived.wait()
                 except TimeoutError:
                     return None
-                continue
+                return memoryview(b"")
             message = await self._read(connection)
             if connection is not self._connection:
-                continue
+                return memoryview(b"")
             if not message:
                 self._drop(connection)
                 continue
