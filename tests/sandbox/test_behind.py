@@ -192,16 +192,89 @@ def test_locks_of_names_wait_for_home(away: Away) -> None:
         assert not asking.is_alive()
 
 
-def test_what_was_written_is_there_under_the_new_name(away: Away) -> None:
+def test_what_was_made_aside_takes_its_place_without_waiting(away: Away) -> None:
+    part, whole = away.home / "d/part", away.home / "d/whole"
+    write(away, make(away, whole), whole, "old content")
+    assert away.ask(SYNC, "") == 0
+    for text in ("first", "second and longer"):
+        answers.clear()
+        write(away, make(away, part), part, text)
+        assert away.ask(RENAME, part, second=whole) == 0
+        assert away.there(whole).read_text() == text
+        assert not away.there(part).exists()
+        assert whole.read_text() != text
+        answers.set()
+        assert away.ask(SYNC, "") == 0
+        assert (whole.read_text(), part.exists()) == (text, False)
+    assert lost(away) == ""
+
+
+def test_nobody_outside_hears_of_a_renaming_before_home_has_it(away: Away) -> None:
     part, whole = away.home / "d/part", away.home / "d/whole"
     answers.clear()
-    number = make(away, part)
-    write(away, number, part, "whole content")
-    asking = asked_while_stopped(away, RENAME, part, second=whole)
-    assert asking.is_alive() and not whole.exists()
+    write(away, make(away, part), part, "content")
+    assert away.ask(RENAME, part, second=whole) == 0
+    seen: list[str] = []
+
+    def hear() -> None:
+        engine_lib.hp_engine_await_synced(away.engine)
+        seen.append(whole.read_text())
+
+    hearing = threading.Thread(target=hear)
+    hearing.start()
+    hearing.join(0.3)
+    assert hearing.is_alive()
+    answers.set()
+    hearing.join(5)
+    assert seen == ["content"]
+
+
+def test_renamings_that_others_may_race_for_wait_for_home(away: Away) -> None:
+    directory = away.home / "e"
+    directory.mkdir()
+    (away.home / "other").mkdir()
+    theirs, link = directory / "theirs", directory / "link"
+    theirs.write_text("made at home")
+    link.symlink_to("theirs")
+    assert away.ask(NAME, theirs, STAT) == RETRY
+    for number in range(4):
+        make(away, directory / f"part{number}")
+    make(away, directory / "public")
+    assert away.ask(SYNC, "") == 0
+    for old, new, flags in (
+        (theirs, directory / "taken", 0),
+        (directory / "part1", away.home / "other/elsewhere", 0),
+        (directory / "part2", directory / "exclusive", 1),
+        (directory / "part3", link, 0),
+    ):
+        answers.clear()
+        asking = asked_while_stopped(away, RENAME, old, flags, second=new)
+        assert asking.is_alive(), (old, new)
+        answers.set()
+        asking.join(5)
+        assert new.exists() and not old.exists()
+    answers.clear()
+    assert away.ask(RENAME, directory / "public", second=directory / "known") == 0
+    asking = asked_while_stopped(away, RENAME, directory / "known", second=directory / "again")
+    assert asking.is_alive(), "others may know it by the name that it has now"
     answers.set()
     asking.join(5)
-    assert whole.read_text() == "whole content", "the rename was answered, so its content is at home"
+
+
+def test_a_renaming_that_home_refuses_is_told_and_both_names_are_asked_for_again(away: Away) -> None:
+    part, whole = away.home / "d/part", away.home / "d/whole"
+    write(away, make(away, whole), whole, "old content")
+    write(away, make(away, part), part, "new content")
+    assert away.ask(SYNC, "") == 0
+    answers.clear()
+    assert away.ask(RENAME, part, second=whole) == 0
+    part.unlink()
+    answers.set()
+    assert engine_lib.hp_engine_barrier(away.engine) == errno.ENOENT
+    assert lost(away) == f"renaming to {whole}: No such file or directory"
+    assert away.ask(NAME, part, STAT) == -errno.ENOENT
+    assert away.ask(OPEN, whole, os.O_RDONLY) == RETRY
+    assert away.there(whole).read_text() == whole.read_text() == "old content"
 
 
 def test_a_refusal_that_comes_later_is_told_in_words(away: Away) -> None:

@@ -86,55 +86,33 @@ static int rename_in_mirror(hp_engine *engine, int directory, const struct hp_na
 	return failed;
 }
 
-void hp_apply_renamed(hp_engine *engine, struct hp_pending *pending, const struct hpw_reply *reply, const uint8_t *body,
-		      size_t length)
+static void exchange(hp_engine *engine, struct hp_name *one, struct hp_name *other)
 {
-	struct change *change = pending->context;
-	struct hp_name *from, *to;
-	struct hp_object *old;
-	int directory, directory2;
+	struct hp_object *first = one->object, *second = other->object;
+	struct hp_name *children1 = first->children, *children2 = second->children;
 
-	if (reply->error)
-		return;
-	from = hp_name_by_path(engine, change->path);
-	to = hp_name_by_path(engine, change->path2);
-	directory = from ? hp_mirror_dirfd(engine, from->parent) : -1;
-	directory2 = to ? hp_mirror_dirfd(engine, to->parent) : -1;
-	if (!from || !to) {
-		if (from)
-			hp_forget_name(engine, from);
-		if (to)
-			hp_forget_name(engine, to);
-		apply_parents(engine, body, length, NULL);
-		return;
-	}
-	if (from->object && from->object == to->object) {
-		apply_parents(engine, body, length, NULL); /* two names of one file: rename(2) does nothing */
-		return;
-	}
-	if (!from->object || directory < 0 || directory2 < 0 ||
-	    rename_in_mirror(engine, directory, from, directory2, to, change->flags & RENAME_EXCHANGE)) {
-		hp_forget_name(engine, from);
-		hp_forget_name(engine, to);
-		apply_parents(engine, body, length, NULL);
-		return;
-	}
-	if (change->flags & RENAME_EXCHANGE) {
-		struct hp_object *first = from->object, *second = to->object;
-		struct hp_name *children1 = first->children, *children2 = second->children;
+	first->children = second->children = NULL;
+	hp_tree_unbind(engine, one);
+	hp_tree_unbind(engine, other);
+	first->children = children1;
+	second->children = children2;
+	hp_tree_bind(one, second);
+	hp_tree_bind(other, first);
+}
 
-		first->children = second->children = NULL;
-		hp_tree_unbind(engine, from);
-		hp_tree_unbind(engine, to);
-		first->children = children1;
-		second->children = children2;
-		hp_tree_bind(from, second);
-		hp_tree_bind(to, first);
-		apply_parents(engine, body, length, NULL);
-		return;
+bool hp_rename_here(hp_engine *engine, struct hp_name *from, struct hp_name *to, unsigned exchanged)
+{
+	int directory = hp_mirror_dirfd(engine, from->parent), directory2 = hp_mirror_dirfd(engine, to->parent);
+	struct hp_object *old = to->object;
+
+	if (directory < 0 || directory2 < 0 || rename_in_mirror(engine, directory, from, directory2, to, exchanged))
+		return false;
+	from->object->own = false;
+	if (exchanged) {
+		exchange(engine, from, to);
+		return true;
 	}
-	if (to->object) {
-		old = to->object;
+	if (old) {
 		if (last_link(old))
 			old->orphan = true;
 		old->attr.nlink -= old->attr.nlink > 0;
@@ -144,11 +122,35 @@ void hp_apply_renamed(hp_engine *engine, struct hp_pending *pending, const struc
 			hp_mirror_forget_dirfd(engine, old);
 		hp_mirror_publish(engine, old);
 	}
-	old = to->object;
 	hp_tree_move(engine, from, to);
 	if (old)
 		hp_file_forsake(engine, old);
-	apply_parents(engine, body, length, to->object);
+	return true;
+}
+
+void hp_apply_renamed(hp_engine *engine, struct hp_pending *pending, const struct hpw_reply *reply, const uint8_t *body,
+		      size_t length)
+{
+	struct change *change = pending->context;
+	unsigned exchanged = change->flags & RENAME_EXCHANGE;
+	struct hp_object *moved = NULL;
+	struct hp_name *from, *to;
+
+	if (reply->error)
+		return;
+	from = hp_name_by_path(engine, change->path);
+	to = hp_name_by_path(engine, change->path2);
+	if (from && to && from->object && from->object == to->object) {
+		/* two names of one file: rename(2) does nothing */
+	} else if (from && to && from->object && hp_rename_here(engine, from, to, exchanged)) {
+		moved = exchanged ? NULL : to->object;
+	} else {
+		if (from)
+			hp_forget_name(engine, from);
+		if (to)
+			hp_forget_name(engine, to);
+	}
+	apply_parents(engine, body, length, moved);
 }
 
 void hp_apply_made(hp_engine *engine, struct hp_pending *pending, const struct hpw_reply *reply, const uint8_t *body,

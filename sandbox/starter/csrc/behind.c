@@ -3,8 +3,8 @@
  *
  * Known is it where home has promised so (HPW_SURE_CHANGES: shared for writing, a file system that
  * has what Linux has), for the owner, and of names only while home watches their directory
- * (HPW_SURE_NAMES). What people use as a lock is never here: O_EXCL, mkdir, link, rename,
- * symlink; nor unlinking what others made, since who succeeds at that may take it for his.
+ * (HPW_SURE_NAMES). What people use as a lock is never here: O_EXCL, mkdir, link, symlink; nor
+ * unlinking or renaming what others made, since who succeeds at that may take it for his.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "internal.h"
+#include "changes.h"
 
 #define TIMES (HPW_SET_ATIME | HPW_SET_MTIME)
 #define NOW (HPW_SET_ATIME_NOW | HPW_SET_MTIME_NOW)
@@ -221,20 +221,28 @@ bool hp_empty_behind(hp_engine *engine, struct hp_object *object, int flags, uin
 	return true;
 }
 
-/* Of a file that the job has made itself: nobody can have raced for it. */
+/* The job has made it itself: nobody can have raced for the name. */
+static bool is_own(const hp_engine *engine, const struct hp_where *where)
+{
+	const struct hp_object *object = where->object;
+	const struct hp_name *name = object ? object->name : NULL;
+
+	return object && object->own && object->kind == HP_FILE_KIND && object->names == 1 && object->attr.nlink <= 1 &&
+	       !object->locks && !object->error && name && name->parent == where->parent &&
+	       name->length == where->last_length && !memcmp(name->text, where->last, name->length) && !name->unknown &&
+	       !name->doubtful && hp_is_foreseeable(engine, where->parent);
+}
+
 bool hp_unlink_behind(hp_engine *engine, const struct hp_where *where)
 {
 	struct hp_object *object = where->object, *parent = where->parent;
-	struct hp_name *name = object ? object->name : NULL;
 	char *path;
 
-	if (!object || !object->own || object->kind != HP_FILE_KIND || object->names != 1 || object->attr.nlink > 1 ||
-	    object->locks || object->error || !name || name->parent != parent || name->unknown || name->doubtful ||
-	    !hp_is_foreseeable(engine, parent))
+	if (!is_own(engine, where))
 		return false;
 	path = hp_name_path(parent, where->last, where->last_length);
 	object->orphan = true;
-	hp_mirror_drop(engine, name);
+	hp_mirror_drop(engine, object->name);
 	object->attr.nlink = 0;
 	hp_touch(engine, &object->attr, false);
 	hp_mirror_publish(engine, object);
@@ -249,4 +257,59 @@ bool hp_unlink_behind(hp_engine *engine, const struct hp_where *where)
 		&(struct hp_request){ .head = { .op = HPW_UNLINK, .len1 = (uint32_t)strlen(path) }, .string1 = path });
 	free(path);
 	return true;
+}
+
+/* Nothing is there, or a plain file that its owner may replace. */
+static bool is_replaceable(const struct hp_name *to)
+{
+	const struct hp_object *old = to->object;
+
+	if (to->unknown || to->doubtful || to->offer)
+		return false;
+	return !old || (old->kind == HP_FILE_KIND && old->names == 1 && old->attr.nlink == 1 && !old->locks &&
+			!old->error && !old->bulk && (is_owner(old) || !(to->parent->attr.mode & S_ISVTX)));
+}
+
+/* What was made aside takes its place: in the same directory, of which home can say nothing else.
+ * Who renames tells others that it is done: nobody outside hears of what the job does next before home
+ * has it. */
+bool hp_rename_behind(hp_engine *engine, const struct hp_where *from, const struct hp_where *to)
+{
+	struct hp_object *object = from->object, *parent = from->parent;
+	struct hp_name *target;
+	char *path, *path2;
+	bool done;
+
+	if (engine->config.strict || engine->config.network || to->parent != parent || !is_own(engine, from) ||
+	    object->bulk || object->collecting)
+		return false;
+	hp_tree_find(engine, parent, to->last, to->last_length);
+	target = hp_tree_put(engine, parent, to->last, to->last_length);
+	if (target == object->name || !is_replaceable(target))
+		return false;
+	path = hp_name_path(parent, from->last, from->last_length);
+	path2 = hp_name_path(parent, to->last, to->last_length);
+	done = hp_rename_here(engine, object->name, target, 0);
+	if (done) {
+		hp_touch(engine, &object->attr, false);
+		hp_mirror_publish(engine, object);
+		hp_ordered_send(engine,
+				&(struct hp_change){ .object = object,
+						     .parent = parent,
+						     .last = to->last,
+						     .from = from->last,
+						     .length = to->last_length,
+						     .from_length = from->last_length,
+						     .verb = "renaming to",
+						     .makes = true },
+				&(struct hp_request){ .head = { .op = HPW_RENAME,
+								.len1 = (uint32_t)strlen(path),
+								.len2 = (uint32_t)strlen(path2) },
+						      .string1 = path,
+						      .string2 = path2 });
+		engine->ordered_synced = engine->ordered_sent;
+	}
+	free(path);
+	free(path2);
+	return done;
 }

@@ -128,6 +128,8 @@ static int64_t rename_one(hp_engine *engine, struct hp_slot *slot)
 		return -ENOTDIR;
 	if (from.object && from.object->file) /* who finds the new name finds its content */
 		hp_ordered_first(engine, from.object);
+	if (!change.flags && hp_rename_behind(engine, &from, &to))
+		return 0;
 	name1 = hp_name_path(from.parent, from.last, from.last_length);
 	name2 = hp_name_path(to.parent, to.last, to.last_length);
 	change.path = name1;

@@ -49,7 +49,7 @@ int hp_engine_feed(hp_engine *, int lane, const uint8_t *bytes, size_t length);
 int hp_engine_prepare(hp_engine *, const char *path, int want);
 int hp_engine_barrier(hp_engine *);
 int hp_engine_epoch(hp_engine *, uint64_t number);
-void hp_engine_await_synced(hp_engine *); /* until home has made durable what the job was told is */
+void hp_engine_await_synced(hp_engine *); /* until home has done what others may hear of only then */
 long hp_engine_lost(hp_engine *, char *buffer,
 		    size_t room); /* the first change that home refused afterwards, in words */
 void hp_engine_stats(hp_engine *, struct hp_engine_stats *);

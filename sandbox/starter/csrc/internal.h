@@ -100,7 +100,7 @@ struct hp_engine {
 	uint64_t bytes_in_flight;
 	uint64_t ordered_bytes; /* of it in the lane that questions take too */
 	uint64_t ordered_sent, ordered_done; /* changes in that lane that nobody waits for */
-	uint64_t ordered_synced; /* the last of them that the job believes to be durable */
+	uint64_t ordered_synced; /* the last of them that others must not hear of before it is done */
 	struct hp_pool *pools;
 	unsigned pooled; /* files to be, asked for ones included */
 	uint64_t bulk_sent, bulk_done; /* changes in the bulk lane */
@@ -335,7 +335,6 @@ int hp_sync(hp_engine *, struct hp_object *);
 /* behind.c: changes that nobody waits for. False: this one has to be waited for */
 bool hp_set_behind(hp_engine *, struct hp_object *, uint32_t set, const struct hpw_attr *wanted);
 bool hp_empty_behind(hp_engine *, struct hp_object *, int flags, uint32_t mode);
-bool hp_unlink_behind(hp_engine *, const struct hp_where *);
 bool hp_is_foreseeable(const hp_engine *, const struct hp_object *directory); /* whether it may get and lose names */
 void hp_touch(const hp_engine *, struct hpw_attr *, bool modified); /* it changes now, by home's clock */
 
@@ -347,8 +346,8 @@ void hp_pool_drop(hp_engine *, struct hp_object *directory);
 struct hp_change {
 	struct hp_object *object; /* or NULL */
 	struct hp_object *parent; /* of a change of names; else NULL */
-	const char *last;         /* the name in `parent` */
-	size_t length;
+	const char *last, *from;  /* the name in `parent`; what was renamed was called that there; else NULL */
+	size_t length, from_length;
 	const char *verb; /* for the sentence, should home refuse */
 	bool makes;       /* home's refusal means that there is no such name */
 	int32_t forgives; /* this error is no failure */

@@ -54,7 +54,7 @@ struct hp_object {
 	uint64_t nameless; /* made by O_TMPFILE and not linked yet: number of its private name */
 	bool unlinkable; /* O_TMPFILE with O_EXCL: never gets a name */
 	bool orphan;     /* no name at home either: nothing need travel there any more */
-	bool own;        /* made by this job, which nobody else can have waited for */
+	bool own;        /* made by this job under the name it has, which nobody else can have waited for */
 	unsigned behind; /* attributes on their way that nobody waits for: until then what we foresaw is the truth */
 	unsigned naming; /* directories: names on their way, and with them its times */
 	bool awaiting; /* directories: what home says next of its times is of the last change that was foretold */

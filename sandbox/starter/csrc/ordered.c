@@ -15,7 +15,7 @@
 
 struct on_its_way {
 	struct hp_change change;
-	char text[];
+	char text[]; /* change.last, then change.from */
 };
 
 /* The first is told in words; each in its file's next write, fsync or close. Takes `path`. */
@@ -86,6 +86,14 @@ static void not_made(hp_engine *engine, struct hp_name *name)
 	hp_forget_name(engine, name);
 }
 
+static void answered(hp_engine *engine, struct hp_name *name)
+{
+	if (name && name->behind)
+		name->behind--;
+	if (name && !name->behind && name->doubtful)
+		hp_ask_doubtful(engine, name);
+}
+
 static void apply_change(hp_engine *engine, struct hp_pending *pending, const struct hpw_reply *reply,
 			 const uint8_t *body, size_t length)
 {
@@ -93,6 +101,8 @@ static void apply_change(hp_engine *engine, struct hp_pending *pending, const st
 	struct hp_change *change = &way->change;
 	struct hp_object *object = change->object, *parent = change->parent;
 	struct hp_name *name = parent ? hp_tree_peek(engine, parent, way->text, change->length) : NULL;
+	struct hp_name *former =
+		change->from ? hp_tree_peek(engine, parent, way->text + change->length, change->from_length) : NULL;
 	const uint8_t *end = body + length;
 	const struct hpw_entry *entry;
 
@@ -103,13 +113,13 @@ static void apply_change(hp_engine *engine, struct hp_pending *pending, const st
 	}
 	if (parent)
 		parent->naming--;
-	if (name && name->behind)
-		name->behind--;
 	if (reply->error && reply->error != change->forgives) {
 		hp_ordered_lost(engine, object, reply->error, change->verb,
 				parent ? hp_name_path(parent, way->text, change->length) : hp_object_path(object));
-		if (change->makes && name && !name->behind && name->object == object)
+		if (change->makes && name && name->behind <= 1 && name->object == object)
 			not_made(engine, name);
+		if (former && former->behind <= 1 && !former->object)
+			hp_forget_name(engine, former);
 	}
 	while (!reply->error && body && (entry = hp_wire_entry(&body, end)))
 		if (entry->flags & HPW_E_PARENT)
@@ -120,8 +130,8 @@ static void apply_change(hp_engine *engine, struct hp_pending *pending, const st
 		hp_mirror_publish(engine, parent);
 	if (object && object->kind == HP_DIR)
 		hp_mirror_publish(engine, object);
-	if (name && !name->behind && name->doubtful)
-		hp_ask_doubtful(engine, name);
+	answered(engine, name);
+	answered(engine, former);
 	if (object && !object->in_flight) {
 		ask_doubtful_names(engine, object);
 		hp_file_forsake(engine, object);
@@ -155,28 +165,35 @@ static char *address(const struct hp_object *object, struct hp_request *request)
 	return path;
 }
 
+static void sent(struct hp_name *name)
+{
+	if (name)
+		name->behind++;
+}
+
 void hp_ordered_send(hp_engine *engine, const struct hp_change *change, const struct hp_request *request)
 {
 	struct hp_pending *pending = calloc(1, sizeof *pending);
-	struct on_its_way *way = malloc(sizeof *way + change->length);
+	struct on_its_way *way = malloc(sizeof *way + change->length + change->from_length);
 	struct hp_request lazy = *request;
 	char *path = lazy.string1 || lazy.head.handle ? NULL : address(change->object, &lazy);
 
 	way->change = *change;
 	if (change->length)
 		memcpy(way->text, change->last, change->length);
+	if (change->from_length)
+		memcpy(way->text + change->length, change->from, change->from_length);
 	*pending = (struct hp_pending){ .apply = apply_change, .context = way, .detached = true };
 	if (change->object) {
 		change->object->behind++;
 		change->object->in_flight++;
 	}
 	if (change->parent) {
-		struct hp_name *name = hp_tree_peek(engine, change->parent, change->last, change->length);
-
 		foretell(engine, change->parent);
 		change->parent->naming++;
-		if (name)
-			name->behind++;
+		sent(hp_tree_peek(engine, change->parent, change->last, change->length));
+		if (change->from)
+			sent(hp_tree_peek(engine, change->parent, change->from, change->from_length));
 		hp_mirror_publish(engine, change->parent);
 	}
 	engine->ordered_sent++;
