@@ -14,7 +14,7 @@ from typing import Final
 from hpool.matchmaker.model.image_errors import ImageDamaged, ImageTooNew
 
 MAGIC: Final = int.from_bytes(b"hpoolimg", "little")
-VERSION: Final = 3
+VERSION: Final = 4
 PAGE: Final = 4096
 _HEAD: Final = struct.Struct("<II")
 _END: Final = struct.Struct("<IIQQ")
@@ -49,7 +49,7 @@ SIZES: Final = {
 STATES: Final = ("runs", "stopped", "zombie")
 FILE_KINDS: Final = (
     *("", "named", "memory", "pipe", "socket", "event", "timer", "signal", "epoll", "process", "stdio"),
-    "terminal",
+    *("terminal", "queue"),
 )
 
 

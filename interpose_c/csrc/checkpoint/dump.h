@@ -217,6 +217,12 @@ bool hp_dump_ipc(struct hp_dump *);
 bool hp_dump_undo(struct hp_dump *, int id, unsigned number, uint16_t value);
 bool hp_dump_attached(struct hp_dump *, struct hp_process *, struct hp_mapping *);
 
+/* ---- dump_queues.c: POSIX queues of messages ------------------------------------------------------ */
+/* Those that have a name, whoever uses them. */
+bool hp_dump_queues(struct hp_dump *);
+bool hp_is_queue(int fd);
+bool hp_dump_object_queue(struct hp_dump *, const char *name, int fd, uint32_t *id);
+
 /* ---- dump_names.c: scratch directories --------------------------------------------------------- */
 bool hp_dump_names(struct hp_dump *);
 

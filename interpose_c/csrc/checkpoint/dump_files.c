@@ -218,6 +218,10 @@ static bool dump_description(struct look *look)
 	if (file->kind == HP_F_STDIO)
 		return type != S_IFIFO || (file->flags & O_ACCMODE) != O_RDONLY ||
 		       hp_dump_object_pipe(look->dump, look->process->pid, look->number, look->fd, &file->object);
+	if (!(file->flags & O_PATH) && hp_is_queue(look->fd)) {
+		file->kind = HP_F_QUEUE;
+		return hp_dump_object_queue(look->dump, look->name, look->fd, &file->object);
+	}
 	if (file->flags & O_PATH || type == S_IFDIR || (type == S_IFREG && look->stat.st_nlink && !is_nameless(look))) {
 		file->kind = HP_F_NAMED;
 		return hp_dump_object_named(look->dump, look->name, look->stat.st_dev, look->stat.st_ino, look->fd,

@@ -6,7 +6,6 @@
  */
 #include "dump.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -170,18 +169,6 @@ static bool dump_queue(struct hp_dump *dump, int id, const struct msqid_ds *abou
 	return fine || cannot("queue", id);
 }
 
-/* POSIX queues are of the same namespace; nobody can look into one without taking messages out. */
-static bool refuse_posix_queues(void)
-{
-	DIR *queues = opendir("/dev/mqueue");
-	for (struct dirent *entry = queues ? readdir(queues) : NULL; entry; entry = readdir(queues))
-		if (entry->d_name[0] != '.')
-			return hp_refuse("the job has a POSIX message queue, /%s", entry->d_name);
-	if (queues)
-		closedir(queues);
-	return true;
-}
-
 /* ---- all of them ----------------------------------------------------------------------------- */
 
 bool hp_dump_ipc(struct hp_dump *dump)
@@ -192,7 +179,7 @@ bool hp_dump_ipc(struct hp_dump *dump)
 	struct shm_info segments;
 	struct seminfo sets;
 	struct msginfo queues;
-	bool fine = refuse_posix_queues();
+	bool fine = hp_dump_queues(dump);
 	int last = shmctl(0, SHM_INFO, (struct shmid_ds *)&segments), id;
 	for (int n = 0; n <= last && fine; n++)
 		if ((id = shmctl(n, SHM_STAT_ANY, &segment)) >= 0)

@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #define HP_IMAGE_MAGIC 0x676d696c6f6f7068ull /* "hpoolimg" */
-#define HP_IMAGE_VERSION 3u
+#define HP_IMAGE_VERSION 4u
 #define HP_IMAGE_PAGE 4096u
 #define HP_IMAGE_ALIGN 65536u /* of each region in `pages`: chunks of two images fall on the same content */
 #define HP_IMAGE_NONE (~0ull)
@@ -161,6 +161,16 @@ enum hp_image_object_kind {
 	HP_O_SOCKET,
 	HP_O_TERMINAL, /* a pair of the job's own */
 	HP_O_SYSV, /* a segment of System V shared memory: travels with content */
+	HP_O_QUEUE, /* a POSIX queue of messages: travels with content */
+	HP_O_KINDS,
+};
+
+enum hp_image_terminal_flags {
+	HP_T_PACKETS = 1,   /* its other end tells what happens to it, by packets */
+	HP_T_EXCLUSIVE = 2, /* nobody else may open it */
+	HP_T_LOCKED = 4,    /* nobody may open it yet */
+	HP_T_UNOPENED = 8,  /* nobody has */
+	HP_T_HUNG_UP = 16,  /* its other end is gone */
 };
 
 struct hp_image_object {
@@ -184,6 +194,7 @@ enum hp_image_file_kind {
 	HP_F_PROCESS, /* pidfd */
 	HP_F_STDIO,   /* one of the three streams the keeper was given */
 	HP_F_TERMINAL,
+	HP_F_QUEUE,
 	HP_F_KINDS,
 };
 
@@ -249,7 +260,7 @@ struct hp_image_undo {
 };
 
 struct hp_image_message {
-	int64_t type;
+	int64_t type; /* of a POSIX queue: its priority */
 	uint32_t bytes, pad; /* follow, with zeros up to a multiple of 8 */
 };
 

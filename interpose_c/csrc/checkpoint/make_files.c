@@ -194,6 +194,7 @@ static int make_file(const struct hp_image *image, const struct hp_image_file *f
 		return make_named(image, file);
 	case HP_F_MEMORY:
 	case HP_F_PIPE:
+	case HP_F_QUEUE:
 		fd = reopen(hp_fd_of_object(image, file->object), (int)file->flags);
 		if (fd >= 0 && file->kind == HP_F_MEMORY)
 			(void)lseek(fd, file->position, SEEK_SET);
@@ -237,10 +238,12 @@ void hp_make_files(const struct hp_image *image)
 	}
 	hp_make_sockets(image);
 	hp_make_terminals(image);
+	hp_make_queues(image);
 	HP_EACH(image, hp_image_file, HP_R_FILE, file)
 	if (file->kind != HP_F_SOCKET && file->kind != HP_F_TERMINAL && !by_process(image, file) &&
 	    fcntl(hp_fd_of_file(image, file->id), F_GETFD) < 0)
 		hp_put_fd(make_file(image, file), hp_fd_of_file(image, file->id));
+	hp_settle_queues(image);
 }
 
 /* ---- in each process -------------------------------------------------------------------------- */

@@ -1,18 +1,12 @@
-/* Sockets between the job's processes, sockets that listen, and the job's own terminals. */
+/* Unix sockets between the job's processes, sockets that listen. */
 #include "restore.h"
-#include "typed.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-
-#define TCSETS2_ 0x402C542B
-#define TERMIOS2_BYTES 44
-#define TERMINALS_MOST 64
 
 static const struct hp_image_file *file_of(const struct hp_image *image, uint32_t object)
 {
@@ -125,80 +119,4 @@ void hp_make_sockets(const struct hp_image *image)
 				hp_together_fail(EOPNOTSUPP, "a datagram socket connected one way");
 			}
 		}
-}
-
-/* ---- terminals ------------------------------------------------------------------------------- */
-
-static void settle(const struct hp_image_object *object, int master, int slave)
-{
-	static struct hp_typed typed;
-	uint8_t state[TERMIOS2_BYTES + sizeof(struct winsize)];
-	if (object->extra_bytes < sizeof state || object->extra_bytes > sizeof state + HP_TYPED_MOST)
-		hp_together_fail(EBADMSG, "state of a terminal");
-	memcpy(state, hp_image_extra(object), sizeof state);
-	if (ioctl(slave, TCSETS2_, state) || ioctl(slave, TIOCSWINSZ, state + TERMIOS2_BYTES))
-		hp_together_fail(errno, "settings of a terminal");
-	typed.count = object->extra_bytes - (unsigned)sizeof state;
-	memcpy(typed.keys, (const uint8_t *)hp_image_extra(object) + sizeof state, typed.count);
-	if (!hp_typed_put(master, slave, &typed))
-		hp_together_fail(errno, "what was typed into a terminal");
-}
-
-static int own_master = -1; /* of the terminal that PID 1 was told to open */
-
-void hp_keep_terminal(int number)
-{
-	own_master = fcntl(HP_KEPT_TERMINAL, F_DUPFD_CLOEXEC, number + 1);
-}
-
-static int open_master(unsigned index)
-{
-	int tried[TERMINALS_MOST], count = 0, unlocked = 0, fd = -1;
-	unsigned number = ~0u;
-	while (count < TERMINALS_MOST && number != index) {
-		fd = open("/dev/ptmx", O_RDWR | O_NOCTTY);
-		if (fd < 0 || ioctl(fd, TIOCGPTN, &number) || ioctl(fd, TIOCSPTLCK, &unlocked))
-			hp_together_fail(errno, "opening a terminal");
-		tried[count++] = fd;
-	}
-	if (number != index)
-		hp_together_fail(EBUSY, "terminal %u", index);
-	while (count > 1)
-		close(tried[--count - 1]);
-	return fd;
-}
-
-void hp_make_terminals(const struct hp_image *image)
-{
-	HP_EACH(image, hp_image_object, HP_R_OBJECT, object)
-	{
-		int master = -1, slave = -1;
-		bool is_settled = false;
-		if (object->kind != HP_O_TERMINAL)
-			continue;
-		HP_EACH(image, hp_image_file, HP_R_FILE, file)
-		{
-			if (file->object != object->id)
-				continue;
-			if (file->kind == HP_F_STDIO && !is_settled) {
-				settle(object, own_master, (int)file->extra[0]);
-				is_settled = true;
-			}
-			if (file->kind != HP_F_TERMINAL)
-				continue;
-			if (master < 0) {
-				master = open_master((unsigned)object->inode);
-				slave = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY);
-				if (slave < 0)
-					hp_together_fail(errno, "opening a terminal");
-				settle(object, master, slave);
-			}
-			int fd = fcntl(file->extra[0] ? master : slave, F_DUPFD, image->high);
-			if (fd < 0 || fcntl(fd, F_SETFL, (int)file->flags & O_NONBLOCK))
-				hp_together_fail(errno, "descriptor of a terminal");
-			hp_put_fd(fd, hp_fd_of_file(image, file->id));
-		}
-		if (master >= 0)
-			hp_put_fd(slave, hp_fd_of_object(image, object->id)), close(master);
-	}
 }

@@ -152,7 +152,7 @@ static bool check_objects(struct hp_image *image)
 {
 	HP_EACH(image, hp_image_object, HP_R_OBJECT, object)
 	{
-		if (object->id == 0 || object->id > NUMBERS_MOST || object->kind == 0 || object->kind > HP_O_SYSV ||
+		if (object->id == 0 || object->id > NUMBERS_MOST || object->kind == 0 || object->kind >= HP_O_KINDS ||
 		    !tail_fits(object, sizeof *object, object->path_bytes, object->extra_bytes) ||
 		    object->path_bytes > 4400)
 			return bad("an object", object->id);
@@ -184,7 +184,7 @@ static bool check_files(struct hp_image *image)
 		if (file->id == 0 || file->id > NUMBERS_MOST || file->kind == 0 || file->kind >= HP_F_KINDS ||
 		    (file->object && !hp_image_object(image, file->object)))
 			return bad("an open file", file->id);
-		bool has = file->kind <= HP_F_SOCKET || file->kind == HP_F_TERMINAL;
+		bool has = file->kind <= HP_F_SOCKET || file->kind == HP_F_TERMINAL || file->kind == HP_F_QUEUE;
 		if ((has && !file->object) || (file->kind == HP_F_STDIO && file->extra[0] > 2))
 			return bad("an open file", file->id);
 		image->files = file->id > image->files ? file->id : image->files;
@@ -205,11 +205,11 @@ static bool check_files(struct hp_image *image)
 	return true;
 }
 
-/* What follows a record of `count` messages, each with its bytes. */
-static bool messages_fit(const struct hp_image_queue *queue)
+/* `count` messages, each with its bytes. */
+static bool messages_fit(const uint8_t *at, uint64_t bytes, uint64_t count)
 {
-	const uint8_t *at = (const void *)(queue + 1), *end = at + queue->bytes;
-	for (uint32_t n = 0; n < queue->count; n++) {
+	const uint8_t *end = at + bytes;
+	for (uint64_t n = 0; n < count; n++) {
 		const struct hp_image_message *message = (const void *)at;
 		if ((size_t)(end - at) < sizeof *message || message->bytes > (size_t)(end - at) - sizeof *message)
 			return false;
@@ -231,11 +231,16 @@ static bool check_ipc(struct hp_image *image)
 	    undo->adjust > INT16_MAX)
 		return bad("what is undone to semaphores", (uint64_t)undo->id);
 	HP_EACH(image, hp_image_queue, HP_R_QUEUE, queue)
-	if (queue->bytes % 8 || !tail_fits(queue, sizeof *queue, queue->bytes, 0) || !messages_fit(queue))
+	if (queue->bytes % 8 || !tail_fits(queue, sizeof *queue, queue->bytes, 0) ||
+	    !messages_fit((const void *)(queue + 1), queue->bytes, queue->count))
 		return bad("a queue of messages", (uint64_t)queue->id);
 	HP_EACH(image, hp_image_object, HP_R_OBJECT, object)
 	if (object->kind == HP_O_SYSV && (object->size == 0 || object->size > ADDRESS_MOST))
 		return bad("a shared segment", object->inode);
+	else if (object->kind == HP_O_QUEUE &&
+		 (object->path_bytes < 3 || object->extra[1] > object->extra[0] ||
+		  !messages_fit(hp_image_extra(object), object->extra_bytes, object->extra[1])))
+		return bad("a POSIX queue of messages", object->id);
 	return true;
 }
 

@@ -60,11 +60,14 @@ _Noreturn void hp_together_fail(int error, const char *format, ...) __attribute_
 /* In the restorer: grants numbers until *count is value. False: somebody failed. */
 bool hp_together_serve(int last_pid, const uint32_t *count, uint32_t value);
 
-/* ---- make_files.c, make_sockets.c, make_names.c: in the job's world, confined ------------------- */
+/* ---- make_files.c, make_sockets.c, make_terminals.c, make_names.c: in the job's world, confined ------------------- */
 void hp_make_names(const struct hp_image *);
 void hp_make_files(const struct hp_image *);
 void hp_make_sockets(const struct hp_image *);
 void hp_make_terminals(const struct hp_image *);
+/* make_queues.c. Their rights come when all files are open. */
+void hp_make_queues(const struct hp_image *);
+void hp_settle_queues(const struct hp_image *);
 void hp_keep_terminal(int number); /* its other end, above that number */
 /* In the process itself: descriptors at their numbers, what only it can open, locks. */
 void hp_place_files(const struct hp_image *, const struct hp_image_process *);
@@ -116,6 +119,10 @@ bool hp_is_attached(const struct hp_image *, const struct hp_image_vma *);
 bool hp_restore_undo(struct hp_restored *, bool last);
 /* Segments that are gone when nobody has them any more. */
 bool hp_restore_removed(const struct hp_image *);
+/* make_queues.c: whom a POSIX queue tells that a message has come. When the process closes no descriptor any more. */
+bool hp_restore_notices(struct hp_restored *);
+/* make_terminals.c: who may open them, when all that are to be opened are. */
+bool hp_restore_terminals(struct hp_restored *);
 bool hp_restore_process(struct hp_restored *);
 bool hp_restore_threads(struct hp_restored *);
 bool hp_restore_signals(struct hp_restored *);

@@ -79,7 +79,7 @@ bool hp_typed_put(int master, int slave, const struct hp_typed *typed)
 		return true;
 	if (stop == 0 || ioctl(slave, TCGETS2_, &mode))
 		return false;
-	bool by_lines = mode.c_lflag & ICANON, was_stopped = mode.c_iflag & IXON && !says(slave);
+	bool by_lines = mode.c_lflag & ICANON;
 	plain = mode;
 	plain.c_iflag = 0;
 	plain.c_lflag = by_lines ? ICANON : 0;
@@ -100,8 +100,5 @@ bool hp_typed_put(int master, int slave, const struct hp_typed *typed)
 		(void)poll(NULL, 0, 1); /* the kernel has no word for it */
 	}
 	plain.c_iflag = 0;
-	fine = is_set(slave, &plain) && is_set(slave, &mode) && fine;
-	if (was_stopped)
-		(void)type(master, &mode.c_cc[VSTOP], 1);
-	return fine;
+	return is_set(slave, &plain) && is_set(slave, &mode) && fine;
 }

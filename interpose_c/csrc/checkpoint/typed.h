@@ -15,7 +15,7 @@ struct hp_typed {
 /* All of it; nobody else reads meanwhile. False: there is more, or it is no terminal. */
 bool hp_typed_take(int slave, struct hp_typed *);
 
-/* In the mode that the terminal has by now; nobody types or reads meanwhile. */
+/* In the mode that the terminal has by now, whose output goes on; nobody types or reads meanwhile. */
 bool hp_typed_put(int master, int slave, const struct hp_typed *);
 
 #endif

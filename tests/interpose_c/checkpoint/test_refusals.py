@@ -31,7 +31,7 @@ def kinds(world: World) -> str:
         ("filter", "a seccomp filter of its own"),
         ("descriptor", "descriptors on their way"),
         ("inotify", "cannot be carried"),
-        ("queue", "POSIX message queue, /left"),
+        ("queue", "POSIX message queue /left: tells by starting a thread"),
         ("traced", "is traced by another process"),
         ("leader", "without its first thread"),
     ],

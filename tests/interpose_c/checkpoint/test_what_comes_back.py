@@ -46,7 +46,9 @@ def test_everything_is_as_it_was(world: World, compiled: Callable[..., str], nam
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["family.c", "events.c", "threads.c", "system_v.c", "loopback.c"])
+@pytest.mark.parametrize(
+    "name", ["family.c", "events.c", "threads.c", "system_v.c", "loopback.c", "message_queues.c", "shown.c"]
+)
 def test_no_privilege_is_needed(world: World, compiled: Callable[..., str], name: str) -> None:
     world.ordinary = True
     ended = lead_two_lives(world, compiled(name), seed=6, first_word="ready\n")

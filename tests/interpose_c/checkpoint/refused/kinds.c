@@ -6,6 +6,7 @@
 #include <mqueue.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <sys/inotify.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
@@ -63,6 +64,17 @@ static void leave_to_a_thread(void)
 	pthread_exit(NULL);
 }
 
+static void hear(union sigval value)
+{
+	(void)value;
+}
+
+static void be_told_by_a_thread(void)
+{
+	struct sigevent how = { .sigev_notify = SIGEV_THREAD, .sigev_notify_function = hear };
+	CHECK(mq_notify(mq_open("/left", O_CREAT | O_RDWR, 0600, NULL), &how) == 0);
+}
+
 static void trace_a_child(void)
 {
 	pid_t child = fork();
@@ -86,7 +98,7 @@ int main(int argc, char **argv)
 	else if (!strcmp(kind, "inotify"))
 		CHECK(inotify_init() >= 0);
 	else if (!strcmp(kind, "queue"))
-		CHECK(mq_close(mq_open("/left", O_CREAT | O_RDWR, 0600, NULL)) == 0);
+		be_told_by_a_thread();
 	else if (!strcmp(kind, "traced"))
 		trace_a_child();
 	else if (!strcmp(kind, "leader"))
