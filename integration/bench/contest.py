@@ -75,16 +75,24 @@ class Left:
 
 
 class Contest:
-    """One pool, one far machine, one round-trip time."""
+    """One pool, one far machine, one round-trip time. `bytes_per_s`: what the wire carries; 0: all it can."""
 
     def __init__(
-        self, round_trip_ms: float, size: Size, *, rounds: int, patience_s: float, with_rivals: bool
+        self,
+        round_trip_ms: float,
+        size: Size,
+        *,
+        rounds: int,
+        patience_s: float,
+        with_rivals: bool,
+        bytes_per_s: float = 0,
     ) -> None:
         self.round_trip_ms, self.size, self.rounds, self.patience_s = round_trip_ms, size, rounds, patience_s
+        self.bytes_per_s = bytes_per_s
         self._wires: list[SlowWire] = []
 
         def lay_wire(one: Room, two: Room, network: str) -> tuple[str, str]:
-            self._wires.append(SlowWire(one, two, network, round_trip_ms))
+            self._wires.append(SlowWire(one, two, network, round_trip_ms, bytes_per_s=bytes_per_s))
             return self._wires[-1].addresses
 
         self.pool = StrictPool(wire=lay_wire, home_bytes=16 << 30)
@@ -95,7 +103,7 @@ class Contest:
         self.far: rivals.Far | None = None
         if with_rivals:
             network = f"10.232.{self.pool.number}"
-            self.far = rivals.Far(self.pool.room, program, network, round_trip_ms)
+            self.far = rivals.Far(self.pool.room, program, network, round_trip_ms, bytes_per_s)
 
     def __enter__(self) -> Self:
         return self
@@ -108,7 +116,8 @@ class Contest:
             wire.close()
 
     def wire(self) -> str:
-        return str(self._wires[0].measure())
+        four_seconds = round(4e-6 * self.bytes_per_s)
+        return str(self._wires[0].measure(megabytes=four_seconds or 256))
 
     # ---- one piece of work ----------------------------------------------------
 

@@ -1,8 +1,9 @@
-/* delay PID1 PID2 DEVICE MICROSECONDS: a wire that takes its time.
+/* delay PID1 PID2 DEVICE MICROSECONDS [BYTES]: a wire that takes its time, and carries so many bytes a second.
  *
  * Owns: one TUN device of that name in the network namespace of each of the
  * two processes; what goes into one comes out of the other so much later. TCP's own
- * ends are the kernel's, so slow start, windows and loss are real. Leaves to
+ * ends are the kernel's, so slow start, windows and loss are real; a wire that is
+ * full keeps QUEUE_NS of packets, as routers do, and drops the rest. Leaves to
  * others: addresses, and setting the devices up (wire.py). Says "ready" and
  * goes when its input ends; the devices go with it.
  *
@@ -31,6 +32,7 @@
 #define RING_BYTES (256ull << 20) /* 50 ms of 5 GB/s; pages are taken when used */
 #define LARGEST (68u << 10)
 #define AT_ONCE 32
+#define QUEUE_NS 200000000ll
 
 struct packet {
 	int64_t due_ns;
@@ -40,7 +42,8 @@ struct packet {
 
 struct direction {
 	int from, to;
-	int64_t delay_ns;
+	int64_t delay_ns, bytes_per_s; /* 0: as many as it can */
+	int64_t free_ns; /* when the last packet that was taken is on the wire */
 	uint8_t *ring;
 	uint64_t head, tail, held;
 };
@@ -136,7 +139,15 @@ static void accept_some(struct direction *way)
 				die("read");
 			return;
 		}
-		packet->due_ns = now_ns() + way->delay_ns;
+		packet->due_ns = now_ns();
+		if (way->bytes_per_s) {
+			if (way->free_ns > packet->due_ns + QUEUE_NS)
+				continue;
+			if (way->free_ns < packet->due_ns)
+				way->free_ns = packet->due_ns;
+			packet->due_ns = way->free_ns += length * 1000000000ll / way->bytes_per_s;
+		}
+		packet->due_ns += way->delay_ns;
 		packet->length = (uint64_t)length;
 		way->tail += room_of(packet);
 		way->held++;
@@ -169,14 +180,15 @@ int main(int argc, char **argv)
 	char byte;
 	int ends[2];
 
-	if (argc != 5) {
-		fprintf(stderr, "usage: delay PID1 PID2 DEVICE MICROSECONDS\n");
+	if (argc != 5 && argc != 6) {
+		fprintf(stderr, "usage: delay PID1 PID2 DEVICE MICROSECONDS [BYTES]\n");
 		return 2;
 	}
 	for (int i = 0; i < 2; i++)
 		ends[i] = open_end(argv[i + 1], argv[3]);
 	for (int i = 0; i < 2; i++) {
 		ways[i] = (struct direction){ .from = ends[i], .to = ends[!i], .delay_ns = atoll(argv[4]) * 1000 };
+		ways[i].bytes_per_s = argc == 6 ? atoll(argv[5]) : 0;
 		ways[i].ring = mmap(NULL, RING_BYTES, PROT_READ | PROT_WRITE,
 				    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 		if (ways[i].ring == MAP_FAILED || pthread_create(&thread, NULL, carry, &ways[i]))

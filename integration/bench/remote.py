@@ -74,6 +74,7 @@ def contest(round_trip_ms: int, size: Size, names: list[str], options: argparse.
         rounds=options.rounds,
         patience_s=options.patience,
         with_rivals=not options.no_rivals,
+        bytes_per_s=options.rate * 1e6,
     ) as held:
         print(f"\n### {round_trip_ms} ms added\n\nThe wire: {held.wire()}.", flush=True)
         overhead = held.overhead()
@@ -112,6 +113,9 @@ def grow(round_trip_ms: int, names: list[str], options: argparse.Namespace, size
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rtt", default="0,1,10,50", help="added round-trip times, ms")
+    parser.add_argument("--rate", type=float, default=0, help="MB/s that the wire carries; 0: all it can")
+    parser.add_argument("--megabytes", type=int, default=Size().megabytes, help="of large files")
+    parser.add_argument("--reads", type=int, default=Size().reads, help="here and there")
     parser.add_argument("--only", default=",".join(WORK), help="names of work: %(default)s")
     parser.add_argument(
         "--rounds", type=int, default=3, help="of hpool's and local runs; the middle one counts"
@@ -124,7 +128,7 @@ def main(argv: list[str] | None = None) -> None:
     options = parser.parse_args(argv)
     if not options.no_rivals and rivals.missing():
         parser.error(f"not installed: {' '.join(rivals.missing())}")
-    size = TOY if options.toy else Size()
+    size = TOY if options.toy else Size(options.megabytes, options.reads)
     names = options.only.split(",")
     if unknown := [name for name in names if name not in WORK]:
         parser.error(f"no such work: {', '.join(unknown)}; there is {', '.join(WORK)}")

@@ -36,10 +36,12 @@ def missing() -> list[str]:
 class Far:
     """The other machine, as ssh and sshfs know it. Its commands run as root there: it may mount."""
 
-    def __init__(self, home: Room, worker: Path, network: str, round_trip_ms: float) -> None:
+    def __init__(
+        self, home: Room, worker: Path, network: str, round_trip_ms: float, bytes_per_s: float
+    ) -> None:
         self.home = home
         self.room = Room(FAR, uid=home.uid + 10000, bare=False)
-        self.wire = SlowWire(home, self.room, network, round_trip_ms, device="eth1")
+        self.wire = SlowWire(home, self.room, network, round_trip_ms, device="eth1", bytes_per_s=bytes_per_s)
         self.work = f"{self.room.home}/work"
         place = self.room.outside(self.room.home)
         shutil.copy(worker, place / "worker")

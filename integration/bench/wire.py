@@ -74,15 +74,23 @@ def _forwarder() -> Path:
 
 
 class SlowWire:
-    """`round_trip_ms` is added by a process of its own; 0 is a plain wire of the kernel's."""
+    """`round_trip_ms` is added by a process of its own; 0 is a plain wire of the kernel's.
+    `bytes_per_s`: it carries so many each way; 0: as many as the machine can."""
 
     def __init__(
-        self, one: Room, two: Room, network: str, round_trip_ms: float, *, device: str = "eth0"
+        self,
+        one: Room,
+        two: Room,
+        network: str,
+        round_trip_ms: float,
+        *,
+        device: str = "eth0",
+        bytes_per_s: float = 0,
     ) -> None:
         self.one, self.two = one, two
         self.addresses = f"{network}.1", f"{network}.2"
         self._process: subprocess.Popen[bytes] | None = None
-        if round_trip_ms == 0:
+        if round_trip_ms == 0 and bytes_per_s == 0:
             _in(
                 one,
                 "ip",
@@ -99,6 +107,7 @@ class SlowWire:
             )
         else:
             argv = [str(_forwarder()), str(one.pid), str(two.pid), device, str(round(round_trip_ms * 500))]
+            argv += [str(round(bytes_per_s))] if bytes_per_s else []
             self._process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
             assert self._process.stdout is not None
             if self._process.stdout.readline() != b"ready\n":

@@ -10,6 +10,7 @@ import contextlib
 import ctypes
 import errno
 import functools
+import math
 import os
 import subprocess
 import sys
@@ -34,6 +35,7 @@ NAME, OPEN, FILL, MAP, ROOM, SYNC, ATTR, EXEC = range(1, 9)
 MKDIR, RMDIR, UNLINK, RENAME, LINK, SYMLINK, MKNOD, SETATTR, TRUNCATE, ALLOCATE, STATFS = range(9, 20)
 STAT, READ, LIST = 0, 1, 2
 ROOM_BYTES = 8 << 20
+WIRE = threading.Lock()
 
 
 @dataclass
@@ -58,8 +60,10 @@ class Away:
         return Path(f"{self.mirror}{path}")
 
 
-def pump(engine: Any, home: Any, lane_number: int, answer_s: float = 0.0) -> None:
-    """`answer_s`: so far away is home."""
+def pump(
+    engine: Any, home: Any, lane_number: int, answer_s: float = 0.0, bytes_per_s: float = math.inf
+) -> None:
+    """`answer_s`: so far away is home; `bytes_per_s`: so many come from there, in both lanes."""
     lane = home_lib.hp_lane_create(home)
     buffer = engine_ffi.new("uint8_t[]", ROOM_BYTES)
     result = home_ffi.new("struct hp_lane_result *")
@@ -70,6 +74,8 @@ def pump(engine: Any, home: Any, lane_number: int, answer_s: float = 0.0) -> Non
         while result.more:
             assert home_lib.hp_lane_run(lane, batch, len(batch), result) == 0
             reply = bytes(home_ffi.buffer(result.reply, result.reply_bytes)) if result.reply_bytes else b""
+            with WIRE:
+                time.sleep(len(reply) / bytes_per_s)
             assert engine_lib.hp_engine_feed(engine, lane_number, reply, len(reply)) == 0
     home_lib.hp_lane_destroy(lane)
 

@@ -56,7 +56,7 @@ static void apply_ahead(hp_engine *engine, struct hp_pending *pending, const str
 /* Bytes that travel about as long as an answer takes, twice over. */
 uint32_t hp_worth_a_trip(const hp_engine *engine)
 {
-	uint64_t bytes = engine->trip_ns * 2 / HP_NS_PER_BYTE;
+	uint64_t bytes = hp_bytes_in(engine, engine->trip_ns * 2);
 
 	return bytes < HP_LITTLE_BUDGET ? HP_LITTLE_BUDGET : bytes > CONTENT_BUDGET ? CONTENT_BUDGET : (uint32_t)bytes;
 }

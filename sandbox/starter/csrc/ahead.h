@@ -6,9 +6,18 @@
 
 #include "engine.h"
 
-#define HP_NS_PER_BYTE 4 /* 250 MB/s: a guess is enough to compare transfers with waits */
-
 struct hp_object;
+struct hp_pending;
+
+/* speed.c: of what comes from home. */
+struct hp_speed {
+	uint64_t ns_per_kib; /* 0: not known yet, and guessed */
+};
+
+void hp_speed_note(hp_engine *, const struct hp_pending *); /* its last answer has come */
+uint64_t hp_transfer_ns(const hp_engine *, uint64_t bytes);
+uint64_t hp_bytes_in(const hp_engine *, uint64_t ns); /* that travel meanwhile */
+uint64_t hp_unasked_most(const hp_engine *); /* bytes on their way that nobody waits for */
 
 /* Who goes through directories. */
 struct hp_walker {

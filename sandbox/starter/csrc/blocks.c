@@ -7,8 +7,6 @@
 #include "internal.h"
 
 #define WINDOW_FIRST (512u << 10)
-#define WINDOW_MOST (16u << 20)
-#define STREAM_AT_ONCE ((16u << 20) >> HP_BLOCK_SHIFT)
 #define PIECE (HPW_MAX_READ >> HP_BLOCK_SHIFT)
 
 bool hp_file_missing(const struct hp_object *object, uint64_t block)
@@ -22,6 +20,8 @@ int hp_start_blocks(hp_engine *engine, struct hp_object *object, uint64_t size, 
 	uint64_t blocks = hp_blocks_of(size);
 
 	object->blocks = blocks;
+	object->stream_at = object->stream_done = object->stream_window = 0;
+	object->streaming = false;
 	object->present = calloc(1, blocks / 8 + 16);
 	object->asked = calloc(1, blocks / 8 + 16);
 	if (!object->present || !object->asked)
@@ -86,7 +86,7 @@ int hp_write_sparse(int fd, const uint8_t *bytes, uint64_t length, uint64_t offs
 	return 0;
 }
 
-static void stream_on(hp_engine *engine, struct hp_object *object, uint64_t blocks);
+static void stream_on(hp_engine *engine, struct hp_object *object);
 
 static void apply_fill(hp_engine *engine, struct hp_pending *pending, const struct hpw_reply *reply,
 		       const uint8_t *body, size_t length)
@@ -132,7 +132,7 @@ void hp_file_take(hp_engine *engine, struct hp_object *object, uint64_t first, u
 			hp_set_present(engine, object, block, true);
 	}
 	if (object->streaming)
-		stream_on(engine, object, PIECE);
+		stream_on(engine, object);
 	if (error)
 		object->fill_error = error;
 	else if (before.st_mtim.tv_sec == object->local_mtime.tv_sec &&
@@ -189,27 +189,47 @@ static void request_missing(hp_engine *engine, struct hp_object *object, uint64_
 	}
 }
 
-/* All of a file, a bounded part of it at a time: each piece that comes asks for another. */
-static void stream_on(hp_engine *engine, struct hp_object *object, uint64_t blocks)
+/* Whether all that is left is the better guess than waiting for single pieces: once a quarter as long was spent
+ * on these as all of it takes. `patience`: times that. */
+static bool all_is_better(const hp_engine *engine, const struct hp_object *object, unsigned patience)
 {
-	uint64_t end = object->stream_at + blocks;
+	uint64_t left_ns = hp_transfer_ns(engine, (object->blocks - object->stream_at) << HP_BLOCK_SHIFT);
+	uint64_t spent_ns = object->strays * (engine->trip_ns + hp_transfer_ns(engine, HP_BLOCK));
 
-	request_missing(engine, object, object->stream_at, end, HP_LANE_BULK);
-	object->stream_at = end;
-	object->streaming = end < object->blocks;
+	return left_ns <= (4 * spent_ns + 2 * engine->trip_ns) * patience;
 }
 
-/* Reads here and there. Once half as long was spent on waiting for pieces as all of it would
- * take, all of it is the better guess; at once if it takes no longer than one answer. That a link is
- * slower than this supposes costs bytes that nobody waits for; that it is faster costs waits. */
+/* All of a file, a bounded part of it at a time: each piece that comes asks for more, and shows how fast
+ * the link is. On a slow one it ends there. */
+static void stream_on(hp_engine *engine, struct hp_object *object)
+{
+	uint64_t most = hp_unasked_most(engine) >> HP_BLOCK_SHIFT, end;
+
+	object->streaming = object->stream_at < object->blocks && all_is_better(engine, object, 2);
+	if (!object->streaming)
+		return;
+	while (object->stream_done < object->stream_at &&
+	       (hp_bit(object->present, object->stream_done) || !hp_bit(object->asked, object->stream_done)))
+		object->stream_done++;
+	object->stream_window += PIECE;
+	if (object->stream_window > most)
+		object->stream_window = most;
+	end = object->stream_done + object->stream_window;
+	if (end <= object->stream_at)
+		return;
+	request_missing(engine, object, object->stream_at, end, HP_LANE_BULK);
+	object->stream_at = end < object->blocks ? end : object->blocks;
+}
+
+/* Reads here and there. */
 static void consider_all_of_it(hp_engine *engine, struct hp_object *object)
 {
-	uint64_t whole_ns = object->attr.size * HP_NS_PER_BYTE / 2;
-
-	if (object->stream_at || object->attr.size > engine->config.mirror_bytes / 8)
+	if (object->streaming || object->stream_at >= object->blocks ||
+	    object->attr.size > engine->config.mirror_bytes / 8)
 		return;
-	if (object->strays++ * engine->trip_ns * 2 >= whole_ns || whole_ns <= engine->trip_ns)
-		stream_on(engine, object, STREAM_AT_ONCE);
+	object->strays++;
+	if (all_is_better(engine, object, 1))
+		stream_on(engine, object);
 }
 
 /* All of it, behind what the job waits for. */
@@ -257,8 +277,8 @@ int hp_file_fill(hp_engine *engine, struct hp_object *object, uint64_t offset, u
 		end = object->blocks;
 	if (ahead && is_sequential(object, offset, length)) {
 		object->window = object->window ? object->window * 2 : WINDOW_FIRST;
-		if (object->window > WINDOW_MOST)
-			object->window = WINDOW_MOST;
+		if (object->window > hp_unasked_most(engine))
+			object->window = hp_unasked_most(engine);
 		if (object->window > engine->config.mirror_bytes / 8)
 			object->window = engine->config.mirror_bytes / 8;
 	} else if (ahead) {

@@ -33,7 +33,7 @@ static void apply_beside(hp_engine *engine, struct hp_pending *pending, const st
 /* The farther home, the larger is what still counts as small. */
 uint32_t hp_beside_limit(const hp_engine *engine)
 {
-	uint64_t bytes = engine->trip_ns / HP_NS_PER_BYTE / 16;
+	uint64_t bytes = hp_bytes_in(engine, engine->trip_ns) / 16;
 
 	return bytes < BESIDE_LEAST ? BESIDE_LEAST : bytes > HP_INLINE_LIMIT ? HP_INLINE_LIMIT : (uint32_t)bytes;
 }
@@ -84,7 +84,7 @@ static uint64_t bytes_left(const hp_engine *engine, const struct hp_object *dire
 /* One more wait costs more than all of them. */
 static bool all_is_cheap(const hp_engine *engine, const struct hp_object *directory)
 {
-	return directory->known && bytes_left(engine, directory) * HP_NS_PER_BYTE * 4 <= engine->trip_ns;
+	return directory->known && hp_transfer_ns(engine, bytes_left(engine, directory)) * 4 <= engine->trip_ns;
 }
 
 /* Who reads one small file after another from a directory reads more of them:
@@ -106,7 +106,7 @@ static void ask_neighbours(hp_engine *engine, struct hp_name *name)
 		directory->beside = BESIDE_MOST;
 	most = (uint64_t)directory->beside * BESIDE_BYTES;
 	if (directory->known &&
-	    bytes_left(engine, directory) * HP_NS_PER_BYTE <= directory->small_reads * engine->trip_ns) {
+	    hp_transfer_ns(engine, bytes_left(engine, directory)) <= directory->small_reads * engine->trip_ns) {
 		directory->beside = BESIDE_ALL;
 		most = UINT64_MAX;
 	}

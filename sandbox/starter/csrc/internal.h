@@ -50,7 +50,7 @@ struct hp_pending {
 	int lane;
 	hp_apply apply; /* called for each reply record, in order, lock held; may be NULL */
 	void *context;
-	uint64_t offset, length, generation, sent_ns, came; /* bytes of replies */
+	uint64_t offset, length, generation, sent_ns, came, in_before; /* bytes of replies */
 	int error;
 	bool done, detached, only_looks; /* the last: content may come along, nobody wants it yet */
 	uint8_t *data; /* where apply keeps raw bytes */
@@ -124,6 +124,7 @@ struct hp_engine {
 	struct hp_memory memory;
 	struct hp_kept kept;
 	struct hp_walker walker;
+	struct hp_speed speed;
 	struct hp_statistics statistics;
 	bool unasked; /* so is the content that is being taken in */
 	uint64_t contents_came; /* small files that came whole */

@@ -80,6 +80,8 @@ struct hp_object {
 	uint64_t window; /* read-ahead, bytes */
 	unsigned strays; /* reads here and there that waited */
 	uint64_t stream_at; /* block up to which all of it was asked for, when that is what is done */
+	uint64_t stream_done; /* and has come */
+	uint64_t stream_window; /* blocks on their way at most */
 	bool streaming;
 	uint64_t ahead_to; /* block before which all was asked for by it */
 	unsigned mapped; /* ranges mapped by the job: blocks stay */

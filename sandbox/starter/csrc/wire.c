@@ -24,6 +24,7 @@ void hp_wire_send(hp_engine *engine, int lane, struct hp_pending *pending, const
 	pending->flags = head.flags;
 	pending->lane = lane;
 	pending->sent_ns = hp_now_ns();
+	pending->in_before = engine->stats.bytes_in;
 	if (engine->failed) {
 		pending->error = engine->failed;
 		pending->done = true;
@@ -359,6 +360,8 @@ int hp_engine_feed(hp_engine *engine, int lane, const uint8_t *bytes, size_t len
 		pending = find_pending(engine, reply->id);
 		if (pending && pending->lane == lane) {
 			pending->came += reply->size;
+			if (!(reply->flags & HPW_MORE))
+				hp_speed_note(engine, pending);
 			if (pending->apply)
 				pending->apply(engine, pending, reply, (const uint8_t *)(reply + 1),
 					       reply->size - sizeof *reply);
