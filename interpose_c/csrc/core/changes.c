@@ -118,12 +118,12 @@ long hp_call_unlinkat(struct hp_call *call)
 	return remove_name((int)call->arg[0], call->arg[1], (int)call->arg[2]);
 }
 
-/* The kernel may have refused the first name before it read the second. */
-static bool can_read(const char *path)
+/* The kernel may have refused the first name before it looked at the second. 0: it can be had, to its end. */
+static long second_name(char room[HP_PATH_MAX], const char *path)
 {
-	char byte;
+	long length = hp_user_text(room, path, HP_PATH_MAX);
 
-	return hp_user_read(&byte, path, 1) == 0;
+	return length == 0 ? -ENOENT : length < 0 ? length : 0;
 }
 
 /* Two names. Built in turn, so that only one of them needs the large buffer
@@ -138,10 +138,9 @@ static long two_names(uint16_t op, int dirfd1, const char *path1, int dirfd2, co
 	/* EBUSY is said of a root: at home it may be another file system's, then it is EXDEV */
 	if ((!asks(native) && !(native == -EBUSY && hp_channel)) || !*path1)
 		return native;
-	if (!can_read(path2))
-		return native == -EACCES ? -EFAULT : native;
-	if (!*path2)
-		return native;
+	answer = second_name(where2.text, path2);
+	if (answer)
+		return native == -EACCES ? answer : native;
 	if (op == HP_REQ_LINK && arg0)
 		hp_locate(dirfd1, path1, &where1);
 	else
@@ -189,11 +188,13 @@ static long link_name(int dirfd1, long path1, int dirfd2, long path2, int flags)
 	if (asks(native) && flags & HP_AT_EMPTY_PATH && *(const char *)path1 == 0) {
 		struct hp_where where;
 		struct hp_ask ask = { .op = HP_REQ_LINK };
+		long answer;
 
 		if (hp_syscall2(__NR_fstat, dirfd1, (long)&stat) || !hp_is_home(stat.dev, stat.ino))
 			return native;
-		if (!can_read((const char *)path2))
-			return -EFAULT;
+		answer = second_name(where.text, (const char *)path2);
+		if (answer)
+			return answer;
 		hp_locate_name(dirfd2, (const char *)path2, &where);
 		ask.base = stat.ino;
 		ask.base2 = where.base;

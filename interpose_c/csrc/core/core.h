@@ -45,6 +45,16 @@ struct hp_stat {
 };
 _Static_assert(sizeof(struct hp_stat) == 144, "struct stat");
 
+/* May a descriptor with these flags (F_GETFL) be read, or written? With access mode 3 neither. */
+static inline bool hp_flags_read(long flags)
+{
+	return !(flags & HP_O_PATH) && ((flags & 3) == 0 || (flags & 3) == 2);
+}
+static inline bool hp_flags_write(long flags)
+{
+	return !(flags & HP_O_PATH) && ((flags & 3) == 1 || (flags & 3) == 2);
+}
+
 /* ---- fault.c ---- */
 struct hp_ask {
 	uint16_t op, flags;

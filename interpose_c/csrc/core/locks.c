@@ -153,8 +153,8 @@ static bool refused(int fd, int type)
 {
 	long flags = hp_syscall3(__NR_fcntl, fd, F_GETFL, 0);
 
-	return flags < 0 || flags & HP_O_PATH || (type == F_RDLCK && (flags & 3) == 1) ||
-	       (type == F_WRLCK && (flags & 3) == 0);
+	return flags < 0 || flags & HP_O_PATH || (type == F_RDLCK && !hp_flags_read(flags)) ||
+	       (type == F_WRLCK && !hp_flags_write(flags));
 }
 
 /* Natively and at home both: 0; -EAGAIN with *natively: whose refusal it was. */
@@ -275,7 +275,7 @@ static long seals(struct hp_call *call, bool adds)
 	long flags = hp_syscall3(__NR_fcntl, call->arg[0], F_GETFL, 0);
 	struct hp_stat stat;
 
-	if (flags < 0 || flags & HP_O_PATH || (adds && !(flags & 3)) ||
+	if (flags < 0 || flags & HP_O_PATH || (adds && !hp_flags_write(flags)) ||
 	    hp_syscall2(__NR_fstat, call->arg[0], (long)&stat))
 		return HP_PASS;
 	return hp_is_home(stat.dev, stat.ino) ? -EINVAL : HP_PASS;

@@ -95,11 +95,11 @@ long hp_call_recvmsg(struct hp_call *call)
 }
 
 /* 0: as it is; 1: to *address; -errno. */
-static long way_to(long user, long length, struct hp_sockaddr_un *address)
+static long way_to(int fd, long user, long length, struct hp_sockaddr_un *address)
 {
 	const char *path = hp_socket_path(user, length, address);
 	bool is_renamed = path && hp_socket_given_name(address);
-	long failed = path ? hp_socket_find(path) : 0;
+	long failed = path ? hp_socket_find(fd, path) : 0;
 
 	return failed ? failed : is_renamed;
 }
@@ -107,7 +107,7 @@ static long way_to(long user, long length, struct hp_sockaddr_un *address)
 long hp_call_sendto(struct hp_call *call)
 {
 	struct hp_sockaddr_un address;
-	long way = call->arg[4] ? way_to(call->arg[4], call->arg[5], &address) : 0;
+	long way = call->arg[4] ? way_to((int)call->arg[0], call->arg[4], call->arg[5], &address) : 0;
 
 	if (way <= 0)
 		return way ? way : HP_PASS;
@@ -123,7 +123,7 @@ long hp_call_sendmsg(struct hp_call *call)
 
 	if (!hp_channel || hp_user_read(&message, (const void *)call->arg[1], sizeof message) || !message.name)
 		return HP_PASS;
-	way = way_to((long)message.name, (int32_t)message.name_bytes, &address);
+	way = way_to((int)call->arg[0], (long)message.name, (int32_t)message.name_bytes, &address);
 	if (way <= 0)
 		return way ? way : HP_PASS;
 	message.name = (uint64_t)&address;

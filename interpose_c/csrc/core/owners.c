@@ -1,6 +1,9 @@
 /* Changes of attributes: mode, owner, times, size, extended attributes. The
  * job owns the mirror's inodes, so a native call would succeed and home never
  * know: home's objects are always asked for. */
+#include <linux/limits.h>
+#include <linux/xattr.h>
+
 #include "core.h"
 
 #define NOW 0x3fffffffL
@@ -10,6 +13,12 @@ struct times {
 	int64_t s[2], ns[2];
 	uint32_t set;
 };
+
+/* The name of a call that, unlike utimensat, means no descriptor by having none: the kernel refuses it. */
+static bool has_name(const struct hp_call *call)
+{
+	return call->arg[1] != 0;
+}
 
 /* The object behind (dirfd, path): 1 home's (ask goes to `inode`), 0 local, or
  * -errno. path 0 with dirfd: the descriptor's. */
@@ -68,12 +77,13 @@ long hp_call_fchmod(struct hp_call *call)
 
 long hp_call_fchmodat(struct hp_call *call)
 {
-	return change_mode(call, (int)call->arg[0], call->arg[1], call->arg[2], 0);
+	return has_name(call) ? change_mode(call, (int)call->arg[0], call->arg[1], call->arg[2], 0) : HP_PASS;
 }
 
 long hp_call_fchmodat2(struct hp_call *call)
 {
-	return change_mode(call, (int)call->arg[0], call->arg[1], call->arg[2], (int)call->arg[3]);
+	return has_name(call) ? change_mode(call, (int)call->arg[0], call->arg[1], call->arg[2], (int)call->arg[3]) :
+				HP_PASS;
 }
 
 static long change_owner(struct hp_call *call, int dirfd, long path, long uid, long gid, int flags)
@@ -89,7 +99,7 @@ static long change_owner(struct hp_call *call, int dirfd, long path, long uid, l
 		return result;
 	result = hp_syscall5(call->nr, call->arg[0], call->arg[1], call->arg[2], call->arg[3], call->arg[4]);
 	/* an id that the job's user namespace does not have: at home it would not be ours to give */
-	return result == -EINVAL && !flags ? -EPERM : result;
+	return result == -EINVAL && !(flags & ~(HP_AT_NOFOLLOW | HP_AT_EMPTY_PATH)) ? -EPERM : result;
 }
 
 long hp_call_chown(struct hp_call *call)
@@ -109,7 +119,9 @@ long hp_call_fchown(struct hp_call *call)
 
 long hp_call_fchownat(struct hp_call *call)
 {
-	return change_owner(call, (int)call->arg[0], call->arg[1], call->arg[2], call->arg[3], (int)call->arg[4]);
+	return has_name(call) ? change_owner(call, (int)call->arg[0], call->arg[1], call->arg[2], call->arg[3],
+					     (int)call->arg[4]) :
+				HP_PASS;
 }
 
 static long change_times(struct hp_call *call, int dirfd, long path, const struct times *times, int flags)
@@ -224,6 +236,14 @@ long hp_call_truncate(struct hp_call *call)
 
 /* ---- extended attributes ---------------------------------------------------- */
 
+/* An attribute's name, or -errno. */
+static long attribute_name(char to[XATTR_NAME_MAX + 1], long user)
+{
+	long length = hp_user_text(to, (const char *)user, XATTR_NAME_MAX + 1);
+
+	return length == 0 || length == -ENAMETOOLONG ? -ERANGE : length;
+}
+
 static long extended(uint16_t op, uint64_t inode, long name, long value, long size, long flags)
 {
 	struct hp_ask ask = { .op = op, .base = inode };
@@ -233,15 +253,11 @@ static long extended(uint16_t op, uint64_t inode, long name, long value, long si
 	int64_t answer;
 
 	if (name) {
-		char c;
+		long named = attribute_name((char *)text, name);
 
-		do { /* a name has at most 255 bytes */
-			if (hp_user_read(&c, (const void *)(name + length), 1))
-				return -EFAULT;
-			text[length++] = (uint8_t)c;
-		} while (c && length < 257);
-		if (length < 2 || c)
-			return -ERANGE;
+		if (named < 0)
+			return named;
+		length = (uint32_t)named + 1;
 	}
 	if (op == HP_REQ_SETXATTR) {
 		if (size < 0 || (unsigned long)size > sizeof text - 300)
@@ -273,9 +289,17 @@ static long extended(uint16_t op, uint64_t inode, long name, long value, long si
 static long extended_at(struct hp_call *call, uint16_t op, bool descriptor, int flags)
 {
 	bool lists = op == HP_REQ_LISTXATTR, reads = op == HP_REQ_GETXATTR || lists;
+	char name[XATTR_NAME_MAX + 1];
 	uint64_t inode = 0;
-	long found = object_of(descriptor ? (int)call->arg[0] : AT_FDCWD, descriptor ? 0 : call->arg[0], flags, &inode);
+	long found;
 
+	/* looked at before the file is */
+	if (op == HP_REQ_SETXATTR && (call->arg[4] & ~(XATTR_CREATE | XATTR_REPLACE) || call->arg[3] > XATTR_SIZE_MAX))
+		return HP_PASS;
+	found = lists ? 0 : attribute_name(name, call->arg[1]);
+	if (found < 0)
+		return found;
+	found = object_of(descriptor ? (int)call->arg[0] : AT_FDCWD, descriptor ? 0 : call->arg[0], flags, &inode);
 	if (found <= 0)
 		return found ? found : HP_PASS;
 	if (lists)

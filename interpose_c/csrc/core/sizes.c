@@ -45,7 +45,7 @@ long hp_call_ftruncate(struct hp_call *call)
 	if (!file || call->arg[1] < 0 || hp_too_large(call->arg[1], (int)call->arg[0], ""))
 		return HP_PASS;
 	flags = hp_syscall3(__NR_fcntl, call->arg[0], F_GETFL, 0);
-	if (flags < 0 || !(flags & 3) || flags & HP_O_PATH)
+	if (flags < 0 || !hp_flags_write(flags))
 		return HP_PASS;
 	ask.base = file->inode;
 	return (long)hp_ask(&ask);
@@ -62,7 +62,7 @@ long hp_call_fallocate(struct hp_call *call)
 	     hp_too_large(call->arg[2] + call->arg[3], (int)call->arg[0], "")))
 		return HP_PASS;
 	flags = hp_syscall3(__NR_fcntl, call->arg[0], F_GETFL, 0);
-	if (flags < 0 || !(flags & 3))
+	if (flags < 0 || !hp_flags_write(flags))
 		return HP_PASS;
 	ask.base = file->inode;
 	return (long)hp_ask(&ask);

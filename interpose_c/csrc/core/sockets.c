@@ -1,5 +1,7 @@
 /* Unix sockets with a path. The socket itself is native; its name is made at
  * home like any other. */
+#include <asm/socket.h>
+
 #include "sockets.h"
 
 #define FAMILY_INET 2
@@ -28,12 +30,16 @@ bool hp_socket_given_name(struct hp_sockaddr_un *address)
 	return true;
 }
 
-long hp_socket_find(const char *path)
+long hp_socket_find(int fd, const char *path)
 {
+	uint32_t domain = 0, size = sizeof domain;
 	struct hp_stat stat;
 
 	if (hp_stat_path(AT_FDCWD, path, &stat, 0) || (stat.mode & 0170000) != 0100000)
 		return 0;
+	if (hp_syscall5(__NR_getsockopt, fd, SOL_SOCKET, SO_DOMAIN, (long)&domain, (long)&size) ||
+	    domain != FAMILY_UNIX)
+		return 0; /* the kernel says what is wrong with it */
 	hp_overlay(&stat); /* the mirror's file may be without the bits that home's has */
 	return stat.mode & 0222 ? -ECONNREFUSED : 0;
 }
@@ -71,13 +77,13 @@ long hp_call_connect(struct hp_call *call)
 	if (!path)
 		return HP_PASS;
 	if (hp_socket_given_name(&address)) { /* whoever was told so before */
-		result = hp_socket_find(path);
+		result = hp_socket_find((int)call->arg[0], path);
 		if (result)
 			return result;
 		return hp_syscall_interruptible(call->nr, call->arg[0], (long)&address,
 						2 + (long)hp_strlen(address.path) + 1, 0, 0, 0);
 	}
-	result = hp_socket_find(path);
+	result = hp_socket_find((int)call->arg[0], path);
 	return result ? result : HP_PASS;
 }
 

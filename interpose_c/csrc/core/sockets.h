@@ -19,6 +19,6 @@ const char *hp_socket_path(long user, long length, struct hp_sockaddr_un *addres
  * one, then the address has the name that the program gave it. */
 bool hp_socket_given_name(struct hp_sockaddr_un *address);
 /* The name may still have to be fetched. -ECONNREFUSED: it is an ordinary file's; else 0. */
-long hp_socket_find(const char *path);
+long hp_socket_find(int fd, const char *path);
 
 #endif

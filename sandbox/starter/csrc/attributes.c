@@ -72,6 +72,17 @@ static void adopt_times(hp_engine *engine, struct hp_object *object)
 	close(fd);
 }
 
+/* Home's size for the mirror's file. */
+static int resize(hp_engine *engine, struct hp_object *object, uint64_t size)
+{
+	int error = ftruncate(object->fd, (off_t)size) ? -errno : 0;
+
+	if (!error)
+		tell(engine, object, &size);
+	hp_file_set_size(engine, object, size);
+	return error;
+}
+
 /* The attributes after a change are home's; sizes change natively too. */
 static void apply_effect(hp_engine *engine, struct hp_pending *pending, const struct hpw_reply *reply,
 			 const uint8_t *body, size_t length)
@@ -83,13 +94,8 @@ static void apply_effect(hp_engine *engine, struct hp_pending *pending, const st
 
 	if (!entry)
 		return;
-	if (object->fd >= 0 && pending->op == HPW_TRUNCATE) {
-		if (ftruncate(object->fd, (off_t)effect->size))
-			effect->error = -errno;
-		else
-			tell(engine, object, &effect->size);
-		hp_file_set_size(engine, object, effect->size);
-	}
+	if (object->fd >= 0 && pending->op == HPW_TRUNCATE)
+		effect->error = resize(engine, object, effect->size);
 	if (object->fd >= 0 && pending->op == HPW_ALLOCATE && !(effect->mode & ~NATIVE_MODES) &&
 	    fallocate(object->fd, effect->mode, (off_t)effect->offset, (off_t)effect->length))
 		effect->error = -errno;
@@ -236,9 +242,15 @@ static int allocate(hp_engine *engine, struct hp_object *object, struct hp_slot 
 							.arg = (uint32_t)effect.mode,
 							.offset = effect.offset,
 							.length = effect.length } });
-	if (!error && effect.mode & ~NATIVE_MODES)
-		return hp_refetch(engine, object); /* zeros or other places: home has done it, the mirror cannot */
-	return error ? error : effect.error;
+	if (error || !(effect.mode & ~NATIVE_MODES))
+		return error ? error : effect.error;
+	/* zeros or other places: home has done it, the mirror cannot */
+	if (object->attr.access & 4)
+		return hp_refetch(engine, object);
+	error = object->fd < 0 ? 0 :
+				 resize(engine, object, object->attr.size); /* what it may not read it has none of */
+	sync_times(engine, object);
+	return error;
 }
 
 static int64_t reply_data(struct hp_slot *slot, struct hp_pending *pending, int error)
