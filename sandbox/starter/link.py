@@ -136,9 +136,9 @@ class Link:
             if not engine.feed(lane, batch.reply_records(body)):
                 raise BadMessage("the shadow", "a batch")
 
-        metadata = [*self._metadata, (home.LANE_KEY, str(lane))]
-        if lane == 0 and self._round_trip_ns >= batch.FAR_NS:
-            metadata.append((batch.ZSTD_KEY, "1"))
+        is_waited_for_far_away = lane == 0 and self._round_trip_ns >= batch.FAR_NS
+        squeeze = batch.ALWAYS if is_waited_for_far_away else batch.IF_SLOW
+        metadata = [*self._metadata, (home.LANE_KEY, str(lane)), (batch.ZSTD_KEY, squeeze)]
         stream = Stream(
             *(home.LANE, channel, metadata),
             draw=draw,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from typing import Any, Final
 
@@ -79,7 +80,9 @@ class ShadowService:
         if number not in {"0", "1"} or self._serve_lane is None:
             await rpc.refuse(context, grpc.StatusCode.INVALID_ARGUMENT, "no such lane")
         serve_lane = self._serve_lane
-        squeezer = batch.Squeezer() if said.get(batch.ZSTD_KEY) == "1" else None
+        is_bulk = number != "0"
+        pace = batch.Pace()
+        squeezer = batch.Squeezer(said.get(batch.ZSTD_KEY, batch.IF_SLOW), pace)
 
         async def serve(stream: LongStream) -> None:
             async def receive() -> bytes | memoryview:
@@ -87,10 +90,14 @@ class ShadowService:
                 return END_OF_STREAM if message is None else batch.batch_records(message)
 
             async def send(records: bytes | memoryview) -> None:
-                if squeezer is not None:
-                    await stream.send(*squeezer.message(records))
+                if is_bulk and squeezer.is_worth_it:
+                    # A copy: who is cancelled here lets go of the lane's buffer, the thread does not.
+                    parts = await asyncio.to_thread(squeezer.message, bytes(records))
                 else:
-                    await stream.send(batch.batch_head(len(records)), records)
+                    parts = squeezer.message(records)
+                began_s = time.monotonic()
+                await stream.send(*parts)
+                pace.sent(len(parts[1]), time.monotonic() - began_s)
 
             try:
                 await serve_lane(int(number), receive, send)

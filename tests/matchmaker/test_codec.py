@@ -112,7 +112,7 @@ def test_a_batch_of_the_wrong_length_is_malformed(raw: bytes) -> None:
 
 
 def test_replies_that_shrink_travel_squeezed_and_others_soon_go_untried() -> None:
-    squeezer = batch.Squeezer()
+    squeezer = batch.Squeezer(batch.ALWAYS, batch.Pace())
     listing = b"".join(b"%08d a name and its attributes" % n for n in range(1000))
     head, body = squeezer.message(listing)
     assert head[0] == 0x12 and len(body) < len(listing) / 2
@@ -125,6 +125,26 @@ def test_replies_that_shrink_travel_squeezed_and_others_soon_go_untried() -> Non
         assert head[0] == 0x0A and bytes(body) == records
         assert bytes(batch.reply_records(memoryview(head + bytes(body)))) == records
     assert [squeezer.message(listing)[0][0] for _ in range(4)] == [0x0A, 0x0A, 0x0A, 0x12]
+
+
+def test_a_slow_link_has_all_of_it_squeezed_and_a_quick_one_nothing() -> None:
+    pace = batch.Pace()
+    squeezer = batch.Squeezer(batch.IF_SLOW, pace)
+    program = b"".join(b"%08d instructions and their operands" % n for n in range(50_000))
+
+    def is_squeezed() -> bool:
+        return squeezer.message(program)[0][0] == 0x12
+
+    assert not is_squeezed()
+    for _ in range(8):
+        pace.sent(100, 5.0)  # so little says nothing of the link
+    assert not is_squeezed()
+    for _ in range(4):
+        pace.sent(1 << 19, 0.25)  # 2 MB/s
+    assert is_squeezed()
+    for _ in range(12):
+        pace.sent(1 << 19, 0.005)  # 100 MB/s
+    assert not is_squeezed()
 
 
 def test_a_squeezed_batch_is_not_believed() -> None:
