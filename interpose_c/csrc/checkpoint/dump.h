@@ -193,6 +193,9 @@ void hp_dump_mappings(struct hp_dump *, const struct hp_process *);
 /* Blocks signals, takes dispatch away, finds a syscall instruction and scratch. */
 bool hp_dump_prepare(struct hp_dump *, struct hp_process *);
 bool hp_dump_tasks(struct hp_dump *, struct hp_process *);
+/* dump_settings.c: what a process and its threads, or a description's owner, have asked of the kernel. */
+void hp_dump_settings(struct hp_dump *, struct hp_process *);
+void hp_dump_owner(struct hp_dump *, pid_t pid, int number, int fd);
 /* Everything as it was. */
 void hp_dump_release(struct hp_process *);
 

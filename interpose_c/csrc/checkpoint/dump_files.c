@@ -97,12 +97,15 @@ static bool dump_timer(struct look *look)
 	if (look->info == NULL)
 		return cannot(look, strerror(errno));
 	file->kind = HP_F_TIMER;
+	uint64_t flags;
 	unsigned long value_s, value_ns, interval_s, interval_ns;
 	const char *value = strstr(look->info, "it_value: ("), *interval = strstr(look->info, "it_interval: (");
 	if (!number_of(look, "clockid", 10, &file->extra[0]) || !number_of(look, "ticks", 10, &file->extra[1]) ||
 	    value == NULL || interval == NULL || sscanf(value, "it_value: (%lu, %lu", &value_s, &value_ns) != 2 ||
 	    sscanf(interval, "it_interval: (%lu, %lu", &interval_s, &interval_ns) != 2)
 		return cannot(look, "is not described by this kernel");
+	if (file->extra[0] == CLOCK_REALTIME && number_of(look, "settime flags", 8, &flags))
+		file->extra[4] = flags;
 	file->extra[2] = value_s * 1000000000 + value_ns;
 	file->extra[3] = interval_s * 1000000000 + interval_ns;
 	return true;
@@ -146,6 +149,8 @@ static bool dump_anonymous(struct look *look)
 		file->kind = HP_F_PROCESS;
 		if (!number_of(look, "Pid", 10, &file->extra[0]))
 			return false;
+		if ((int64_t)file->extra[0] > 0 && !hp_dump_process(look->dump, (pid_t)file->extra[0]))
+			return cannot(look, "stands for a thread");
 		return (int64_t)file->extra[0] > 0 || cannot(look, "the process it stands for has ended");
 	}
 	return cannot(look, "is of a kind that cannot be carried to another machine");
@@ -277,6 +282,8 @@ static bool dump_descriptor(struct look *look)
 		look->file.position = (int64_t)position;
 		look->fd = (int)syscall(SYS_pidfd_getfd, look->process->pidfd, look->number, 0);
 		bool fine = look->fd >= 0 ? dump_description(look) : cannot(look, strerror(errno));
+		if (fine && !(flags & O_PATH))
+			hp_dump_owner(look->dump, look->process->pid, look->number, look->fd);
 		if (look->fd >= 0)
 			close(look->fd);
 		if (!fine)

@@ -74,6 +74,13 @@ bool hp_dump_shares_memory(const struct hp_dump *dump, const struct hp_process *
 bool hp_dump_check_sharing(struct hp_dump *dump)
 {
 	static const int kinds[] = { HP_KCMP_VM, HP_KCMP_FILES, HP_KCMP_FS, HP_KCMP_SIGHAND };
+	for (unsigned n = 0; n < dump->frozen.count; n++) {
+		const struct hp_task *task = &dump->frozen.tasks[n];
+		if (task->tid != task->pid && (syscall(SYS_kcmp, task->pid, task->tid, HP_KCMP_FILES, 0, 0) ||
+					       syscall(SYS_kcmp, task->pid, task->tid, HP_KCMP_FS, 0, 0)))
+			return hp_refuse("thread %d of process %d has a directory or descriptors of its own",
+					 (int)task->tid, (int)task->pid);
+	}
 	for (unsigned n = 0; n < dump->count; n++)
 		for (unsigned other = 0; other < n; other++)
 			for (unsigned k = 0; k < 4; k++)

@@ -255,7 +255,7 @@ bool hp_dump_object_pipe(struct hp_dump *dump, pid_t pid, int number, int fd, ui
 	object.device = found.st_dev;
 	object.size = (uint64_t)room;
 	if (strncmp(name, "pipe:", 5))
-		object.path_bytes = (uint32_t)length + 1;
+		object.path_bytes = (uint32_t)length + 1, object.seals = found.st_nlink == 0;
 	if (ioctl(fd, FIONREAD, &pending) || pending > (int)sizeof content)
 		return hp_refuse("process %d: what is in pipe %d cannot be told", (int)pid, number);
 	if (pending > 0) {

@@ -24,6 +24,7 @@ static const struct {
 	{ SOL_SOCKET, SO_SNDTIMEO },
 	{ SOL_SOCKET, SO_RCVLOWAT },
 	{ SOL_SOCKET, SO_PRIORITY },
+	{ SOL_SOCKET, SO_SNDBUF }, /* of a unix socket */
 	{ SOL_SOCKET, SO_TIMESTAMP },
 	{ SOL_SOCKET, SO_TIMESTAMPNS },
 	{ SOL_SOCKET, SO_BUF_LOCK_ },
@@ -67,13 +68,20 @@ void hp_dump_write_socket(struct hp_dump *dump, struct hp_image_object *object, 
 						  .name = (uint32_t)options[n].name };
 		uint8_t usual[HP_OPTION_MOST] = { 0 };
 		socklen_t has = sizeof option.value, would = sizeof usual;
-		if (options[n].level != SOL_SOCKET && family == AF_UNIX)
+		if (family == AF_UNIX ? options[n].level != SOL_SOCKET :
+					options[n].name == SO_SNDBUF && options[n].level == SOL_SOCKET)
 			continue;
 		if (getsockopt(fd, options[n].level, options[n].name, option.value, &has))
 			continue; /* not of such a socket */
 		if (getsockopt(fresh, options[n].level, options[n].name, usual, &would) == 0 && has == would &&
 		    !memcmp(option.value, usual, has))
 			continue;
+		if (options[n].level == SOL_SOCKET && options[n].name == SO_SNDBUF) { /* told twice as large as set */
+			int bytes;
+			memcpy(&bytes, option.value, sizeof bytes);
+			bytes /= 2;
+			memcpy(option.value, &bytes, sizeof bytes);
+		}
 		option.bytes = has;
 		hp_write_record(&dump->writer, HP_R_OPTION, &option, sizeof option, NULL, 0);
 	}

@@ -17,6 +17,7 @@
 #include <sys/un.h>
 
 #define MESSAGES_MOST (4u << 20)
+#define HEAD_MOST (sizeof(struct hp_image_letter) + sizeof(struct sockaddr_un))
 
 struct messages {
 	uint8_t *bytes;
@@ -49,11 +50,11 @@ static void drop_rights(struct msghdr *message, bool *rights)
 	}
 }
 
-/* Each message as its length and its bytes; of a stream, pieces. */
+/* Of a stream, pieces. Only datagrams may be empty: in others that is the end. */
 static bool peek(pid_t pid, int number, int fd, struct messages *to)
 {
 	int none = -1, begin = 0, before = option(fd, SO_PEEK_OFF);
-	bool rights = false, fine = true;
+	bool rights = false, fine = true, may_be_empty = option(fd, SO_TYPE) == SOCK_DGRAM;
 	to->bytes = malloc(MESSAGES_MOST);
 	if (to->bytes == NULL || setsockopt(fd, SOL_SOCKET, SO_PEEK_OFF, &begin, sizeof begin))
 		return cannot(pid, number, "whose messages cannot be looked at");
@@ -63,23 +64,47 @@ static bool peek(pid_t pid, int number, int fd, struct messages *to)
 			char room[CMSG_SPACE(253 * sizeof(int))];
 		} control;
 		size_t left = MESSAGES_MOST - to->used;
-		if (left < 16)
+		if (left < HEAD_MOST + 16)
 			return cannot(pid, number, "with too many messages waiting");
-		struct iovec part = { to->bytes + to->used + 4, left - 4 };
-		struct msghdr message = {
-			.msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control
-		};
+		struct sockaddr_un from;
+		struct iovec part = { to->bytes + to->used + HEAD_MOST, left - HEAD_MOST };
+		struct msghdr message = { .msg_name = &from,
+					  .msg_namelen = sizeof from,
+					  .msg_iov = &part,
+					  .msg_iovlen = 1,
+					  .msg_control = &control,
+					  .msg_controllen = sizeof control };
 		ssize_t got = recvmsg(fd, &message, MSG_PEEK | MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-		if (got <= 0)
+		if (got < 0 || (got == 0 && !may_be_empty))
 			break; /* nothing more, or the end */
 		drop_rights(&message, &rights);
-		uint32_t length = (uint32_t)got;
-		memcpy(to->bytes + to->used, &length, 4);
-		to->used += 4 + (size_t)got;
+		struct hp_image_letter head = { .bytes = (uint32_t)got };
+		if (may_be_empty && message.msg_namelen > sizeof from.sun_family)
+			head.address_bytes = message.msg_namelen - (uint32_t)sizeof from.sun_family;
+		memcpy(to->bytes + to->used, &head, sizeof head);
+		to->used += sizeof head;
+		memcpy(to->bytes + to->used, from.sun_path, head.address_bytes);
+		to->used += head.address_bytes;
+		memmove(to->bytes + to->used, part.iov_base, (size_t)got);
+		to->used += (size_t)got;
 		fine = !rights && !(message.msg_flags & (MSG_TRUNC | MSG_CTRUNC));
 	}
 	(void)setsockopt(fd, SOL_SOCKET, SO_PEEK_OFF, before == -1 ? &none : &before, sizeof none);
 	return fine || cannot(pid, number, "with descriptors on their way in a message");
+}
+
+/* Of the name it was bound to. One that does not begin at the root was told to somebody who knew where. */
+static uint64_t mode_of(const char *name, size_t length)
+{
+	struct sockaddr_un address = { 0 };
+	struct stat found;
+	memcpy(address.sun_path, name, length < sizeof address.sun_path ? length : sizeof address.sun_path);
+	if (address.sun_path[0] != '/')
+		return HP_NAME_UNKNOWN;
+	address.sun_path[sizeof address.sun_path - 1] = '\0';
+	if (lstat(address.sun_path, &found) || !S_ISSOCK(found.st_mode))
+		return HP_NAME_GONE;
+	return found.st_mode & 07777;
 }
 
 static bool dump_unix(struct hp_dump *dump, pid_t pid, int number, int fd, struct hp_image_object *object)
@@ -89,6 +114,7 @@ static bool dump_unix(struct hp_dump *dump, pid_t pid, int number, int fd, struc
 	bool made, fine = true;
 	if (!hp_unix_socket_find(object->inode, &about))
 		return cannot(pid, number, "of which the kernel tells nothing");
+	object->size = mode_of(about.name, about.name_bytes);
 	object->extra[3] = about.shutdown;
 	object->extra[5] = about.backlog;
 	if (object->extra[2] && about.waiting)
@@ -98,8 +124,8 @@ static bool dump_unix(struct hp_dump *dump, pid_t pid, int number, int fd, struc
 		object->extra[4] = hp_dump_thing(dump, object->device, about.peer, HP_O_SOCKET, &made);
 		if (!hp_unix_socket_find(about.peer, &other) || !hp_unix_socket_held(about.peer))
 			return cannot(pid, number, "connected with somebody outside of the job");
-		if (other.peer != object->inode)
-			return cannot(pid, number, "that sends to one who has not connected to it");
+		if (other.peer != object->inode && mode_of(other.name, other.name_bytes) == HP_NAME_GONE)
+			return cannot(pid, number, "that sends to one who has lost its name");
 	}
 	if (!object->extra[2])
 		fine = peek(pid, number, fd, &messages);

@@ -17,6 +17,7 @@
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 
@@ -301,6 +302,7 @@ bool hp_dump_tasks(struct hp_dump *dump, struct hp_process *process)
 		.tty_foreground = stat->tty_foreground,
 	};
 	char path[64], cwd[4200] = "";
+	struct stat found;
 	size_t auxv_bytes = 0;
 	if (process->count == 0) {
 		hp_write_record(&dump->writer, HP_R_PROCESS, &record, sizeof record, NULL, 0);
@@ -313,8 +315,10 @@ bool hp_dump_tasks(struct hp_dump *dump, struct hp_process *process)
 		return false;
 	snprintf(path, sizeof path, "%d/cwd", (int)process->pid);
 	ssize_t length = readlinkat(hp_proc, path, cwd, sizeof cwd - 1);
-	if (length <= 0)
+	if (length <= 0 || fstatat(hp_proc, path, &found, 0))
 		return gone(process->tasks);
+	if (found.st_nlink == 0)
+		record.flags |= HP_P_CWD_GONE;
 	char *auxv = hp_proc_text(process->pid, "auxv", &auxv_bytes);
 	if (auxv == NULL)
 		return gone(process->tasks);
@@ -326,5 +330,6 @@ bool hp_dump_tasks(struct hp_dump *dump, struct hp_process *process)
 	for (unsigned n = 0; n < process->count; n++)
 		if (!dump_thread(dump, &process->tasks[n]))
 			return false;
+	hp_dump_settings(dump, process);
 	return dump_actions(dump, process) && dump_timers(dump, process);
 }

@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #define HP_IMAGE_MAGIC 0x676d696c6f6f7068ull /* "hpoolimg" */
-#define HP_IMAGE_VERSION 4u
+#define HP_IMAGE_VERSION 5u
 #define HP_IMAGE_PAGE 4096u
 #define HP_IMAGE_ALIGN 65536u /* of each region in `pages`: chunks of two images fall on the same content */
 #define HP_IMAGE_NONE (~0ull)
@@ -35,6 +35,7 @@ enum hp_record_kind {
 	HP_R_UNDO, /* after the semaphores it is about */
 	HP_R_QUEUE,
 	HP_R_OPTION, /* after the socket it is about */
+	HP_R_SETTING,
 	HP_R_END, /* the last */
 	HP_R_KINDS,
 };
@@ -60,7 +61,8 @@ enum hp_image_process_flags {
 	HP_P_SUBREAPER = 1,
 	HP_P_LEADER_GONE = 2,
 	HP_P_NOT_DUMPABLE = 4,
-	HP_P_HIDES_CPU = 8 /* CPUID faults */
+	HP_P_HIDES_CPU = 8, /* CPUID faults */
+	HP_P_CWD_GONE = 16, /* its directory has no name any more */
 };
 
 struct hp_image_process {
@@ -165,6 +167,10 @@ enum hp_image_object_kind {
 	HP_O_KINDS,
 };
 
+/* `size` of a unix socket: rights of its name, or */
+#define HP_NAME_GONE 0x10000u
+#define HP_NAME_UNKNOWN 0x20000u
+
 enum hp_image_terminal_flags {
 	HP_T_PACKETS = 1,   /* its other end tells what happens to it, by packets */
 	HP_T_EXCLUSIVE = 2, /* nobody else may open it */
@@ -238,6 +244,27 @@ struct hp_image_name {
 	uint32_t path_bytes, target_bytes; /* follow, each with its NUL; target: of a symlink, else 0 */
 };
 
+enum hp_image_setting_kind {
+	HP_S_TIMER_SLACK = 1, /* of a thread; ns */
+	HP_S_IO_PRIORITY,     /* of a thread */
+	HP_S_NO_HUGE_PAGES,   /* of a process, as those that follow */
+	HP_S_NO_NEW_CODE,     /* PR_SET_MDWE */
+	HP_S_BARRIERS,       /* membarrier: commands by which it has registered */
+	HP_S_MEMORY_SCORE,    /* oom_score_adj + 1000 */
+	HP_S_CORE_FILTER,
+	HP_S_OWNER,  /* of a descriptor, who is told by a signal: struct f_owner_ex */
+	HP_S_SIGNAL, /* of a descriptor: by which */
+	HP_S_KINDS,
+};
+
+/* Where it is not what a new process has. */
+struct hp_image_setting {
+	struct hp_record head;
+	int32_t pid, of; /* of: a thread or a descriptor */
+	uint32_t kind, pad;
+	uint64_t value;
+};
+
 struct hp_image_semaphore {
 	int32_t pid; /* of whoever changed it last; 0: nobody */
 	uint16_t value, pad;
@@ -262,6 +289,11 @@ struct hp_image_undo {
 struct hp_image_message {
 	int64_t type; /* of a POSIX queue: its priority */
 	uint32_t bytes, pad; /* follow, with zeros up to a multiple of 8 */
+};
+
+/* What waits in a unix socket; its address and its bytes follow. */
+struct hp_image_letter {
+	uint32_t bytes, address_bytes; /* address: of the sender of a datagram, sun_path */
 };
 
 /* A System V queue of messages. */

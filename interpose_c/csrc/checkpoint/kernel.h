@@ -36,6 +36,10 @@ struct hp_kernel_mm_map { /* struct prctl_mm_map */
 };
 
 #define HP_PR_TIMER_CREATE_RESTORE_IDS 77
+#define HP_PR_SET_MDWE 65
+#define HP_PR_GET_MDWE 66
+#define HP_MEMBARRIER_GET_REGISTRATIONS 512
+#define HP_IOPRIO_OF_PROCESS 1
 #define HP_KCMP_FILE 0
 #define HP_KCMP_VM 1
 #define HP_KCMP_FILES 2

@@ -42,7 +42,7 @@ static int reopen(int fd, int flags)
 
 /* ---- objects ------------------------------------------------------------------------------ */
 
-static bool has_name(const struct hp_image *image, uint32_t object)
+bool hp_has_name(const struct hp_image *image, uint32_t object)
 {
 	HP_EACH(image, hp_image_name, HP_R_NAME, name)
 	if (name->object == object)
@@ -61,7 +61,7 @@ static void make_memory(const struct hp_image *image, const struct hp_image_obje
 	if (deleted)
 		*deleted = '\0';
 	int fd = memfd_create(name, MFD_ALLOW_SEALING);
-	if (fd < 0 || ftruncate(fd, (off_t)object->size) || fchmod(fd, object->mode & 07777))
+	if (fd < 0 || ftruncate(fd, (off_t)object->size))
 		hp_together_fail(errno, "memory file %.100s", name);
 	HP_EACH(image, hp_image_run, HP_R_RUN, run)
 	for (uint64_t done = 0; run->object == object->id && done < run->bytes;) {
@@ -70,9 +70,28 @@ static void make_memory(const struct hp_image *image, const struct hp_image_obje
 			hp_together_fail(errno, "content of memory file %.100s", name);
 		done += (uint64_t)part;
 	}
-	if (object->seals && fcntl(fd, F_ADD_SEALS, object->seals))
-		hp_together_fail(errno, "seals of memory file %.100s", name);
 	hp_put_fd(fd, hp_fd_of_object(image, object->id));
+}
+
+/* When all who have it open have opened it: its rights may be fewer than theirs. */
+static void settle_memory(const struct hp_image *image)
+{
+	HP_EACH(image, hp_image_object, HP_R_OBJECT, object)
+	if (object->kind == HP_O_MEMORY && !hp_has_name(image, object->id) &&
+	    fchmod(hp_fd_of_object(image, object->id), object->mode & 07777))
+		hp_together_fail(errno, "rights of a memory file");
+}
+
+/* One that has lost its name had it for a moment only. */
+static int open_fifo(const struct hp_image_object *object)
+{
+	const char *name = object->seals ? "/tmp/.hpool-fifo" : hp_image_path(object);
+	if (object->seals && mkfifo(name, 0600))
+		return -1;
+	int fd = open(name, O_RDWR | O_NONBLOCK | O_NOCTTY);
+	if (object->seals && (unlink(name) || fchmod(fd, object->mode & 07777)))
+		return -1;
+	return fd;
 }
 
 /* The first description of each end is the pipe's own; more of them are opened. */
@@ -94,7 +113,7 @@ static void make_pipe(const struct hp_image *image, const struct hp_image_object
 {
 	int ends[2];
 	if (object->path_bytes) {
-		ends[0] = open(hp_image_path(object), O_RDWR | O_NONBLOCK | O_NOCTTY);
+		ends[0] = open_fifo(object);
 		ends[1] = ends[0];
 	} else if (pipe(ends)) {
 		ends[0] = -1;
@@ -137,14 +156,20 @@ static int make_named(const struct hp_image *image, const struct hp_image_file *
 	return fd;
 }
 
-static int make_timer(const struct hp_image_file *file)
+/* A time of day stays that; everything else goes on where it was. */
+static int make_timer(const struct hp_image *image, const struct hp_image_file *file)
 {
+	uint64_t first_ns = file->extra[2];
+	int absolute = first_ns ? (int)file->extra[4] & (TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET) : 0;
+	if (absolute)
+		first_ns += (uint64_t)image->job->realtime_ns;
 	int fd = timerfd_create((clockid_t)file->extra[0], (int)file->flags & TFD_NONBLOCK);
 	const struct itimerspec left = {
-		.it_value = { (time_t)(file->extra[2] / 1000000000), (long)(file->extra[2] % 1000000000) },
+		.it_value = { (time_t)(first_ns / 1000000000), (long)(first_ns % 1000000000) },
 		.it_interval = { (time_t)(file->extra[3] / 1000000000), (long)(file->extra[3] % 1000000000) },
 	};
-	if (fd < 0 || timerfd_settime(fd, 0, &left, NULL) || (file->extra[1] && ioctl(fd, SET_TICKS, &file->extra[1])))
+	if (fd < 0 || timerfd_settime(fd, absolute, &left, NULL) ||
+	    (file->extra[1] && ioctl(fd, SET_TICKS, &file->extra[1])))
 		hp_together_fail(errno, "making a timer descriptor");
 	return fd;
 }
@@ -202,7 +227,7 @@ static int make_file(const struct hp_image *image, const struct hp_image_file *f
 	case HP_F_EVENT:
 		return make_event(file);
 	case HP_F_TIMER:
-		return make_timer(file);
+		return make_timer(image, file);
 	case HP_F_SIGNAL:
 		memset(&mask, 0, sizeof mask);
 		memcpy(&mask, &file->extra[0], 8);
@@ -214,7 +239,7 @@ static int make_file(const struct hp_image *image, const struct hp_image_file *f
 	case HP_F_STDIO:
 		return make_stdio(image, file);
 	case HP_F_PROCESS:
-		fd = (int)syscall(SYS_pidfd_open, (pid_t)file->extra[0], nonblock);
+		fd = (int)syscall(SYS_pidfd_open, (pid_t)file->extra[0], nonblock | ((int)file->flags & O_EXCL));
 		break;
 	default:
 		break;
@@ -231,7 +256,7 @@ void hp_make_files(const struct hp_image *image)
 		bool is_stream = false;
 		HP_EACH(image, hp_image_file, HP_R_FILE, file)
 		is_stream |= file->object == object->id && file->kind == HP_F_STDIO;
-		if (object->kind == HP_O_MEMORY && !has_name(image, object->id))
+		if (object->kind == HP_O_MEMORY && !hp_has_name(image, object->id))
 			make_memory(image, object);
 		else if (object->kind == HP_O_PIPE && !is_stream)
 			make_pipe(image, object);
@@ -244,6 +269,8 @@ void hp_make_files(const struct hp_image *image)
 	    fcntl(hp_fd_of_file(image, file->id), F_GETFD) < 0)
 		hp_put_fd(make_file(image, file), hp_fd_of_file(image, file->id));
 	hp_settle_queues(image);
+	settle_memory(image);
+	hp_settle_names(image);
 }
 
 /* ---- in each process -------------------------------------------------------------------------- */

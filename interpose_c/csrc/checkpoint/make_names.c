@@ -66,6 +66,10 @@ void hp_make_names(const struct hp_image *image)
 {
 	HP_EACH(image, hp_image_name, HP_R_NAME, name)
 	make(image, name, name_n);
+}
+
+void hp_settle_names(const struct hp_image *image)
+{
 	/* from the end: what is in a directory before the directory */
 	for (unsigned n = image->count[HP_R_NAME]; n-- > 0;) {
 		const struct hp_image_name *name = image->of[HP_R_NAME][n];

@@ -11,6 +11,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/personality.h>
@@ -199,6 +200,22 @@ static void wait_for_ended_children(const struct hp_image_process *process)
 			(void)wait_for(process_at(n)->pid, WEXITED | WNOWAIT | __WALL);
 }
 
+/* One that has lost its name is nowhere: any other will do. */
+static void enter_directory(const struct hp_image_process *process)
+{
+	char gone[] = "/tmp/.hpool-XXXXXX";
+	const char *cwd = (const char *)(process + 1) + process->auxv_bytes;
+	if (process->flags & HP_P_CWD_GONE) {
+		cwd = mkdtemp(gone);
+		if (cwd == NULL || chdir(cwd) || rmdir(cwd))
+			hp_together_fail(errno, "a directory without a name");
+		return;
+	}
+	hp_home_enter(cwd);
+	if (chdir(cwd))
+		hp_together_fail(errno, "directory %.150s", cwd);
+}
+
 static _Noreturn void become(unsigned number)
 {
 	const struct hp_image_process *process = process_at(number);
@@ -222,10 +239,7 @@ static _Noreturn void become(unsigned number)
 		end_as(process);
 	hp_together_await(&hp_together->born, image->count[HP_R_PROCESS]);
 	give_foreground(process);
-	const char *cwd = (const char *)(process + 1) + process->auxv_bytes;
-	hp_home_enter(cwd);
-	if (chdir(cwd))
-		hp_together_fail(errno, "directory %.150s", cwd);
+	enter_directory(process);
 	hp_place_files(image, process);
 	umask(process->umask);
 	if (process->personality && personality(process->personality) == -1)

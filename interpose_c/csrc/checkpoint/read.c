@@ -37,6 +37,7 @@ static const uint32_t smallest[HP_R_KINDS] = {
 	[HP_R_UNDO] = sizeof(struct hp_image_undo),
 	[HP_R_QUEUE] = sizeof(struct hp_image_queue),
 	[HP_R_OPTION] = sizeof(struct hp_image_option),
+	[HP_R_SETTING] = sizeof(struct hp_image_setting),
 	[HP_R_END] = sizeof(struct hp_image_end),
 };
 
@@ -115,6 +116,9 @@ static bool check_processes(struct hp_image *image)
 		    !tail_fits(thread, sizeof *thread, thread->xstate_bytes, 0))
 			return bad("a thread", (uint64_t)thread->tid);
 	}
+	HP_EACH(image, hp_image_setting, HP_R_SETTING, setting)
+	if (!hp_image_process(image, setting->pid) || setting->kind == 0 || setting->kind >= HP_S_KINDS)
+		return bad("a setting", setting->kind);
 	const struct hp_image_process *first = hp_image_process(image, (pid_t)image->job->first);
 	return (first && first->ppid == 1 && first->state != HP_P_ZOMBIE) ||
 	       bad("its first process", image->job->first);

@@ -187,6 +187,8 @@ static bool restore_all(struct hp_restored *processes)
 			return false;
 	if (!hp_restore_removed(&image))
 		return false;
+	if (!hp_restore_seals(&processes[0]))
+		return false;
 	/* numbers are all taken: nothing that can be interrupted by a birth is left */
 	for (unsigned n = 0; n < made; n++)
 		if (!hp_restore_process(&processes[n]) || !hp_restore_signals(&processes[n]) ||

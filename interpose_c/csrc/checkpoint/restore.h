@@ -62,6 +62,8 @@ bool hp_together_serve(int last_pid, const uint32_t *count, uint32_t value);
 
 /* ---- make_files.c, make_sockets.c, make_terminals.c, make_names.c: in the job's world, confined ------------------- */
 void hp_make_names(const struct hp_image *);
+/* Their rights, which may be fewer than those of who has them open, and times. */
+void hp_settle_names(const struct hp_image *);
 void hp_make_files(const struct hp_image *);
 void hp_make_sockets(const struct hp_image *);
 void hp_make_terminals(const struct hp_image *);
@@ -71,6 +73,8 @@ void hp_settle_queues(const struct hp_image *);
 void hp_keep_terminal(int number); /* its other end, above that number */
 /* In the process itself: descriptors at their numbers, what only it can open, locks. */
 void hp_place_files(const struct hp_image *, const struct hp_image_process *);
+/* Content of a scratch name. */
+bool hp_has_name(const struct hp_image *, uint32_t object);
 /* Moves a descriptor to where it is found. */
 void hp_put_fd(int fd, int at);
 
@@ -112,6 +116,8 @@ struct hp_restored {
 
 bool hp_restore_memory(struct hp_restored *);
 bool hp_restore_shim(struct hp_restored *); /* after its memory */
+/* restore_memory.c: of memory files, in any process, when all have mapped them. */
+bool hp_restore_seals(struct hp_restored *);
 /* restore_ipc.c: segments of System V where they were attached, before anything else is mapped. */
 bool hp_restore_attached(struct hp_restored *);
 bool hp_is_attached(const struct hp_image *, const struct hp_image_vma *);
@@ -123,6 +129,7 @@ bool hp_restore_removed(const struct hp_image *);
 bool hp_restore_notices(struct hp_restored *);
 /* make_terminals.c: who may open them, when all that are to be opened are. */
 bool hp_restore_terminals(struct hp_restored *);
+bool hp_restore_settings(struct hp_restored *); /* restore_settings.c: of it and its threads */
 bool hp_restore_process(struct hp_restored *);
 bool hp_restore_threads(struct hp_restored *);
 bool hp_restore_signals(struct hp_restored *);

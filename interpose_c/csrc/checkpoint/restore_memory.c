@@ -299,3 +299,17 @@ bool hp_restore_memory(struct hp_restored *to)
 		return false;
 	return set_layout(to);
 }
+
+bool hp_restore_seals(struct hp_restored *to)
+{
+	HP_EACH(to->image, hp_image_object, HP_R_OBJECT, object)
+	{
+		bool has_seals = object->kind == HP_O_MEMORY && object->seals && !hp_has_name(to->image, object->id);
+		long error = has_seals ? HP_ASK(&to->leader, SYS_fcntl, hp_fd_of_object(to->image, object->id),
+						F_ADD_SEALS, object->seals) :
+					 0;
+		if (error)
+			return failed(to, "seals of a memory file", 0, error);
+	}
+	return true;
+}

@@ -32,6 +32,7 @@ def kinds(world: World) -> str:
         ("descriptor", "descriptors on their way"),
         ("inotify", "cannot be carried"),
         ("queue", "POSIX message queue /left: tells by starting a thread"),
+        ("apart", "has a directory or descriptors of its own"),
         ("traced", "is traced by another process"),
         ("leader", "without its first thread"),
     ],

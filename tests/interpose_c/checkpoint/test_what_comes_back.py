@@ -47,7 +47,18 @@ def test_everything_is_as_it_was(world: World, compiled: Callable[..., str], nam
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "name", ["family.c", "events.c", "threads.c", "system_v.c", "loopback.c", "message_queues.c", "shown.c"]
+    "name",
+    [
+        "family.c",
+        "events.c",
+        "threads.c",
+        "system_v.c",
+        "loopback.c",
+        "message_queues.c",
+        "shown.c",
+        "nameless.c",
+        "asked_once.c",
+    ],
 )
 def test_no_privilege_is_needed(world: World, compiled: Callable[..., str], name: str) -> None:
     world.ordinary = True

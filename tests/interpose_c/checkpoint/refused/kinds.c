@@ -6,6 +6,7 @@
 #include <mqueue.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/inotify.h>
 #include <sys/prctl.h>
@@ -75,6 +76,20 @@ static void be_told_by_a_thread(void)
 	CHECK(mq_notify(mq_open("/left", O_CREAT | O_RDWR, 0600, NULL), &how) == 0);
 }
 
+static void *live_apart(void *unused)
+{
+	CHECK(unshare(CLONE_FS) == 0);
+	linger();
+	return unused;
+}
+
+static void let_a_thread_live_apart(void)
+{
+	pthread_t thread;
+	CHECK(pthread_create(&thread, NULL, live_apart, NULL) == 0 && pthread_join(thread, NULL) == 0);
+	exit(done());
+}
+
 static void trace_a_child(void)
 {
 	pid_t child = fork();
@@ -99,6 +114,8 @@ int main(int argc, char **argv)
 		CHECK(inotify_init() >= 0);
 	else if (!strcmp(kind, "queue"))
 		be_told_by_a_thread();
+	else if (!strcmp(kind, "apart"))
+		let_a_thread_live_apart();
 	else if (!strcmp(kind, "traced"))
 		trace_a_child();
 	else if (!strcmp(kind, "leader"))

@@ -1,0 +1,71 @@
+/* What processes and threads have asked of the kernel once and for all, where it is not what a new one has. */
+#include "dump.h"
+#include "kernel.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+
+#define USUAL_SLACK_NS 50000
+#define USUAL_CORE_FILTER 0x33
+#define LEAST_MEMORY_SCORE (-1000)
+
+static void write_down(struct hp_dump *dump, pid_t pid, int of, enum hp_image_setting_kind kind, uint64_t value)
+{
+	struct hp_image_setting setting = { .pid = pid, .of = of, .kind = kind, .value = value };
+	hp_write_record(&dump->writer, HP_R_SETTING, &setting, sizeof setting, NULL, 0);
+}
+
+static long number_in(pid_t tid, const char *name, int base, long otherwise)
+{
+	char *text = hp_proc_text(tid, name, NULL);
+	long number = text ? strtol(text, NULL, base) : otherwise;
+	free(text);
+	return number;
+}
+
+void hp_dump_settings(struct hp_dump *dump, struct hp_process *process)
+{
+	struct hp_remote *leader = &process->tasks[0].remote;
+	pid_t pid = process->pid;
+	for (unsigned n = 0; n < process->count; n++) {
+		pid_t tid = process->tasks[n].tid;
+		long slack_ns = number_in(tid, "timerslack_ns", 10, USUAL_SLACK_NS);
+		long priority = syscall(SYS_ioprio_get, HP_IOPRIO_OF_PROCESS, tid);
+		if (slack_ns != USUAL_SLACK_NS)
+			write_down(dump, pid, tid, HP_S_TIMER_SLACK, (uint64_t)slack_ns);
+		if (priority > 0)
+			write_down(dump, pid, tid, HP_S_IO_PRIORITY, (uint64_t)priority);
+	}
+	if (HP_ASK(leader, SYS_prctl, PR_GET_THP_DISABLE) == 1)
+		write_down(dump, pid, pid, HP_S_NO_HUGE_PAGES, 1);
+	long bits = HP_ASK(leader, SYS_prctl, HP_PR_GET_MDWE);
+	if (bits > 0)
+		write_down(dump, pid, pid, HP_S_NO_NEW_CODE, (uint64_t)bits);
+	long commands = HP_ASK(leader, SYS_membarrier, HP_MEMBARRIER_GET_REGISTRATIONS);
+	if (commands > 0)
+		write_down(dump, pid, pid, HP_S_BARRIERS, (uint64_t)commands);
+	long score = number_in(pid, "oom_score_adj", 10, 0);
+	if (score)
+		write_down(dump, pid, pid, HP_S_MEMORY_SCORE, (uint64_t)(score - LEAST_MEMORY_SCORE));
+	long filter = number_in(pid, "coredump_filter", 16, USUAL_CORE_FILTER);
+	if (filter != USUAL_CORE_FILTER)
+		write_down(dump, pid, pid, HP_S_CORE_FILTER, (uint64_t)filter);
+}
+
+void hp_dump_owner(struct hp_dump *dump, pid_t pid, int number, int fd)
+{
+	struct f_owner_ex owner = { 0 };
+	uint64_t value;
+	_Static_assert(sizeof owner == sizeof value, "an owner is a value");
+	if (fcntl(fd, F_GETOWN_EX, &owner) == 0 && owner.pid > 0) {
+		memcpy(&value, &owner, sizeof value);
+		write_down(dump, pid, number, HP_S_OWNER, value);
+	}
+	int signal = fcntl(fd, F_GETSIG);
+	if (signal > 0)
+		write_down(dump, pid, number, HP_S_SIGNAL, (uint64_t)signal);
+}
