@@ -157,7 +157,7 @@ long hp_stat_path(int dirfd, const char *path, struct hp_stat *stat, int flags)
 	return result && hp_channel ? stat_faulted(dirfd, path, stat, flags, result) : result;
 }
 
-static __attribute__((noinline)) long stat_of_program(const char *path, struct hp_stat *stat)
+__attribute__((noinline)) long hp_stat_program(const char *path, struct hp_stat *stat)
 {
 	char alias[HP_EXE_MAX + 4];
 	const char *exe = hp_exe_alias(path, alias, sizeof alias);
@@ -181,7 +181,7 @@ static inline __attribute__((always_inline)) long stat_to(int dirfd, long path, 
 	if (result)
 		result = stat_faulted(dirfd, (const char *)path, stat, flags, result);
 	if (result == 0 && path && !(flags & HP_AT_NOFOLLOW) && hp_starts((const char *)path, "/proc/"))
-		result = stat_of_program((const char *)path, stat);
+		result = hp_stat_program((const char *)path, stat);
 	if (result == 0)
 		hp_overlay(stat);
 	return result;

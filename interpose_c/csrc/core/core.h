@@ -115,6 +115,8 @@ bool hp_home_attr(uint64_t inode, struct hp_attr_entry *entry);
 bool hp_is_home(uint64_t dev, uint64_t inode);
 void hp_overlay(struct hp_stat *stat);
 long hp_stat_path(int dirfd, const char *path, struct hp_stat *stat, int flags);
+/* Where `path`, which the kernel has read, means a process's program, *stat becomes the program's. */
+long hp_stat_program(const char *path, struct hp_stat *stat);
 
 /* ---- descriptors.c ---- */
 #define HP_FDS 65536

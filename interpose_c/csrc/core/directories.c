@@ -26,10 +26,13 @@ static long rewrite(uint8_t *buffer, long length, size_t name_at)
 		struct hp_attr_entry attr;
 		uint16_t size = entry->reclen;
 		const char *name = (const char *)entry + name_at;
+		uint8_t *type = name_at == offsetof(struct dirent64, name) ? &entry->type : buffer + from + size - 1;
 		bool home = hp_home_attr(entry->ino, &attr);
 
-		if (home && attr.attr.ino)
+		if (home && attr.attr.ino) {
 			entry->ino = attr.attr.ino;
+			*type = attr.attr.mode >> 12 & 15; /* for a socket the mirror has a plain file */
+		}
 		if (attr.inode && attr.flags & HP_ATTR_HIDDEN && hp_starts(name, HP_PRIVATE_DIR + 1)) {
 			from += size;
 			continue;

@@ -31,6 +31,8 @@ static long object_of(int dirfd, long path, int flags, uint64_t *inode)
 		return 0;
 	result = path ? hp_stat_path(dirfd, (const char *)path, &stat, flags) :
 			hp_syscall2(__NR_fstat, dirfd, (long)&stat);
+	if (result == 0 && path && !(flags & HP_AT_NOFOLLOW))
+		result = hp_stat_program((const char *)path, &stat);
 	if (result)
 		return result;
 	if (!path && hp_syscall3(__NR_fcntl, dirfd, F_GETFL, 0) & HP_O_PATH)
