@@ -230,6 +230,32 @@ def test_more_small_files_than_the_mirror_holds(small_mirror: StrictPool) -> Non
     assert small_mirror.home.job(*argv, timeout_s=120) == expected
 
 
+RESERVES = """
+import hashlib, os
+with open("large", "w+b") as large:
+    os.posix_fallocate(large.fileno(), 0, 200 << 20)
+    for at in (0, 100 << 20, (200 << 20) - 8):
+        os.pwrite(large.fileno(), b"written", at)
+    print(os.fstat(large.fileno()).st_size, hashlib.md5(large.read()).hexdigest())
+"""
+
+
+def test_room_for_a_file_larger_than_the_mirror_is_kept_at_home(small_mirror: StrictPool) -> None:
+    work = small_mirror.home.fresh_work()
+    small_mirror.home.own(small_mirror.home.work)
+    argv = [
+        "/bin/sh",
+        "-c",
+        f"python3 -c '{RESERVES}'; : >kept; fallocate -n -l 200M kept; stat -c %s kept",
+    ]
+    expected = small_mirror.home.run(argv, small_mirror.home.work)
+    blocks = [(work / name).stat().st_blocks for name in ("large", "kept")]
+    for name in ("large", "kept"):
+        (work / name).unlink()
+    assert small_mirror.home.job(*argv, timeout_s=120) == expected
+    assert [(work / name).stat().st_blocks for name in ("large", "kept")] == blocks
+
+
 def test_a_map_larger_than_the_mirror_fails_cleanly(small_mirror: StrictPool) -> None:
     work = small_mirror.home.fresh_work()
     (work / "large").write_bytes(fixture.random_bytes(1 << 20, seed=6) * 200)

@@ -83,6 +83,27 @@ static int resize(hp_engine *engine, struct hp_object *object, uint64_t size)
 	return error;
 }
 
+/* Home has kept the room. In the mirror it is kept where it is not much of it, so
+ * that a mapping's pages have their places; else the file only grows. */
+static int allocate_here(hp_engine *engine, struct hp_object *object, const struct effect *effect)
+{
+	uint64_t end = effect->offset + effect->length;
+	bool punches = effect->mode & FALLOC_FL_PUNCH_HOLE;
+	struct stat status;
+
+	if (punches || effect->length < engine->config.mirror_bytes / 4) {
+		if (!fallocate(object->fd, effect->mode, (off_t)effect->offset, (off_t)effect->length))
+			return 0;
+		if (punches || errno != ENOSPC)
+			return -errno;
+	}
+	if (effect->mode & FALLOC_FL_KEEP_SIZE)
+		return 0;
+	if (fstat(object->fd, &status) || ((uint64_t)status.st_size < end && ftruncate(object->fd, (off_t)end)))
+		return -errno;
+	return 0;
+}
+
 /* The attributes after a change are home's; sizes change natively too. */
 static void apply_effect(hp_engine *engine, struct hp_pending *pending, const struct hpw_reply *reply,
 			 const uint8_t *body, size_t length)
@@ -96,9 +117,8 @@ static void apply_effect(hp_engine *engine, struct hp_pending *pending, const st
 		return;
 	if (object->fd >= 0 && pending->op == HPW_TRUNCATE)
 		effect->error = resize(engine, object, effect->size);
-	if (object->fd >= 0 && pending->op == HPW_ALLOCATE && !(effect->mode & ~NATIVE_MODES) &&
-	    fallocate(object->fd, effect->mode, (off_t)effect->offset, (off_t)effect->length))
-		effect->error = -errno;
+	if (object->fd >= 0 && pending->op == HPW_ALLOCATE && !(effect->mode & ~NATIVE_MODES))
+		effect->error = allocate_here(engine, object, effect);
 	if (pending->op == HPW_ALLOCATE && object->appends && entry->attr.size > object->append_from)
 		object->append_from = object->append_sure = entry->attr.size; /* home has grown too: that is no tail */
 	if (!object->behind)
