@@ -113,6 +113,18 @@ static inline void show_wait(const char *what, pid_t pid)
 		printf("%s: exit %d\n", what, WEXITSTATUS(status));
 }
 
+/* Linux counts a process's pages for each processor and adds up when there are dozens: ru_maxrss of a
+ * small process may be 0. After this it is certain to be above FILLED_KB. */
+#define FILLED_KB 8192
+static inline void fill_memory(void)
+{
+	size_t length = 2 * FILLED_KB * 1024;
+	char *all = (char *)mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	MUST(all == MAP_FAILED ? -1 : 0);
+	for (size_t at = 0; at < length; at += 4096)
+		((volatile char *)all)[at] = 1;
+}
+
 static inline uint64_t fnv(uint64_t hash, const void *bytes, size_t length)
 {
 	const unsigned char *at = (const unsigned char *)bytes;
