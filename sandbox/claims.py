@@ -33,9 +33,6 @@ class Claims:
 
     async def claim(self, match: Match, machine: MachineAd, token: str) -> ClaimReply:
         """Raises ClaimRefused, with what the agent or the connection said."""
-        channel = self._channels.get(match.agent_address)
-        if channel is None:
-            channel = self._channels[match.agent_address] = rpc.aio_channel(match.agent_address)
         request = ClaimRequest(
             job_id=match.job_id,
             ticket=match.ticket,
@@ -45,18 +42,33 @@ class Claims:
             cpus=machine.cpus,
             memory_bytes=machine.memory_bytes,
         )
-        metadata = ((rpc.TOKEN_KEY, token),)
-        try:
-            reply: ClaimReply = await CLAIM.on_aio(channel)(
-                request, metadata=metadata, timeout=CLAIM_WITHIN_S
-            )
-        except grpc.aio.AioRpcError as error:
-            # The agent may be another one behind the same address by now.
-            del self._channels[match.agent_address]
-            asyncio.create_task(channel.close(None))  # noqa: RUF006
-            raise ClaimRefused(f"{match.agent_address}: {error.details()}") from error
+        # Twice: if a connection broke under the reply, the job is ours and its shadow waits for the starter.
+        for is_last in (False, True):
+            try:
+                reply = await self._ask(match.agent_address, request, token)
+                break
+            except grpc.aio.AioRpcError as error:
+                if is_last or error.code() is not grpc.StatusCode.UNAVAILABLE:
+                    raise ClaimRefused(f"{match.agent_address}: {error.details()}") from error
         if reply.refusal:
             raise ClaimRefused(reply.refusal)
+        return reply
+
+    async def _ask(self, address: str, request: ClaimRequest, token: str) -> ClaimReply:
+        """Raises AioRpcError."""
+        channel = self._channels.get(address)
+        if channel is None:
+            channel = self._channels[address] = rpc.aio_channel(address)
+        try:
+            reply: ClaimReply = await CLAIM.on_aio(channel)(
+                request, metadata=((rpc.TOKEN_KEY, token),), timeout=CLAIM_WITHIN_S
+            )
+        except grpc.aio.AioRpcError:
+            # The agent may be another one behind the same address by now.
+            if self._channels.get(address) is channel:
+                del self._channels[address]
+            asyncio.create_task(channel.close(None))  # noqa: RUF006
+            raise
         return reply
 
     async def starter_gone(self, claim: ClaimReply, why: str) -> None:

@@ -51,6 +51,7 @@ class Queue:
         self._jobs: dict[JobId, Job] = {}
         self._ads: dict[JobId, JobAd] = {}
         self._owners: dict[JobId, tuple[int, int]] = {}
+        self._granted: dict[JobId, tuple[ClaimRequest, ClaimReply]] = {}
         self._live: dict[JobId, Shadow] = {}
         self._watch_secrets: dict[JobId, str] = {}
         self._attach_secrets: dict[JobId, str] = {}
@@ -116,12 +117,15 @@ class Queue:
             shadow.tell(custody.Removal(self._doomed.pop(job_id)))
 
     def claim(self, request: ClaimRequest) -> ClaimReply:
-        """Checks everything again; a refusal is an ordinary answer."""
+        """Checks everything again; a refusal is an ordinary answer. Repeated before the start: the same."""
         try:
             job = self._jobs[JobId.parse(request.job_id)]
             ad = self._ads[job.job_id]
         except (KeyError, BadJobId):
             return ClaimReply(refusal=f"there is no job {request.job_id}")
+        asked, granted = self._granted.get(job.job_id, (None, None))
+        if granted is not None and asked == request and job.state is JobState.CLAIMED:
+            return granted  # it was lost on its way
         if (ad.arch, True, True) != (
             request.arch,
             ad.cpus <= request.cpus,
@@ -136,7 +140,9 @@ class Queue:
             log.info("job %s: claim of %s refused: %s", job.job_id, request.machine, refusal)
             return ClaimReply(refusal=str(refusal))
         uid, gid = self._owners[job.job_id]
-        return ClaimReply("", self._live[job.job_id].address, secret, uid, gid)
+        granted = ClaimReply("", self._live[job.job_id].address, secret, uid, gid)
+        self._granted[job.job_id] = request, granted
+        return granted
 
     def remove(self, job_id: JobId) -> None:
         """Raises NoSuchJob. The end comes later, as a report."""
@@ -268,6 +274,7 @@ class Queue:
         del self._jobs[job_id]
         self._ads.pop(job_id, None)
         self._owners.pop(job_id, None)
+        self._granted.pop(job_id, None)
         self._watch_secrets.pop(job_id, None)
         self._attach_secrets.pop(job_id, None)
         self._doomed.pop(job_id, None)

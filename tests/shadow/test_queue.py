@@ -118,7 +118,20 @@ def test_a_claim_is_checked_again(tmp_path: Path) -> None:
         assert "fit" in agent.claim(reply.job_id, ticket, arch="aarch64").refusal
         assert "fit" in agent.claim(reply.job_id, ticket, cpus=0).refusal
         assert agent.claim(reply.job_id, ticket).refusal == ""
-        assert agent.claim(reply.job_id, ticket).refusal == "job 1.0 is claimed"
+        assert agent.claim(reply.job_id, ticket, sandbox_id="another").refusal == "job 1.0 is claimed"
+
+    play(tmp_path, scene)
+
+
+def test_a_claim_whose_reply_was_lost_is_granted_again_until_the_job_starts(tmp_path: Path) -> None:
+    async def scene(agent: Agent) -> None:
+        reply, shadow = await agent.submit()
+        ticket = agent.ticket()
+        granted = agent.claim(reply.job_id, ticket)
+        assert agent.claim(reply.job_id, ticket) == granted
+        assert shadow.told[1:] == [custody.Claimed(granted.claim_secret, "m")]
+        shadow.report(custody.JobStarted("m"))
+        assert agent.claim(reply.job_id, ticket).refusal == "job 1.0 is running"
 
     play(tmp_path, scene)
 
