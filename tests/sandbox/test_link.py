@@ -133,6 +133,19 @@ def until(condition: Callable[[], Any]) -> None:
         time.sleep(0.01)
 
 
+@contextlib.contextmanager
+def linked(address: str, engine: Any = None) -> Iterator[tuple[Link, queue.Queue[str]]]:
+    """A starter's link that has its task, with the lanes of this engine; why it was lost, if it was."""
+    link = Link(address, SECRET, "m", "1")
+    link.receive_task()
+    lost: queue.Queue[str] = queue.Queue()
+    link.follow(lambda message: None, lost.put)
+    if engine is not None:
+        link.open_lanes(engine)
+    yield link, lost
+    link.close()
+
+
 def test_a_session_from_hello_to_release(shadow: Shadow) -> None:
     link = Link(shadow.address, SECRET, "m", "1")
     assert link.receive_task().job == description()
@@ -149,19 +162,14 @@ def test_a_session_from_hello_to_release(shadow: Shadow) -> None:
 
 def test_each_lane_has_its_own_order_and_large_batches_pass(shadow: Shadow) -> None:
     engine: Any = PlayedEngine()
-    link = Link(shadow.address, SECRET, "m", "1")
-    link.receive_task()
-    lost: queue.Queue[str] = queue.Queue()
-    link.follow(lambda message: None, lost.put)
-    link.open_lanes(engine)
-    large = bytes(range(256)) * 16384
-    for lane in (0, 1):
-        for batch in (b"abc", large, b"z"):
-            engine.out[lane].put(batch)
-        for batch in (b"abc", large, b"z"):
-            assert engine.fed[lane].get(timeout=10) == bytes([lane]) + batch[::-1]
-    assert lost.empty()
-    link.close()
+    with linked(shadow.address, engine) as (_, lost):
+        large = bytes(range(256)) * 16384
+        for lane in (0, 1):
+            for batch in (b"abc", large, b"z"):
+                engine.out[lane].put(batch)
+            for batch in (b"abc", large, b"z"):
+                assert engine.fed[lane].get(timeout=10) == bytes([lane]) + batch[::-1]
+        assert lost.empty()
 
 
 class EndlessUpload(PlayedEngine):
@@ -177,73 +185,55 @@ def test_a_cap_is_kept_and_what_the_job_waits_for_passes_an_upload_without_end()
     rate = 1 << 20
     shadow = Shadow(bandwidth=rate)
     engine: Any = EndlessUpload()
-    link = Link(shadow.address, SECRET, "m", "1")
-    link.receive_task()
-    link.follow(lambda message: None, lambda why: None)
-    began_s = time.monotonic()
-    link.open_lanes(engine)
-    for number in range(5):
-        engine.fed[1].get(timeout=20)  # the upload is under way, and so is what comes back for it
-        engine.out[0].put(b"question %d" % number)
-        assert engine.fed[0].get(timeout=20) == b"\0" + (b"question %d" % number)[::-1]
-    until(lambda: engine.fed[1].qsize() >= 8)
-    came = (5 + engine.fed[1].qsize()) * len(engine.PIECE)
-    assert came <= (time.monotonic() - began_s) * rate + 2 * len(engine.PIECE)
-    link.close()
+    with linked(shadow.address) as (link, _):
+        began_s = time.monotonic()
+        link.open_lanes(engine)
+        for number in range(5):
+            engine.fed[1].get(timeout=20)  # the upload is under way, and so is what comes back for it
+            engine.out[0].put(b"question %d" % number)
+            assert engine.fed[0].get(timeout=20) == b"\0" + (b"question %d" % number)[::-1]
+        until(lambda: engine.fed[1].qsize() >= 8)
+        came = (5 + engine.fed[1].qsize()) * len(engine.PIECE)
+        assert came <= (time.monotonic() - began_s) * rate + 2 * len(engine.PIECE)
     shadow.stop()
 
 
 def test_a_malformed_answer_ends_the_session(shadow: Shadow) -> None:
     engine: Any = PlayedEngine()
-    link = Link(shadow.address, SECRET, "m", "1")
-    link.receive_task()
-    lost: queue.Queue[str] = queue.Queue()
-    link.follow(lambda message: None, lost.put)
-    link.open_lanes(engine)
-    engine.out[0].put(b"malformed"[::-1])
-    assert "malformed" in lost.get(timeout=10)
+    with linked(shadow.address, engine) as (_, lost):
+        engine.out[0].put(b"malformed"[::-1])
+        assert "malformed" in lost.get(timeout=10)
 
 
 def test_an_answer_without_end_waits_for_receipts(shadow: Shadow, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(resuming, "PAUSE_BYTES", 8 << 20)
     monkeypatch.setattr(resuming, "MOST_KEPT_BYTES", 16 << 20)
     engine: Any = PlayedEngine()
-    link = Link(shadow.address, SECRET, "m", "1")
-    link.receive_task()
-    lost: queue.Queue[str] = queue.Queue()
-    link.follow(lambda message: None, lost.put)
-    link.open_lanes(engine)
-    engine.out[0].put(b"much")
-    for _ in range(3):  # questions that come meanwhile are put by, in order
-        engine.out[0].put(b"more")
-    answers = [engine.fed[0].get(timeout=20) for _ in range(MANY + 4)]
-    assert [len(answer) for answer in answers[:MANY]] == [1 << 20] * MANY
-    assert b"hcum" in answers[MANY] and b"erom" in answers[MANY + 3]
-    assert lost.empty()
+    with linked(shadow.address, engine) as (_, lost):
+        engine.out[0].put(b"much")
+        for _ in range(3):  # questions that come meanwhile are put by, in order
+            engine.out[0].put(b"more")
+        answers = [engine.fed[0].get(timeout=20) for _ in range(MANY + 4)]
+        assert [len(answer) for answer in answers[:MANY]] == [1 << 20] * MANY
+        assert b"hcum" in answers[MANY] and b"erom" in answers[MANY + 3]
+        assert lost.empty()
 
 
 def test_a_mistake_of_the_shadow_ends_the_job_with_a_word(shadow: Shadow) -> None:
     engine: Any = PlayedEngine()
-    link = Link(shadow.address, SECRET, "m", "1")
-    link.receive_task()
-    lost: queue.Queue[str] = queue.Queue()
-    link.follow(lambda message: None, lost.put)
-    link.open_lanes(engine)
-    engine.out[0].put(b"mistake")
-    assert "a mistake of ours" in lost.get(timeout=10)
-    until(lambda: shadow.outcomes)
-    problem = shadow.outcomes[0].problem
-    assert problem is not None and problem.code == "HPOOL-002"
+    with linked(shadow.address, engine) as (_, lost):
+        engine.out[0].put(b"mistake")
+        assert "a mistake of ours" in lost.get(timeout=10)
+        until(lambda: shadow.outcomes)
+        problem = shadow.outcomes[0].problem
+        assert problem is not None and problem.code == "HPOOL-002"
 
 
 def test_a_shadow_that_dies_is_not_waited_for() -> None:
     shadow = Shadow(lease_s=600)
-    link = Link(shadow.address, SECRET, "m", "1")
-    link.receive_task()
-    lost: queue.Queue[str] = queue.Queue()
-    link.follow(lambda message: None, lost.put)
-    shadow.stop()
-    assert lost.get(timeout=10)
+    with linked(shadow.address) as (_, lost):
+        shadow.stop()
+        assert lost.get(timeout=10)
 
 
 def test_a_stranger_is_not_admitted(shadow: Shadow) -> None:
@@ -324,36 +314,31 @@ class Cutter:
 def test_cut_connections_lose_nothing_and_repeat_nothing(shadow: Shadow) -> None:
     cutter = Cutter(shadow.address)
     engine: Any = PlayedEngine()
-    link = Link(cutter.address, SECRET, "m", "1")
-    link.receive_task()
-    lost: queue.Queue[str] = queue.Queue()
-    link.follow(lambda message: None, lost.put)
-    link.open_lanes(engine)
-    link.send(home.Started())
-    chance = random.Random(7)
-    sizes = [chance.choice((5, 500, 300_000)) for _ in range(400)]
-    batches = [number.to_bytes(4, "big") + bytes(size) for number, size in enumerate(sizes)]
-    said: list[bytes] = []
+    with linked(cutter.address, engine) as (link, lost):
+        link.send(home.Started())
+        chance = random.Random(7)
+        sizes = [chance.choice((5, 500, 300_000)) for _ in range(400)]
+        batches = [number.to_bytes(4, "big") + bytes(size) for number, size in enumerate(sizes)]
+        said: list[bytes] = []
 
-    def speak() -> None:
+        def speak() -> None:
+            for number, batch in enumerate(batches):
+                for lane in (0, 1):
+                    engine.out[lane].put(batch)
+                word = b"%d " % number
+                link.send(stdio.Output(1, sum(map(len, said)), word))
+                said.append(word)
+
+        speaking = threading.Thread(target=speak)
+        speaking.start()
         for number, batch in enumerate(batches):
             for lane in (0, 1):
-                engine.out[lane].put(batch)
-            word = b"%d " % number
-            link.send(stdio.Output(1, sum(map(len, said)), word))
-            said.append(word)
-
-    speaking = threading.Thread(target=speak)
-    speaking.start()
-    for number, batch in enumerate(batches):
-        for lane in (0, 1):
-            assert engine.fed[lane].get(timeout=20) == bytes([lane]) + batch[::-1]
-        if number % 20 == 10:
-            cutter.cut()
-    speaking.join()
-    assert cutter.connections > 10
-    assert lost.empty()
-    link.close()
+                assert engine.fed[lane].get(timeout=20) == bytes([lane]) + batch[::-1]
+            if number % 20 == 10:
+                cutter.cut()
+        speaking.join()
+        assert cutter.connections > 10
+        assert lost.empty()
     link.send(home.Finished(True, 0, 0, 0))
     until(lambda: shadow.outcomes)
     assert shadow.outcomes[0].problem is None, "a gap in the output would have ended the session"
@@ -361,16 +346,13 @@ def test_cut_connections_lose_nothing_and_repeat_nothing(shadow: Shadow) -> None
 
 def test_after_the_lease_both_sides_give_up(shadow: Shadow) -> None:
     cutter = Cutter(shadow.address)
-    link = Link(cutter.address, SECRET, "m", "1")
-    link.receive_task()
-    lost: queue.Queue[str] = queue.Queue()
-    link.follow(lambda message: None, lost.put)
-    link.send(home.Started())
-    until(lambda: any(isinstance(report, custody.JobStarted) for report in shadow.reports))
-    cutter.is_open = False
-    cutter.cut()
-    assert lost.get(timeout=10)
-    until(lambda: shadow.outcomes)
-    problem = shadow.outcomes[0].problem
-    assert problem is not None
-    assert problem.code == "LINK-002"
+    with linked(cutter.address) as (link, lost):
+        link.send(home.Started())
+        until(lambda: any(isinstance(report, custody.JobStarted) for report in shadow.reports))
+        cutter.is_open = False
+        cutter.cut()
+        assert lost.get(timeout=10)
+        until(lambda: shadow.outcomes)
+        problem = shadow.outcomes[0].problem
+        assert problem is not None
+        assert problem.code == "LINK-002"
