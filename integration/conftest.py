@@ -12,7 +12,6 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from integration.manifest import built
 from integration.pool import PersonalPool, StrictPool
 
 # Under nohup(1) it is ignored, and what is started here would inherit that.
@@ -26,10 +25,9 @@ def needs_root() -> None:
 
 @pytest.fixture(scope="session")
 def pool() -> Iterator[StrictPool]:
-    """The strict pool, with the small programs built at home."""
+    """The strict pool of all tests that do not break it."""
     needs_root()
     with StrictPool() as strict:
-        built(strict.home)
         yield strict
 
 

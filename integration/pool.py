@@ -32,6 +32,7 @@ ROLE_WORDS: Final = {
     "agent": ("hpool.shadow.agent.daemon", "hpool agent"),
     "sandbox": ("hpool.sandbox.daemon", "hpool sandbox"),
 }
+WAITING: Final = b"hpool: waiting for a machine\n"
 LOCKS: Final = "/var/lock/hpool-test-{}"
 
 
@@ -105,7 +106,10 @@ class RoomHome:
         stdin: bytes | None = None,
         timeout_s: float = 60,
     ) -> Ended:
-        """To the end; past the time limit everything of it is killed and the test fails."""
+        """To the end; past the time limit everything of it is killed and the test fails.
+
+        Without hpool's word that it waits for a machine: that says how busy this machine is.
+        """
         start = time.monotonic()
         source = subprocess.DEVNULL if stdin is None else subprocess.PIPE
         process = self.popen(argv, cwd, env=env, stdin=source)
@@ -118,7 +122,7 @@ class RoomHome:
                 f"{argv} ran longer than {timeout_s:.0f} s; printed {out[-500:]!r} {err[-500:]!r}"
             ) from None
         code = process.returncode if process.returncode >= 0 else 128 - process.returncode
-        return Ended(code, out, err, time.monotonic() - start)
+        return Ended(code, out, err.replace(WAITING, b""), time.monotonic() - start)
 
     def job(
         self,
