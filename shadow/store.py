@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -29,6 +30,7 @@ CREATE INDEX IF NOT EXISTS jobs_by_state ON jobs (state, changed_at_s);
 CREATE TABLE IF NOT EXISTS events (
     number INTEGER PRIMARY KEY, cluster INTEGER NOT NULL, proc INTEGER NOT NULL,
     at_s REAL NOT NULL, kind TEXT NOT NULL, facts TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS events_by_job ON events (cluster, proc, number);
 """
 _FINAL: Final = ",".join(f"'{state.value}'" for state in FINAL_STATES)
 
@@ -142,6 +144,14 @@ class Store:
             (job_id.cluster, job_id.proc),
         )
         return [(at_s, kind, json.loads(facts)) for at_s, kind, facts in rows]
+
+    def newest(self, job_id: JobId, kind: str) -> Iterator[tuple[float, dict[str, object]]]:
+        """Events of one kind, from the newest on; as many are read as are taken."""
+        rows = self._db.execute(
+            "SELECT at_s, facts FROM events WHERE cluster=? AND proc=? AND kind=? ORDER BY number DESC",
+            (job_id.cluster, job_id.proc, kind),
+        )
+        return ((at_s, json.loads(facts)) for at_s, facts in rows)
 
     def _select(self, where: str, *values: object) -> list[StoredJob]:
         rows = self._db.execute(

@@ -80,8 +80,8 @@ class AgentService:
         """The newest epoch that a running job could go on from, and since when."""
         if stored.job.state is not JobState.RUNNING:
             return 0, 0.0
-        for at_s, kind, facts in reversed(self._store.events(stored.job.job_id)):
-            if kind == "image" and facts.get("kept"):
+        for at_s, facts in self._store.newest(stored.job.job_id, "image"):
+            if facts.get("kept"):
                 return int(str(facts["epoch"])), at_s
         return 0, 0.0
 
