@@ -26,9 +26,9 @@ $(RELINKED_OBJECTS): $(RELINKED_OBJECTS_DIR)/%.o: $(CSRC)relinked/relinked.S $(C
 	@mkdir -p $(dir $@)
 	$(CC) -c -o $@ -DNAME=$* -DROOM=$(patsubst $*=%,%,$(filter $*=%,$(RELINKED_ROOMS))) -I$(CSRC)include $<
 
-$(ALONE_PARTS): $(RELINKED_OBJECTS_DIR)/alone-%.o: $(CSRC)alone/% $(wildcard $(CSRC)alone/*.h) $(CSRC)relinked.mk
+$(ALONE_PARTS): $(RELINKED_OBJECTS_DIR)/alone-%.o: $(CSRC)alone/% $(wildcard $(CSRC)alone/*.h) $(CSRC)include/hpool/sum.h $(CSRC)relinked.mk
 	@mkdir -p $(dir $@)
-	$(CC) -c -o $@ $(ALONE_FLAGS) $<
+	$(CC) -c -o $@ $(ALONE_FLAGS) -I$(CSRC)include $<
 
 # Its names are nobody else's but one: memcpy is libc's own again.
 $(RELINKED_OBJECTS_DIR)/alone.o: $(ALONE_PARTS) $(CSRC)alone/alone.lds

@@ -13,6 +13,8 @@
 
 #include <asm/unistd.h>
 
+#include "hpool/sum.h"
+
 #define HP_ALONE_MAGIC 0x6e776f6c6f6f7068ull /* "hpoolown" */
 #define HP_ALONE_VERSION 1u
 #define HP_ALONE_HEAD 8192
@@ -120,7 +122,6 @@ uint64_t hp_a_number(const char **text, unsigned base);
 /* Appends; always ends with NUL. Formats %s, %d. */
 void hp_a_format(char *to, size_t room, const char *format, const char *text, long number);
 void hp_a_say(const char *text); /* a line of ours, on stderr */
-uint64_t hp_a_sum(uint64_t sum, const void *data, size_t bytes);
 /* All of a file of /proc, NUL-terminated; its length, or -errno. */
 long hp_a_read(const char *path, char *to, size_t room);
 /* The directory's names that are numbers, in any order; how many, or -errno. */

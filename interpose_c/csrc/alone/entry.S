@@ -24,6 +24,7 @@ hp_alone_entry:
 	xor %ecx, %ecx
 	jmp *%rax
 
+/* Not arch's hp_syscall: it stands in a text of its own, without a thread's block behind %gs and its labels. */
 hp_alone_call:
 	mov %rdi, %rax
 	mov %rsi, %rdi

@@ -34,7 +34,7 @@ uint64_t hp_a_vdso(const struct hp_alone_vma *vmas, unsigned count, uint64_t *st
 		*start = *start ? *start : vmas[n].start;
 		*end = vmas[n].end;
 		if (vmas[n].prot & 4)
-			sum = hp_a_sum(sum, (const void *)vmas[n].start, vmas[n].end - vmas[n].start);
+			sum = hp_image_sum(sum, (const void *)vmas[n].start, vmas[n].end - vmas[n].start);
 	}
 	return sum;
 }

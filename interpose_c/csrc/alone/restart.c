@@ -46,12 +46,12 @@ static struct hp_again *read_image(const char *path)
 		give_up(path, "it has format %d, which this program does not know", NULL, head->version);
 	uint64_t sum = 0, at = sizeof *head; /* what is between is zeros, which leave no trace in the sum */
 	char *piece = room(path, HP_ALONE_PIECE);
-	bool is_whole = head->head_sum == hp_a_sum(0, head, offsetof(struct hp_alone_head, head_sum)) &&
+	bool is_whole = head->head_sum == hp_image_sum(0, head, offsetof(struct hp_alone_head, head_sum)) &&
 			head->total == (uint64_t)stat.size;
 	while (is_whole && at < head->total) {
 		long got = SYS(pread64, fd, piece, HP_ALONE_PIECE, at);
 		is_whole = got > 0;
-		sum = is_whole ? hp_a_sum(sum, piece, (size_t)got) : 0;
+		sum = is_whole ? hp_image_sum(sum, piece, (size_t)got) : 0;
 		at += is_whole ? (uint64_t)got : 0;
 	}
 	uint64_t needed = head->threads * sizeof(struct hp_alone_thread) + head->vmas * sizeof(struct hp_alone_vma) +

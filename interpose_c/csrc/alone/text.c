@@ -93,20 +93,6 @@ void hp_a_say(const char *text)
 	SYS(write, 2, line, hp_a_length(line));
 }
 
-uint64_t hp_a_sum(uint64_t sum, const void *data, size_t bytes)
-{
-	const uint8_t *at = data;
-	for (; bytes >= 8; at += 8, bytes -= 8) {
-		uint64_t word;
-		__builtin_memcpy(&word, at, 8);
-		sum = (sum ^ word) * 0x9E3779B97F4A7C15ull;
-		sum ^= sum >> 29;
-	}
-	for (; bytes; at++, bytes--)
-		sum = (sum ^ *at) * 0x9E3779B97F4A7C15ull;
-	return sum;
-}
-
 long hp_a_read(const char *path, char *to, size_t room)
 {
 	long fd = SYS(open, path, O_RDONLY | O_CLOEXEC), got = fd, length = 0;

@@ -25,7 +25,7 @@ static bool is_zero(const uint8_t *data, uint64_t bytes)
 static bool put(struct writing *to, const void *data, uint64_t bytes)
 {
 	to->failed = hp_a_write(to->file, data, bytes, to->at);
-	to->sum = hp_a_sum(to->sum, data, bytes);
+	to->sum = hp_image_sum(to->sum, data, bytes);
 	to->at += bytes;
 	return to->failed == 0;
 }
@@ -92,7 +92,7 @@ static bool put_tables(struct writing *to)
 	head->tables_bytes = to->at - head->tables_at;
 	head->total = to->at;
 	head->sum = to->sum;
-	head->head_sum = hp_a_sum(0, head, offsetof(struct hp_alone_head, head_sum));
+	head->head_sum = hp_image_sum(0, head, offsetof(struct hp_alone_head, head_sum));
 	if (fine)
 		to->failed = hp_a_write(to->file, head, sizeof *head, 0);
 	return (fine && to->failed == 0) ||
@@ -107,7 +107,7 @@ static bool is_what_was_written(struct writing *to)
 		long got = SYS(pread64, to->file, alone->piece, HP_ALONE_PIECE, at);
 		if (got <= 0)
 			return false;
-		sum = hp_a_sum(sum, alone->piece, (size_t)got);
+		sum = hp_image_sum(sum, alone->piece, (size_t)got);
 		at += (uint64_t)got;
 	}
 	return sum == alone->head.sum;

@@ -18,6 +18,7 @@
 #include <sys/user.h>
 #include <unistd.h>
 
+#include "hpool/sum.h"
 #include "image.h"
 
 #define HP_LOADER "/.hpool/loader"
@@ -41,7 +42,6 @@ struct hp_part {
 	size_t length;
 };
 
-uint64_t hp_image_sum(uint64_t sum, const void *, size_t);
 int hp_write_open(struct hp_writer *, int meta, int pages);
 /* Fills in the record's head. */
 void hp_write_record(struct hp_writer *, uint32_t kind, void *record, size_t fixed, const struct hp_part *,

@@ -24,13 +24,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
-#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
-#include <sys/wait.h>
 #include <time.h>
 
 #define NAMESPACES (CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS)
@@ -275,7 +273,6 @@ struct wishes {
 static _Noreturn void work(int init, int meta, int pages, int report, struct wishes wishes)
 {
 	static struct hp_dump dump;
-	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	int failed = hp_proc_mount_own();
 	dump.own_network =
 		setns(init, CLONE_NEWNET) == 0; /* the machine's own, which we are in already, is not ours to enter */
@@ -341,20 +338,16 @@ int hp_dump_main(int argc, char **argv)
 		return 125;
 	}
 	int meta = atoi(argv[3]), pages = atoi(argv[4]), report = atoi(argv[5]);
-	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-	int init = (int)syscall(SYS_pidfd_open, atoi(argv[2]), 0);
-	if (init < 0 || setns(init, CLONE_NEWPID)) {
-		tell(report, "refused the job's PID namespace cannot be entered: %s", strerror(errno));
+	int init;
+	long child = hp_enter(atoi(argv[2]), &init);
+	if (child < 0) {
+		tell(report, "refused the job's PID namespace cannot be entered: %s", strerror((int)-child));
 		return 1;
 	}
-	long child = syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
 	if (child == 0)
 		work(init, meta, pages, report,
 		     (struct wishes){ .kills = has(argc, argv, "kill"),
 				      .holds = has(argc, argv, "hold"),
 				      .live = has(argc, argv, "live") });
-	int status = 0;
-	while (waitpid((pid_t)child, &status, 0) < 0 && errno == EINTR)
-		;
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+	return hp_enter_wait(child);
 }

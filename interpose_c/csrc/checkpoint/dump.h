@@ -6,6 +6,12 @@
 
 #include <sys/uio.h>
 
+/* ---- enter.c ------------------------------------------------------------------------- */
+/* 0 in a child in the PID namespace of the job whose first process that is, and which dies with us; its pid
+ * here; or -errno. `init`: a pidfd of that process, in both. */
+long hp_enter(pid_t first, int *init);
+int hp_enter_wait(long child); /* its exit status; 1 if it was killed */
+
 /* ---- freeze.c ------------------------------------------------------------------------ */
 struct hp_task {
 	pid_t pid, tid;

@@ -9,15 +9,10 @@
 #include "dump.h"
 
 #include <errno.h>
-#include <sched.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 
 static void tell(int report, const char *word, const char *rest)
 {
@@ -30,7 +25,6 @@ static _Noreturn void work(int report)
 {
 	struct hp_frozen frozen;
 	char number[16], word[8];
-	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	int failed = hp_proc_mount_own();
 	if (failed) {
 		tell(report, "refused", strerror(-failed));
@@ -54,16 +48,13 @@ int hp_suspend_main(int argc, char **argv)
 		return 125;
 	}
 	int report = atoi(argv[3]);
-	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-	int init = (int)syscall(SYS_pidfd_open, atoi(argv[2]), 0);
-	if (init < 0 || setns(init, CLONE_NEWPID)) {
-		tell(report, "refused", strerror(errno));
+	int init;
+	long child = hp_enter(atoi(argv[2]), &init);
+	if (child < 0) {
+		tell(report, "refused", strerror((int)-child));
 		return 1;
 	}
-	long child = syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
 	if (child == 0)
 		work(report);
-	while (waitpid((pid_t)child, NULL, 0) < 0 && errno == EINTR)
-		;
-	return 0;
+	return hp_enter_wait(child);
 }

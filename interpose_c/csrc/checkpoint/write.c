@@ -11,20 +11,6 @@
 
 #define BUFFER (1u << 16)
 
-uint64_t hp_image_sum(uint64_t sum, const void *bytes, size_t length)
-{
-	const uint8_t *at = bytes;
-	for (; length >= 8; at += 8, length -= 8) {
-		uint64_t word;
-		memcpy(&word, at, 8);
-		sum = (sum ^ word) * 0x9e3779b97f4a7c15ull;
-		sum ^= sum >> 29;
-	}
-	for (; length; at++, length--)
-		sum = (sum ^ *at) * 0x9e3779b97f4a7c15ull;
-	return sum;
-}
-
 static void put(struct hp_writer *to, const void *bytes, size_t length)
 {
 	const uint8_t *at = bytes;

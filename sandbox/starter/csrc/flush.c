@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "internal.h"
+#include "runs.h"
 
 #define COALESCE_NS 4000000L
 
@@ -175,9 +175,8 @@ static void defer(struct hp_object *object, struct hp_range range)
 		deferred->high = range.high;
 }
 
-/* `holes`: they too. */
 static void send_range(hp_engine *engine, struct hp_object *object, int lane, struct hp_range range, uint8_t *buffer,
-		       bool holes)
+		       enum hp_holes holes)
 {
 	uint64_t count;
 
@@ -191,7 +190,7 @@ static void send_range(hp_engine *engine, struct hp_object *object, int lane, st
 
 		if (got <= 0)
 			break; /* cut off meanwhile: the TRUNCATE behind us says so at home */
-		if (!holes)
+		if (holes == HP_HOLES_STAY)
 			got = (ssize_t)hp_run_until_hole(object, buffer, (size_t)got, range.low);
 		while (engine->bytes_in_flight > HP_IN_FLIGHT && !engine->failed)
 			pthread_cond_wait(&engine->changed, &engine->lock);
@@ -297,12 +296,12 @@ static void collect_now(hp_engine *engine, struct hp_object *object, enum how ho
 	lane = hp_ordered_lane(engine, object, bytes_of(object, ranges, count, tail), how == TO_SYNC);
 	buffer = malloc(HP_WRITE_CHUNK);
 	for (unsigned i = 0; i < count; i++)
-		send_range(engine, object, lane, ranges[i], buffer, false);
+		send_range(engine, object, lane, ranges[i], buffer, HP_HOLES_STAY);
 	for (unsigned i = 0; i < object->nshared; i++) {
 		struct hp_range range = object->shared[i], changed;
 
 		while (hp_mapped_changed(object, &range, &changed, buffer)) {
-			send_range(engine, object, lane, changed, buffer, false);
+			send_range(engine, object, lane, changed, buffer, HP_HOLES_STAY);
 			mapped = true;
 		}
 	}
@@ -359,7 +358,8 @@ void hp_flush_all_of(hp_engine *engine, struct hp_object *object)
 
 		object->written = true;
 		object->sent_mtime = status.st_mtim;
-		send_range(engine, object, lane, (struct hp_range){ 0, (uint64_t)status.st_size }, buffer, true);
+		send_range(engine, object, lane, (struct hp_range){ 0, (uint64_t)status.st_size }, buffer,
+			   HP_HOLES_TRAVEL);
 		send_mtime(engine, object, lane, status.st_mtim);
 	}
 	end_collecting(engine, object);

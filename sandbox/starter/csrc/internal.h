@@ -321,9 +321,6 @@ void hp_flush_collect(hp_engine *, struct hp_object *); /* dirty extents on thei
 void hp_flush_dirty(hp_engine *); /* of every file */
 void hp_flush_ring(hp_engine *); /* wakes the flusher, which looks in some milliseconds */
 int hp_flush_object(hp_engine *, struct hp_object *);   /* and wait for home */
-/* What of a range travels next: 0, or how many bytes from range->low on; `holes`: they too. */
-uint64_t hp_run_next(const struct hp_object *, struct hp_range *, bool holes);
-size_t hp_run_until_hole(const struct hp_object *, const uint8_t *bytes, size_t count, uint64_t low);
 void hp_flush_all_of(hp_engine *, struct hp_object *);   /* every byte, noted or not */
 int hp_flush_everything(hp_engine *);
 void hp_flush_to_sync(hp_engine *, struct hp_object *); /* as collect, for an FSYNC behind it: in the bulk lane */

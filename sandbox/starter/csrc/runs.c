@@ -8,7 +8,7 @@
 #define _GNU_SOURCE
 #include <unistd.h>
 
-#include "internal.h"
+#include "runs.h"
 
 #define PAGE 4096u /* of the mirror's file system: its holes are made of these */
 
@@ -28,11 +28,11 @@ static uint64_t present_run(const struct hp_object *object, struct hp_range *ran
 	return end > range->low ? end - range->low : 0;
 }
 
-uint64_t hp_run_next(const struct hp_object *object, struct hp_range *range, bool holes)
+uint64_t hp_run_next(const struct hp_object *object, struct hp_range *range, enum hp_holes holes)
 {
 	uint64_t count;
 
-	while ((count = present_run(object, range)) > 0 && !holes) {
+	while ((count = present_run(object, range)) > 0 && holes == HP_HOLES_STAY) {
 		off_t data = lseek(object->fd, (off_t)range->low, SEEK_DATA);
 
 		if (data < 0 && errno == ENXIO)

@@ -90,7 +90,17 @@ def test_the_reader_survives_any_bytes(world: World, image: Path) -> None:
     sources = [CSRC / "checkpoint" / f"{name}.c" for name in ("read", "refuse", "write")]
     flags = ["-std=gnu11", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-fsanitize=address,undefined"]
     subprocess.run(
-        ["gcc", *flags, "-fno-sanitize-recover", f"-I{CSRC}", "-o", fuzzer, HERE / "reader_fuzz.c", *sources],
+        [
+            "gcc",
+            *flags,
+            "-fno-sanitize-recover",
+            f"-I{CSRC}",
+            f"-I{CSRC}/include",
+            "-o",
+            fuzzer,
+            HERE / "reader_fuzz.c",
+            *sources,
+        ],
         check=True,
     )
     seed = str(random.randrange(1 << 31))
