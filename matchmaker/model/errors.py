@@ -84,12 +84,12 @@ class BadJobId(HpoolError):
 
 
 class BadShare(HpoolError):
-    """`--share` takes a path, optionally followed by :ro or :rw."""
+    """`--share` takes a path, optionally followed by :ro or :rw; `--hide` takes a path."""
 
     code = "USE-002"
-    says = "--share {text!r} cannot be understood: {why}"
-    remedy = "Write --share PATH, --share PATH:ro or --share PATH:rw."
-    text: str
+    says = "{option} cannot be understood: {why}"
+    remedy = "Write --share PATH, --share PATH:ro, --share PATH:rw or --hide PATH."
+    option: str  # and its value
     why: str
 
 

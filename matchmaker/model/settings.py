@@ -5,6 +5,7 @@ Owns: directories (XDG, overridden by HPOOL_*_DIR) and pool.toml. Leaves to othe
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -140,6 +141,10 @@ def load_settings(environ: Mapping[str, str]) -> PoolSettings:
 
 
 def _settings(table: Mapping[str, object], environ: Mapping[str, str], where: str) -> PoolSettings:
+    def origin(variable: str) -> str:
+        """What the user has to correct."""
+        return variable if environ.get(variable) else where
+
     def text(name: str, variable: str) -> str | None:
         value = environ.get(variable) or table.get(name)
         if value is not None and not isinstance(value, str):
@@ -149,17 +154,25 @@ def _settings(table: Mapping[str, object], environ: Mapping[str, str], where: st
     def number(name: str, variable: str) -> float | None:
         value = environ.get(variable) or table.get(name)
         try:
-            return None if value is None else float(str(value))
+            found = None if value is None else float(str(value))
         except ValueError:
-            raise BadSettings(where, f"{name} must be a number") from None
+            found = math.nan
+        if found is not None and not math.isfinite(found):
+            raise BadSettings(origin(variable), f"{name} must be a number")
+        return found
 
     token_file = text("token_file", "HPOOL_TOKEN_FILE")
     idle_exit_s = number("idle_exit_s", "HPOOL_IDLE_EXIT_S")
     slots = number("slots", "HPOOL_SLOTS")
     lease_s = number("lease_s", "HPOOL_LEASE_S")
     bandwidth = text("bandwidth", "HPOOL_BANDWIDTH")
+    matchmaker = text("matchmaker", "HPOOL_POOL")
+    host, _, port = ("host:0" if matchmaker is None else matchmaker).rpartition(":")
+    if not host or not port.isdigit():
+        origin_of_pool = "--pool or HPOOL_POOL" if environ.get("HPOOL_POOL") else where
+        raise BadSettings(origin_of_pool, f"matchmaker {matchmaker!r} is not HOST:PORT")
     return PoolSettings(
-        matchmaker=text("matchmaker", "HPOOL_POOL"),
+        matchmaker=matchmaker,
         token_file=Path(token_file).expanduser() if token_file else None,
         agent_listen=text("agent_listen", "HPOOL_AGENT_LISTEN") or "127.0.0.1:0",
         advertise_host=text("advertise_host", "HPOOL_ADVERTISE_HOST"),

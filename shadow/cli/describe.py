@@ -83,7 +83,7 @@ def parse_sharing(shares: Sequence[str], hides: Sequence[str]) -> tuple[Sharing,
     for text in shares:
         path, mode = parse_share(text, directory)
         if not os.path.lexists(path):
-            raise BadShare(text, f"{path} does not exist")
+            raise BadShare(f"--share {text!r}", f"{path} does not exist")
         found.append(Sharing(os.fsencode(path), mode))
     hidden = (parse_hide(text, directory) for text in hides)
     return (*found, *(Sharing(os.fsencode(path), mode) for path, mode in hidden))

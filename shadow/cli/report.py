@@ -30,7 +30,9 @@ SHOWN_CODE_BYTES = 16
 @click.command()
 @click.argument("job_id", metavar="JOB")
 @click.option(
-    "--pid", type=int, help="The process, by its number inside the job; without it the one that counts."
+    "--pid",
+    type=click.IntRange(1),
+    help="The process, by its number inside the job; without it the one that counts.",
 )
 @click.option("--list", "as_list", is_flag=True, help="Only list what crashed, one process a line.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")

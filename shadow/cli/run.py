@@ -144,7 +144,7 @@ def run(
         sharing=parse_sharing(shares, hides),
         network=network,
         cpus=cpus,
-        memory_bytes=parse_size(memory) if memory else 0,
+        memory_bytes=0 if memory is None else parse_size(memory),
         wants_terminal=tty,
         intercept=intercept,
         sync=sync,

@@ -73,7 +73,9 @@ def _ask_matchmaker() -> values.StatusReply | None:
 
 @click.command()
 @click.option("--history", is_flag=True, help="Jobs that are over.")
-@click.option("--limit", default=20, show_default=True, help="So many of the history; 0: all.")
+@click.option(
+    "--limit", type=click.IntRange(0), default=20, show_default=True, help="So many of the history; 0: all."
+)
 def queue(history: bool, limit: int) -> None:
     """List your jobs."""
     reply = ask_agent(api.QUEUE, api.QueueRequest(history, limit))
@@ -100,9 +102,9 @@ def _at_risk(job: api.JobSummary) -> str:
 
 
 @click.command()
-@click.argument("job_id")
+@click.argument("job_id", metavar="JOB")
 def remove(job_id: str) -> None:
-    """End the job JOB_ID."""
+    """End a job, wherever it is."""
     reply = ask_agent(api.REMOVE, api.RemoveRequest(str(JobId.parse(job_id))))
     if reply.problem is not None:
         raise reply.problem.error()

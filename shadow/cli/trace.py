@@ -40,7 +40,7 @@ THE_JOB_IS_OVER: Final = "the job is over"
 @click.option("--route", "routes", multiple=True, type=click.Choice(ROUTES), help="Only calls of this route.")
 @click.option("-e", "--call", "calls", metavar="NAME[,NAME]...", default="", help="Only these calls.")
 @click.option("--path", metavar="PART", default="", help="Only calls with this in a path or text.")
-@click.option("--pid", type=int, help="Only this process, by its number inside the job.")
+@click.option("--pid", type=click.IntRange(1), help="Only this process, by its number inside the job.")
 @click.option("--all", "is_all", is_flag=True, help="All that the kernel is asked by the process --pid.")
 @click.option(
     "-c", "--summary", "is_summary", is_flag=True, help="Count and time calls; print that at the end."
@@ -80,7 +80,7 @@ def trace(
     names = tuple(filter(None, calls.split(",")))
     unknown = [name for name in names if not decode.is_known(name)]
     if unknown:
-        raise click.UsageError(f"no call is named {unknown[0]}")
+        raise click.UsageError(f"no call is named {unknown[0]!r}; `hpool syscalls` lists them")
     wanted = Wanted(routes, names, path.encode(), pid)
     printer = _Printer(as_json=as_json, is_summary=is_summary, count=count)
     why = THE_JOB_IS_OVER

@@ -54,19 +54,21 @@ def parse_share(text: str, directory: str) -> tuple[str, str]:
     path, colon, mode = text.rpartition(":")
     if not colon or mode not in {"ro", "rw"}:
         if colon and re.fullmatch(r"\w{1,4}", mode) and not os.path.lexists(os.path.join(directory, text)):
-            raise BadShare(text, f"there is no mode {mode!r}")
+            raise BadShare(f"--share {text!r}", f"there is no mode {mode!r}")
         path, mode = text, "ro"
-    return _absolute(path, text, directory), mode
+    if not path or "\0" in path:
+        raise BadShare(f"--share {text!r}", "a path is missing")
+    return _absolute(path, directory), mode
 
 
 def parse_hide(text: str, directory: str) -> tuple[str, str]:
     """Reads the path of --hide; its last component may be a pattern."""
-    return _absolute(text, text, directory), "hide"
+    if not text or "\0" in text:
+        raise BadShare(f"--hide {text!r}", "a path is missing")
+    return _absolute(text, directory), "hide"
 
 
-def _absolute(path: str, text: str, directory: str) -> str:
-    if not path or "\0" in path:
-        raise BadShare(text, "a path is missing")
+def _absolute(path: str, directory: str) -> str:
     return os.path.normpath(os.path.join(directory, os.path.expanduser(path)))
 
 

@@ -84,12 +84,24 @@ def test_a_cap_on_the_link_is_a_size_a_second(tmp_path: Path) -> None:
     assert [parse_rate(text) for text in ("2MB/s", "0", "7")] == [2 << 20, 0, 7]
 
 
-@pytest.mark.parametrize("text", ["[pool", "[pool]\nmatchmaker = 3", "[pool]\nunknown = 1", "pool = 3"])
+@pytest.mark.parametrize(
+    "text",
+    ["[pool", "[pool]\nmatchmaker = 3", "[pool]\nunknown = 1", "pool = 3"]
+    + ['[pool]\nmatchmaker = "nonsense"', "[pool]\nslots = nan"],
+)
 def test_a_bad_file_is_named(tmp_path: Path, text: str) -> None:
     file = tmp_path / "pool.toml"
     file.write_text(text)
     with pytest.raises(BadSettings, match=r"pool\.toml"):
         load_settings({"HPOOL_CONFIG": str(file)})
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"), [("HPOOL_POOL", "nonsense"), ("HPOOL_POOL", "host:"), ("HPOOL_SLOTS", "inf")]
+)
+def test_a_bad_variable_is_named(tmp_path: Path, variable: str, value: str) -> None:
+    with pytest.raises(BadSettings, match=variable):
+        load_settings({"HOME": str(tmp_path), variable: value})
 
 
 def test_directories_follow_xdg_and_are_overridden_one_by_one() -> None:

@@ -116,8 +116,10 @@ def test_shares_and_hides_are_absolute(tmp_path: Path, monkeypatch: pytest.Monke
         Sharing(here + b"/secret", "hide"),
     )
     for bad in ("", ":rw", "missing", "missing:rw"):
-        with pytest.raises(BadShare):
+        with pytest.raises(BadShare, match="--share"):
             parse_sharing([bad], [])
+    with pytest.raises(BadShare, match="--hide"):
+        parse_sharing([], [""])
 
 
 def test_one_file_on_two_descriptors_is_one_output(tmp_path: Path) -> None:
