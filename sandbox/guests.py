@@ -17,7 +17,6 @@ from hpool.sandbox.starters import Starters
 log = logging.getLogger("guests")
 
 ASK_AGAIN_S: Final = 5.0
-GONE_WITHIN_S: Final = 10.0
 WANTED: Final = "its owner wanted the machine back"
 
 

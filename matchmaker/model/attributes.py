@@ -35,11 +35,3 @@ MACHINE_ATTRIBUTES: Final = (
         "Features", list, "features", "what images of jobs may need of the machine: kernel, processor, hpool"
     ),
 )
-
-JOB_ATTRIBUTES: Final = (
-    Attribute("Owner", str, "owner", "who submitted the job"),
-    Attribute("RequestCpus", int, "cpus", "processors the job wants"),
-    Attribute("RequestMemory", int, "memory_bytes", "memory the job wants; 0: whatever there is", "bytes"),
-    Attribute("Arch", str, "arch", "architecture the program was built for"),
-    Attribute("Needs", list, "needs", "features without which it cannot go on from its image"),
-)

@@ -346,14 +346,6 @@ class SandboxFailed(HpoolError):
     why: str
 
 
-class MirrorFull(HpoolError):
-    """The job's view of its files on the other machine ran out of space."""
-
-    code = "BOX-002"
-    says = "the sandbox ran out of room for the job's files"
-    remedy = "Give the sandbox a larger --mirror-size."
-
-
 class JobRemoved(HpoolError):
     """The job was ended because its user, or the loss of his terminal, wanted so."""
 

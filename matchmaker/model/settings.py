@@ -17,7 +17,6 @@ from hpool.matchmaker.model.errors import BadSettings, BadSize
 
 DEFAULT_IDLE_EXIT_S: Final = 600.0
 ADVERTISE_PERIOD_S: Final = 5.0
-LOST_LINK_GRACE_S: Final = 5.0
 DEFAULT_LEASE_S: Final = 60.0
 """How long a job and its home wait for each other when the connection between them is broken."""
 

@@ -219,7 +219,3 @@ def _signature(name: str, values: tuple[int, ...]) -> dict[int, str]:
 
 def is_known(name: str) -> bool:
     return any(call.name == name for call in table.load())
-
-
-def row_of(number: int) -> SystemCall | None:
-    return table.by_number().get(number)

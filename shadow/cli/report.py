@@ -24,8 +24,6 @@ from hpool.shadow.cli.log import read
 from hpool.shadow.cli.render import printable
 from hpool.shadow.cli.unwind import Frame, backtrace
 
-SHOWN_CODE_BYTES = 16
-
 
 @click.command()
 @click.argument("job_id", metavar="JOB")

@@ -52,10 +52,6 @@ class Epochs(NamedTuple):
     data_bytes: int
     held_bytes: int
 
-    @property
-    def all_bytes(self) -> int:
-        return self.log_bytes + self.data_bytes + self.held_bytes
-
 
 def roll_back(journal: Path, epoch: int, *, forced: bool = False) -> RolledBack:
     """Blocks as long as there is content to be put back. Safe to repeat, after a kill at any moment too.

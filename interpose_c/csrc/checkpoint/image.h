@@ -14,7 +14,6 @@
 #define HP_IMAGE_VERSION 5u
 #define HP_IMAGE_PAGE 4096u
 #define HP_IMAGE_ALIGN 65536u /* of each region in `pages`: chunks of two images fall on the same content */
-#define HP_IMAGE_NONE (~0ull)
 
 enum hp_record_kind {
 	HP_R_JOB = 1, /* the first */

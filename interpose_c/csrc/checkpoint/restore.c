@@ -29,13 +29,7 @@ uint64_t hp_loader_sum(uint32_t *bytes);
 uint64_t hp_xfeatures(void);
 
 static struct hp_image image;
-static bool wanted;
 static int last_pid = -1;
-
-bool hp_restore_wanted(void)
-{
-	return wanted;
-}
 
 static int64_t now_ns(clockid_t clock)
 {
@@ -87,7 +81,6 @@ static void must(bool fine)
 
 void hp_restore_prepare(int meta, int pages)
 {
-	wanted = true;
 	must(hp_image_read(&image, meta, pages));
 	int failed = hp_proc_mount_own();
 	if (failed)

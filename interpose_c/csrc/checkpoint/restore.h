@@ -143,6 +143,5 @@ void hp_restore_prepare(int meta, int pages);
 void hp_restore_start(int *status);
 /* Confined: starts the tree. The job's first process. */
 pid_t hp_restore_run(void);
-bool hp_restore_wanted(void);
 
 #endif
