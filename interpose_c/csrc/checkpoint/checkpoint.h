@@ -103,6 +103,12 @@ struct hp_stat {
 };
 int hp_proc_stat(pid_t pid, pid_t tid, struct hp_stat *);
 
+/* ---- directory.c -------------------------------------------------------------------------------- */
+/* How many lie before that position; 0: none does, or that cannot be told. */
+uint64_t hp_directory_entries(int fd, int64_t position);
+/* False: there are fewer. */
+bool hp_directory_seek(int fd, uint64_t entries);
+
 /* ---- refuse.c ------------------------------------------------------------------------------ */
 /* Why it cannot be: a sentence, told once. Always false, so that it can be returned. */
 bool hp_refuse(const char *format, ...) __attribute__((format(printf, 1, 2)));

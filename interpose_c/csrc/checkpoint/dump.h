@@ -234,5 +234,6 @@ bool hp_dump_object_queue(struct hp_dump *, const char *name, int fd, uint32_t *
 
 /* ---- dump_names.c: scratch directories --------------------------------------------------------- */
 bool hp_dump_names(struct hp_dump *);
+bool hp_is_scratch(const char *path);
 
 #endif

@@ -227,6 +227,8 @@ static bool dump_description(struct look *look)
 		file->kind = HP_F_QUEUE;
 		return hp_dump_object_queue(look->dump, look->name, look->fd, &file->object);
 	}
+	if (type == S_IFDIR && !(file->flags & O_PATH) && hp_is_scratch(look->name))
+		file->extra[0] = hp_directory_entries(look->fd, file->position);
 	if (file->flags & O_PATH || type == S_IFDIR || (type == S_IFREG && look->stat.st_nlink && !is_nameless(look))) {
 		file->kind = HP_F_NAMED;
 		return hp_dump_object_named(look->dump, look->name, look->stat.st_dev, look->stat.st_ino, look->fd,

@@ -68,37 +68,53 @@ static bool dump_name(struct hp_dump *dump, const char *path, int at, const char
 	return directory >= 0 ? dump_directory(dump, path, directory, depth + 1) : cannot(path);
 }
 
-/* Takes `at` over. */
+static bool dump_entry(struct hp_dump *dump, const char *path, int at, const char *name, unsigned depth)
+{
+	if (!strcmp(name, ".") || !strcmp(name, ".."))
+		return true;
+	char *below = malloc(strlen(path) + strlen(name) + 2);
+	if (below == NULL)
+		return hp_refuse("no memory");
+	strcat(strcat(strcpy(below, path), "/"), name);
+	bool fine = dump_name(dump, below, at, name, depth);
+	free(below);
+	return fine;
+}
+
+/* Takes `at` over. The last first: what is made last is read first, so whoever is in the midst of reading it
+ * reads on in the same order. */
 static bool dump_directory(struct hp_dump *dump, const char *path, int at, unsigned depth)
 {
-	DIR *names = fdopendir(at);
-	bool fine = names != NULL || cannot(path);
-	if (names == NULL)
-		close(at);
+	struct dirent **names = NULL;
+	int count = scandirat(at, ".", &names, NULL, NULL);
+	bool fine = count >= 0 || cannot(path);
 	if (fine && depth > DEEPEST)
 		fine = hp_refuse("%s: directories within directories without end", path);
-	for (struct dirent *entry = fine ? readdir(names) : NULL; entry && fine; entry = readdir(names)) {
-		char *below;
-		if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
-			continue;
-		size_t length = strlen(path) + strlen(entry->d_name) + 2;
-		below = malloc(length);
-		if (below == NULL)
-			fine = hp_refuse("no memory");
-		else
-			strcat(strcat(strcpy(below, path), "/"), entry->d_name);
-		fine = fine && dump_name(dump, below, at, entry->d_name, depth);
-		free(below);
+	while (count-- > 0) {
+		fine = fine && dump_entry(dump, path, at, names[count]->d_name, depth);
+		free(names[count]);
 	}
-	if (names)
-		closedir(names);
+	free(names);
+	close(at);
 	return fine;
+}
+
+static const char *const places[] = { "/tmp", "/var/tmp", "/dev/shm" };
+#define PLACES (sizeof places / sizeof *places)
+
+bool hp_is_scratch(const char *path)
+{
+	for (unsigned n = 0; n < PLACES; n++) {
+		size_t length = strlen(places[n]);
+		if (!strncmp(path, places[n], length) && (path[length] == '/' || path[length] == '\0'))
+			return true;
+	}
+	return false;
 }
 
 bool hp_dump_names(struct hp_dump *dump)
 {
-	static const char *const places[] = { "/tmp", "/var/tmp", "/dev/shm" };
-	for (unsigned n = 0; n < sizeof places / sizeof *places; n++) {
+	for (unsigned n = 0; n < PLACES; n++) {
 		int at = open(places[n], O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		if (at >= 0 && !dump_directory(dump, places[n], at, 0))
 			return false;

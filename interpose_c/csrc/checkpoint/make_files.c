@@ -149,6 +149,8 @@ static int make_named(const struct hp_image *image, const struct hp_image_file *
 		hp_together_fail(ESTALE, "%.150s is not what it was", path);
 	if (S_ISREG(found.st_mode) || S_ISDIR(found.st_mode))
 		(void)lseek(fd, file->position, SEEK_SET);
+	if (S_ISDIR(found.st_mode) && file->extra[0] && !hp_directory_seek(fd, file->extra[0]))
+		hp_together_fail(ESTALE, "%.150s has fewer entries", path);
 	if (file->flags & O_DSYNC)
 		hp_home_syncs();
 	if (!(file->flags & O_PATH) && fcntl(fd, F_SETFL, (int)file->flags & SETTABLE))
