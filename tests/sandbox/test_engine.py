@@ -198,10 +198,11 @@ def test_a_large_directory_is_known_at_once_and_shown_when_it_is_read(away: Away
 
 
 def remembered(away: Away, pack: Path) -> bytes:
+    """As the starter does it: what came unasked and was read joins what is remembered while it is packed."""
     room = engine_ffi.new("char[]", 1 << 20)
-    length = engine_lib.hp_engine_remembered(away.engine, room, 1 << 20)
     with pack.open("wb") as file:
         engine_lib.hp_engine_pack(away.engine, file.fileno())
+    length = engine_lib.hp_engine_remembered(away.engine, room, 1 << 20)
     return bytes(engine_ffi.buffer(room, length))
 
 
