@@ -21,6 +21,8 @@ static inline __attribute__((always_inline)) void read_entry(struct hp_attr_entr
 		before = __atomic_load_n(&from->sequence, __ATOMIC_ACQUIRE);
 		copy_entry(to, from);
 		__atomic_thread_fence(__ATOMIC_ACQUIRE);
+		if (__builtin_expect(before & 1, 0))
+			hp_syscall0(__NR_sched_yield); /* content is coming in */
 	} while (before & 1 || __atomic_load_n(&from->sequence, __ATOMIC_RELAXED) != before);
 }
 
@@ -89,13 +91,18 @@ static void read_since(struct hp_stat *stat, const struct hp_attr_entry *entry)
 	stat->atime_ns = attr->atime_ns;
 }
 
-void hp_overlay(struct hp_stat *stat)
+bool hp_overlay(struct hp_stat *stat, uint32_t *seen)
 {
 	struct hp_attr_entry entry;
 	const struct hpw_attr *attr = &entry.attr;
 
 	if (!hp_channel || stat->dev != hp_channel->mirror_dev || !hp_home_attr(stat->ino, &entry))
-		return;
+		return true;
+	if (seen && is_regular(attr->mode) && *seen != entry.sequence &&
+	    (stat->mtime_s != (uint64_t)entry.local_mtime_s || stat->mtime_ns != entry.local_mtime_ns)) {
+		*seen = entry.sequence;
+		return false;
+	}
 	if (entry.flags & HP_ATTR_AWAITED) {
 		struct hp_ask ask = {
 			.op = HP_REQ_ATTR, .base = stat->ino, .arg = { 1 }, .reply = &entry, .room = sizeof entry
@@ -126,7 +133,7 @@ void hp_overlay(struct hp_stat *stat)
 		stat->ctime_ns = (uint64_t)(ctime % 1000000000);
 		if (stat->mode & 06000 && hp_syscall0(__NR_geteuid) != 0) /* a write takes them, home too */
 			stat->mode &= ~(04000u | (stat->mode & 010 ? 02000u : 0));
-		return;
+		return true;
 	}
 	if (!is_regular(attr->mode) || entry.flags & HP_ATTR_PLACEHOLDER)
 		stat->size = (int64_t)attr->size;
@@ -135,6 +142,7 @@ void hp_overlay(struct hp_stat *stat)
 	stat->mtime_ns = attr->mtime_ns;
 	stat->ctime_s = (uint64_t)attr->ctime_s;
 	stat->ctime_ns = attr->ctime_ns;
+	return true;
 }
 
 /* newfstatat once more, as often as a fault helps: `result` is what it said. */
@@ -165,10 +173,24 @@ __attribute__((noinline)) long hp_stat_program(const char *path, struct hp_stat 
 	return exe ? hp_stat_path(AT_FDCWD, exe, stat, 0) : 0;
 }
 
+static __attribute__((noinline)) long stat_again(int dirfd, const char *path, struct hp_stat *stat, int flags,
+						 uint32_t *seen)
+{
+	long result;
+
+	do {
+		result = hp_stat_path(dirfd, path, stat, flags);
+		if (result == 0 && path && !(flags & HP_AT_NOFOLLOW) && hp_starts(path, "/proc/"))
+			result = hp_stat_program(path, stat);
+	} while (result == 0 && !hp_overlay(stat, seen));
+	return result;
+}
+
 /* Inlined, as each function that a system call returns through costs a mispredicted return. */
 static inline __attribute__((always_inline)) long stat_to(int dirfd, long path, long user, int flags)
 {
 	struct hp_stat *stat = (struct hp_stat *)user; /* the kernel has just written there */
+	uint32_t seen = HP_SEEN_NONE;
 	struct hp_moment before;
 	long result;
 
@@ -182,8 +204,8 @@ static inline __attribute__((always_inline)) long stat_to(int dirfd, long path, 
 		result = stat_faulted(dirfd, (const char *)path, stat, flags, result);
 	if (result == 0 && path && !(flags & HP_AT_NOFOLLOW) && hp_starts((const char *)path, "/proc/"))
 		result = hp_stat_program((const char *)path, stat);
-	if (result == 0)
-		hp_overlay(stat);
+	if (result == 0 && !hp_overlay(stat, &seen))
+		result = stat_again(dirfd, (const char *)path, stat, flags, &seen);
 	return result;
 }
 
@@ -204,10 +226,12 @@ long hp_call_newfstatat(struct hp_call *call)
 
 long hp_call_fstat(struct hp_call *call)
 {
-	long result = hp_syscall2(__NR_fstat, call->arg[0], call->arg[1]);
+	uint32_t seen = HP_SEEN_NONE;
+	long result;
 
-	if (result == 0)
-		hp_overlay((struct hp_stat *)call->arg[1]);
+	do
+		result = hp_syscall2(__NR_fstat, call->arg[0], call->arg[1]);
+	while (result == 0 && !hp_overlay((struct hp_stat *)call->arg[1], &seen));
 	return result;
 }
 
@@ -218,7 +242,7 @@ static uint64_t make_dev(uint32_t major, uint32_t minor)
 	       (uint64_t)(major & ~0xfffu) << 32;
 }
 
-static void overlay_statx(struct statx *user)
+static bool overlay_statx(struct statx *user, uint32_t *seen)
 {
 	struct hp_stat stat = { 0 };
 	struct hp_attr_entry entry;
@@ -226,14 +250,15 @@ static void overlay_statx(struct statx *user)
 	stat.dev = make_dev(user->stx_dev_major, user->stx_dev_minor);
 	stat.ino = user->stx_ino;
 	if (stat.dev != hp_channel->mirror_dev || !hp_home_attr(stat.ino, &entry))
-		return;
+		return true;
 	stat.size = (int64_t)user->stx_size;
 	stat.blocks = (int64_t)user->stx_blocks;
 	stat.atime_s = (uint64_t)user->stx_atime.tv_sec;
 	stat.atime_ns = user->stx_atime.tv_nsec;
 	stat.mtime_s = (uint64_t)user->stx_mtime.tv_sec;
 	stat.mtime_ns = user->stx_mtime.tv_nsec;
-	hp_overlay(&stat);
+	if (!hp_overlay(&stat, seen))
+		return false;
 	user->stx_dev_major = (uint32_t)((stat.dev >> 8 & 0xfff) | (stat.dev >> 32 & ~0xfffull));
 	user->stx_dev_minor = (uint32_t)((stat.dev & 0xff) | (stat.dev >> 12 & ~0xffull));
 	user->stx_ino = stat.ino;
@@ -254,6 +279,7 @@ static void overlay_statx(struct statx *user)
 	user->stx_btime.tv_nsec = entry.attr.btime_ns;
 	if (entry.attr.btime_s)
 		user->stx_mask |= 0x800u; /* STATX_BTIME */
+	return true;
 }
 
 long hp_call_statx(struct hp_call *call)
@@ -263,6 +289,7 @@ long hp_call_statx(struct hp_call *call)
 	char alias[HP_EXE_MAX + 4];
 	const char *exe;
 	long mask = call->arg[3] | 0x7ff, result;
+	uint32_t seen = HP_SEEN_NONE;
 	struct hp_moment before;
 
 	if (!hp_channel)
@@ -278,9 +305,12 @@ long hp_call_statx(struct hp_call *call)
 	}
 	if (result)
 		return result;
-	if (path && !(flags & HP_AT_NOFOLLOW) && (exe = hp_exe_alias(path, alias, sizeof alias)) != NULL)
+	exe = path && !(flags & HP_AT_NOFOLLOW) ? hp_exe_alias(path, alias, sizeof alias) : NULL;
+	if (exe)
 		result = hp_syscall5(__NR_statx, AT_FDCWD, (long)exe, 0, mask, call->arg[4]);
-	overlay_statx((struct statx *)call->arg[4]);
+	while (result == 0 && !overlay_statx((struct statx *)call->arg[4], &seen))
+		result = hp_syscall5(__NR_statx, exe ? AT_FDCWD : dirfd, (long)(exe ? exe : path), exe ? 0 : flags,
+				     mask, call->arg[4]);
 	return result;
 }
 

@@ -113,7 +113,11 @@ void hp_place_changed(void);
 /* What home says of a mirror inode; false: the object is local. */
 bool hp_home_attr(uint64_t inode, struct hp_attr_entry *entry);
 bool hp_is_home(uint64_t dev, uint64_t inode);
-void hp_overlay(struct hp_stat *stat);
+/* Home's answer over the kernel's. False, if `seen`: the mirror's times are not those that the engine has recorded. Either
+ * the job has written, or content was coming in between the two looks: the kernel is to be asked again, and the
+ * same `*seen`, at first HP_SEEN_NONE, to be given. */
+#define HP_SEEN_NONE 1u
+bool hp_overlay(struct hp_stat *stat, uint32_t *seen);
 long hp_stat_path(int dirfd, const char *path, struct hp_stat *stat, int flags);
 /* Where `path`, which the kernel has read, means a process's program, *stat becomes the program's. */
 long hp_stat_program(const char *path, struct hp_stat *stat);

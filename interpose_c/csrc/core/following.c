@@ -11,7 +11,7 @@ static long name_nameless(int dirfd, long path, long buffer, long size)
 
 	if (hp_syscall4(__NR_newfstatat, dirfd, path, (long)&stat, 0))
 		return -ENOENT;
-	hp_overlay(&stat);
+	hp_overlay(&stat, NULL);
 	length = (unsigned)(hp_put_number(text + 2, stat.ino) - text);
 	memcpy(text + length, deleted, sizeof deleted);
 	length += sizeof deleted - 1;

@@ -58,7 +58,7 @@ bool hp_owns(int fd)
 
 	if (user == 0 || hp_syscall2(__NR_fstat, fd, (long)&stat))
 		return true;
-	hp_overlay(&stat);
+	hp_overlay(&stat, NULL);
 	return stat.uid == (uint32_t)user;
 }
 

@@ -40,7 +40,7 @@ long hp_socket_find(int fd, const char *path)
 	if (hp_syscall5(__NR_getsockopt, fd, SOL_SOCKET, SO_DOMAIN, (long)&domain, (long)&size) ||
 	    domain != FAMILY_UNIX)
 		return 0; /* the kernel says what is wrong with it */
-	hp_overlay(&stat); /* the mirror's file may be without the bits that home's has */
+	hp_overlay(&stat, NULL); /* the mirror's file may be without the bits that home's has */
 	return stat.mode & 0222 ? -ECONNREFUSED : 0;
 }
 

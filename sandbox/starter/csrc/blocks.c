@@ -40,6 +40,7 @@ int hp_file_as_blocks(hp_engine *engine, struct hp_object *object)
 	if (!error && object->content == HP_CONTENT_NONE)
 		error = hp_file_number(engine, object);
 	if (!error && object->content == HP_CONTENT_NONE) {
+		hp_mirror_unsteady(engine, object);
 		error = ftruncate(object->fd, (off_t)object->attr.size) ?
 				-errno :
 				hp_start_blocks(engine, object, object->attr.size, false);
@@ -117,6 +118,8 @@ void hp_file_take(hp_engine *engine, struct hp_object *object, uint64_t first, u
 	if (!error && fstat(object->fd, &before))
 		error = EIO;
 	hp_file_forget_asked(object, first, blocks);
+	if (!error)
+		hp_mirror_unsteady(engine, object);
 	for (uint64_t block = first; block < first + blocks && block < object->blocks; block++) {
 		uint64_t start = (block - first) << HP_BLOCK_SHIFT;
 		uint64_t count = start >= length ? 0 : length - start;
@@ -131,13 +134,14 @@ void hp_file_take(hp_engine *engine, struct hp_object *object, uint64_t first, u
 		if (!error)
 			hp_set_present(engine, object, block, true);
 	}
-	if (object->streaming)
-		stream_on(engine, object);
 	if (error)
 		object->fill_error = error;
 	else if (before.st_mtim.tv_sec == object->local_mtime.tv_sec &&
 		 before.st_mtim.tv_nsec == object->local_mtime.tv_nsec)
 		futimens(object->fd, (struct timespec[]){ { .tv_nsec = UTIME_OMIT }, object->local_mtime });
+	hp_mirror_publish(engine, object);
+	if (object->streaming)
+		stream_on(engine, object);
 	pthread_cond_broadcast(&engine->changed);
 }
 

@@ -24,10 +24,12 @@ static uint64_t evict_blocks(hp_engine *engine, struct hp_object *object, uint64
 	uint64_t keep_from = object->next_expected < (1u << 20) ? 0 : object->next_expected - (1u << 20);
 	uint64_t keep_to = object->next_expected + object->window + (1u << 20), freed = 0;
 	struct stat before;
+	bool was_steady;
 
 	if (object->mapped || !object->handle || !hp_file_has_map(engine, object) ||
 	    hp_file_has_dirty(engine, object) || !hp_stop_readers(file))
 		return 0;
+	was_steady = hp_mirror_unsteady(engine, object);
 	if (fstat(object->fd, &before) == 0 && !hp_file_has_dirty(engine, object)) {
 		for (uint64_t block = 0; block < object->blocks && freed < wanted; block++) {
 			uint64_t start = block << HP_BLOCK_SHIFT;
@@ -43,6 +45,8 @@ static uint64_t evict_blocks(hp_engine *engine, struct hp_object *object, uint64
 		}
 		futimens(object->fd, (struct timespec[]){ { .tv_nsec = UTIME_OMIT }, before.st_mtim });
 	}
+	if (was_steady)
+		hp_mirror_publish(engine, object);
 	__atomic_store_n(&file->evicting, 0, __ATOMIC_SEQ_CST);
 	return freed;
 }
@@ -65,6 +69,7 @@ static uint64_t evict_whole(hp_engine *engine, uint64_t wanted)
 			if (fcntl(fd, F_SETLEASE, F_WRLCK) == 0) { /* an open of the job's waits until we close */
 				object->content = HP_CONTENT_NONE;
 				hp_mirror_permit(engine, object);
+				hp_mirror_unsteady(engine, object);
 				if (ftruncate(fd, 0) == 0)
 					freed += object->attr.size;
 				hp_mirror_set_times(object, fd);

@@ -166,6 +166,8 @@ int hp_mirror_open(hp_engine *, struct hp_object *, int flags);
 void hp_mirror_permit(hp_engine *, struct hp_object *); /* mode bits from access and content */
 void hp_mirror_set_times(struct hp_object *, int fd);
 void hp_mirror_publish(hp_engine *, struct hp_object *);
+/* Its mtime moves, and will be set back: until it is published. False: so it was. */
+bool hp_mirror_unsteady(hp_engine *, const struct hp_object *);
 /* To be called before a symlink gets a name in the directory: who looks for absent names there must know. */
 void hp_mirror_links(hp_engine *, struct hp_object *directory, enum hp_kind);
 /* 1 before, -1 after a directory or symlink loses its name or gets another. */

@@ -144,42 +144,6 @@ void hp_mirror_set_times(struct hp_object *object, int fd)
 		object->local_mtime = now.st_mtim;
 }
 
-void hp_mirror_publish(hp_engine *engine, struct hp_object *object)
-{
-	struct hp_attr_entry *entry = &engine->attrs[object->inode % HP_ATTR_COUNT];
-	uint32_t flags = 0;
-	uint64_t listed_at;
-
-	if (object->local)
-		flags |= HP_ATTR_LOCAL;
-	else if (object->attr.ino == 0)
-		flags |= HP_ATTR_UNKNOWN;
-	if (object->listed)
-		flags |= HP_ATTR_LISTED;
-	if (object->kind == HP_FILE_KIND && object->content == HP_CONTENT_NONE)
-		flags |= HP_ATTR_PLACEHOLDER;
-	if (object->takes_gs)
-		flags |= HP_ATTR_TAKES_GS;
-	if (object->kind == HP_DIR && ((object->naming && !object->foretold) || object->behind))
-		flags |= HP_ATTR_AWAITED;
-	if (object->has_links)
-		flags |= HP_ATTR_LINKS;
-	listed_at = entry->inode == object->inode && entry->flags & HP_ATTR_LISTED ? entry->listed_at : 0;
-	if (flags & HP_ATTR_LISTED && !listed_at) {
-		listed_at = ++engine->listings;
-		__atomic_store_n(&engine->channel->listings, listed_at, __ATOMIC_SEQ_CST);
-	}
-	__atomic_store_n(&entry->sequence, entry->sequence | 1u, __ATOMIC_SEQ_CST);
-	entry->inode = object->inode;
-	entry->flags = flags;
-	entry->local_mtime_s = object->local_mtime.tv_sec;
-	entry->local_mtime_ns = (uint32_t)object->local_mtime.tv_nsec;
-	entry->file = object->file;
-	entry->attr = object->attr;
-	entry->listed_at = listed_at;
-	__atomic_store_n(&entry->sequence, (entry->sequence | 1u) + 1u, __ATOMIC_SEQ_CST);
-}
-
 void hp_mirror_links(hp_engine *engine, struct hp_object *directory, enum hp_kind kind)
 {
 	if (kind != HP_SYMLINK || directory->has_links)
@@ -327,9 +291,11 @@ int hp_mirror_give_size(hp_engine *engine, struct hp_object *object)
 
 	if (fd < 0)
 		return fd;
+	hp_mirror_unsteady(engine, object);
 	error = ftruncate(fd, (off_t)object->attr.size) ? -errno : 0;
 	object->content = HP_CONTENT_WHOLE;
 	hp_mirror_set_times(object, fd);
+	hp_mirror_publish(engine, object);
 	close(fd);
 	return error;
 }
@@ -342,6 +308,7 @@ int hp_mirror_fill_whole(hp_engine *engine, struct hp_object *object, const uint
 
 	if (fd < 0)
 		return fd;
+	hp_mirror_unsteady(engine, object);
 	if (ftruncate(fd, (off_t)length))
 		error = -errno;
 	while (!error && (error = -hp_write_sparse(fd, content, length, 0)) == -ENOSPC && hp_evict(engine, length))
@@ -351,10 +318,11 @@ int hp_mirror_fill_whole(hp_engine *engine, struct hp_object *object, const uint
 		object->home_size = length;
 		hp_mirror_set_times(object, fd);
 		hp_mirror_chmod(fd, bits_for(object));
-		hp_mirror_publish(engine, object);
 	} else {
 		ftruncate(fd, 0);
+		hp_mirror_set_times(object, fd);
 	}
+	hp_mirror_publish(engine, object);
 	close(fd);
 	return error;
 }

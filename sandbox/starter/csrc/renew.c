@@ -51,6 +51,7 @@ bool hp_renew(hp_engine *engine, struct hp_object *object, const struct hpw_attr
 		return false;
 	if (!hp_stop_readers(file))
 		return false;
+	hp_mirror_unsteady(engine, object);
 	if (!hp_file_has_dirty(engine, object) && ftruncate(object->fd, 0) == 0 &&
 	    ftruncate(object->fd, (off_t)attr->size) == 0) {
 		free(object->present);
@@ -60,6 +61,7 @@ bool hp_renew(hp_engine *engine, struct hp_object *object, const struct hpw_attr
 		done = hp_start_blocks(engine, object, attr->size, false) == 0;
 		adopt(engine, object, attr);
 	}
+	hp_mirror_publish(engine, object);
 	__atomic_store_n(&file->evicting, 0, __ATOMIC_SEQ_CST);
 	if (done && attr->size <= FETCH_NOW)
 		hp_file_prefetch(engine, object);
