@@ -165,6 +165,11 @@ long hp_vector_length(long user, long count);
 /* Makes the call, which writes at most `length` bytes to `output` at `at` (< 0: at its
  * position), with the blocks it touches present, and notes what it wrote. */
 long hp_write_noted(struct hp_call *call, struct hp_file *file, int output, long length, int64_t at);
+/* The same; -ENOSPC if the mirror is full. Whoever holds another file lets go of it before he asks for room, which may
+ * be all there is to give up. */
+#define HP_ROOM_ROUNDS 100
+long hp_write_once(struct hp_call *call, struct hp_file *file, int output, long length, int64_t at);
+long hp_ask_room(long bytes);
 void hp_ring(struct hp_file *file); /* the starter is to look at it */
 /* errno of a write that failed at home, told once. */
 int hp_lost_write(struct hp_file *file);

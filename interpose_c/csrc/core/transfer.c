@@ -1,7 +1,8 @@
 /* From one descriptor to another without passing through the program. */
 #include "core.h"
 
-static long transfer(struct hp_call *call, int input, long user_input_at, int output, long user_output_at, long length)
+static long transfer_once(struct hp_call *call, int input, long user_input_at, int output, long user_output_at,
+			  long length)
 {
 	struct hp_file *from = hp_fd_blocks(input), *to = hp_fd_file(output);
 	int64_t at = -1, output_at = -1;
@@ -23,12 +24,24 @@ static long transfer(struct hp_call *call, int input, long user_input_at, int ou
 	if (to && user_output_at && hp_user_read(&output_at, (const void *)user_output_at, sizeof output_at))
 		result = -EFAULT;
 	else if (to)
-		result = hp_write_noted(call, to, output, length, output_at);
+		result = hp_write_once(call, to, output, length, output_at);
 	else
 		result = hp_syscall_interruptible(call->nr, call->arg[0], call->arg[1], call->arg[2], call->arg[3],
 						  call->arg[4], call->arg[5]);
 	if (from)
 		hp_release(from);
+	return result;
+}
+
+static long transfer(struct hp_call *call, int input, long user_input_at, int output, long user_output_at, long length)
+{
+	long result;
+
+	for (int round = 0; round < HP_ROOM_ROUNDS; round++) {
+		result = transfer_once(call, input, user_input_at, output, user_output_at, length);
+		if (result != -ENOSPC || hp_ask_room(length < HP_PIECE ? length : HP_PIECE))
+			break;
+	}
 	return result;
 }
 

@@ -86,7 +86,7 @@ static int64_t write_offset(int fd)
 	return hp_syscall3(__NR_lseek, fd, 0, 1);
 }
 
-static long make_room(long bytes)
+long hp_ask_room(long bytes)
 {
 	struct hp_ask ask = { .op = HP_REQ_ROOM, .arg = { bytes } };
 
@@ -110,10 +110,7 @@ static bool syncs(const struct hp_call *call, int output)
 	       hp_syscall3(__NR_fcntl, output, F_GETFL, 0) & HP_O_DSYNC;
 }
 
-/* Issues the call natively with the blocks it touches present, and notes what
- * it wrote. `at` < 0: at the descriptor's position. `output` is the written
- * descriptor, `length` the most it can write. */
-long hp_write_noted(struct hp_call *call, struct hp_file *file, int output, long length, int64_t at)
+long hp_write_once(struct hp_call *call, struct hp_file *file, int output, long length, int64_t at)
 {
 	bool blocks = __atomic_load_n(&file->flags, __ATOMIC_ACQUIRE) & HP_FILE_BLOCKS;
 	int64_t before = at >= 0 ? at : write_offset(output), after;
@@ -124,35 +121,42 @@ long hp_write_noted(struct hp_call *call, struct hp_file *file, int output, long
 		return -lost;
 	if (before < 0)
 		return HP_PASS;
-	for (int round = 0; round < 100; round++) {
-		result = hp_hold(file, (uint64_t)before, blocks ? (uint64_t)length : 0);
-		if (result)
-			return result;
-		result = call->nr == __NR_splice ?
-				 hp_syscall_interruptible(call->nr, call->arg[0], call->arg[1], call->arg[2],
-							  call->arg[3], call->arg[4], call->arg[5]) :
-				 hp_syscall6(call->nr, call->arg[0], call->arg[1], call->arg[2], call->arg[3],
-					     call->arg[4], call->arg[5]);
-		if (result > 0 && at >= 0 && !appends(call, output)) {
-			note(file, (uint64_t)at, (uint64_t)at + (uint64_t)result);
-		} else if (result > 0 && at >= 0) {
-			struct hp_stat stat; /* pwrite appends then, whatever the offset: pwrite(2), BUGS */
+	result = hp_hold(file, (uint64_t)before, blocks ? (uint64_t)length : 0);
+	if (result)
+		return result;
+	result = call->nr == __NR_splice ? hp_syscall_interruptible(call->nr, call->arg[0], call->arg[1], call->arg[2],
+								    call->arg[3], call->arg[4], call->arg[5]) :
+					   hp_syscall6(call->nr, call->arg[0], call->arg[1], call->arg[2], call->arg[3],
+						       call->arg[4], call->arg[5]);
+	if (result > 0 && at >= 0 && !appends(call, output)) {
+		note(file, (uint64_t)at, (uint64_t)at + (uint64_t)result);
+	} else if (result > 0 && at >= 0) {
+		struct hp_stat stat; /* pwrite appends then, whatever the offset: pwrite(2), BUGS */
 
-			if (hp_syscall2(__NR_fstat, output, (long)&stat) == 0)
-				note(file, (uint64_t)(stat.size - result), (uint64_t)stat.size);
-		} else if (result > 0) {
-			after = hp_syscall3(__NR_lseek, output, 0, 1);
-			/* others may have moved a shared position on since: what they wrote in between is noted twice */
-			note(file, (uint64_t)(before < after - result ? before : after - result), (uint64_t)after);
-		}
-		hp_release(file);
-		if (result != -ENOSPC || make_room(length))
-			break;
+		if (hp_syscall2(__NR_fstat, output, (long)&stat) == 0)
+			note(file, (uint64_t)(stat.size - result), (uint64_t)stat.size);
+	} else if (result > 0) {
+		after = hp_syscall3(__NR_lseek, output, 0, 1);
+		/* others may have moved a shared position on since: what they wrote in between is noted twice */
+		note(file, (uint64_t)(before < after - result ? before : after - result), (uint64_t)after);
 	}
+	hp_release(file);
 	if (result > 0 && syncs(call, output)) {
 		long failed = hp_sync_file(file);
 
 		return failed ? failed : result;
+	}
+	return result;
+}
+
+long hp_write_noted(struct hp_call *call, struct hp_file *file, int output, long length, int64_t at)
+{
+	long result;
+
+	for (int round = 0; round < HP_ROOM_ROUNDS; round++) {
+		result = hp_write_once(call, file, output, length, at);
+		if (result != -ENOSPC || hp_ask_room(length))
+			break;
 	}
 	return result;
 }
