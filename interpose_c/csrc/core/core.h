@@ -154,7 +154,6 @@ bool hp_owns(int fd);
 /* Takes out flags of preadv2 and pwritev2 that the mirror's file system refuses and home's takes: it never waits
  * for a disk, and is nothing but cache. Was there any? */
 bool hp_drop_advice(struct hp_call *call, long flags);
-#define HP_PIECE (4l << 20) /* fetched at once: a file larger than the mirror streams through */
 /* Until hp_release the blocks of [offset, offset + length) stay present. 0 or -errno. */
 long hp_hold(struct hp_file *file, uint64_t offset, uint64_t length);
 void hp_release(struct hp_file *file);

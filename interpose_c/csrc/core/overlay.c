@@ -95,11 +95,13 @@ bool hp_overlay(struct hp_stat *stat, uint32_t *seen)
 {
 	struct hp_attr_entry entry;
 	const struct hpw_attr *attr = &entry.attr;
+	bool differs;
 
 	if (!hp_channel || stat->dev != hp_channel->mirror_dev || !hp_home_attr(stat->ino, &entry))
 		return true;
-	if (seen && is_regular(attr->mode) && *seen != entry.sequence &&
-	    (stat->mtime_s != (uint64_t)entry.local_mtime_s || stat->mtime_ns != entry.local_mtime_ns)) {
+	differs = is_regular(attr->mode) &&
+		  (stat->mtime_s != (uint64_t)entry.local_mtime_s || stat->mtime_ns != entry.local_mtime_ns);
+	if (differs && seen && *seen != entry.sequence) {
 		*seen = entry.sequence;
 		return false;
 	}
@@ -119,8 +121,7 @@ bool hp_overlay(struct hp_stat *stat, uint32_t *seen)
 	stat->rdev = attr->rdev;
 	stat->blksize = attr->blksize;
 	read_since(stat, &entry);
-	if (is_regular(attr->mode) &&
-	    (stat->mtime_s != (uint64_t)entry.local_mtime_s || stat->mtime_ns != entry.local_mtime_ns)) {
+	if (differs) {
 		int64_t offset = hp_channel->clock_offset_ns; /* the job wrote: its times in home's clock */
 		int64_t mtime = in_ns((int64_t)stat->mtime_s, (uint32_t)stat->mtime_ns) + offset;
 		int64_t ctime = in_ns(attr->ctime_s, attr->ctime_ns); /* of a change of attributes after that */

@@ -283,8 +283,7 @@ bool hp_rename_behind(hp_engine *engine, const struct hp_where *from, const stru
 	if (engine->config.strict || engine->config.network || to->parent != parent || !is_own(engine, from) ||
 	    object->bulk || object->collecting)
 		return false;
-	hp_tree_find(engine, parent, to->last, to->last_length);
-	target = hp_tree_put(engine, parent, to->last, to->last_length);
+	target = hp_tree_add(engine, parent, to->last, to->last_length);
 	if (target == object->name || !is_replaceable(target))
 		return false;
 	path = hp_name_path(parent, from->last, from->last_length);

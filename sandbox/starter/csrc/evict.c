@@ -6,9 +6,6 @@
 
 #include "internal.h"
 
-/* What a reader was given last stays: who copies it asks for room and then for it again. */
-#define BEHIND (4u << 20)
-
 bool hp_stop_readers(struct hp_file *file)
 {
 	__atomic_store_n(&file->evicting, 1, __ATOMIC_SEQ_CST);
@@ -24,7 +21,8 @@ bool hp_stop_readers(struct hp_file *file)
 static uint64_t evict_blocks(hp_engine *engine, struct hp_object *object, uint64_t wanted)
 {
 	struct hp_file *file = &engine->channel->files[object->file];
-	uint64_t keep_from = object->next_expected < BEHIND ? 0 : object->next_expected - BEHIND;
+	/* what a reader was given last stays: who copies it asks for room and then for it again */
+	uint64_t keep_from = object->next_expected < HP_PIECE ? 0 : object->next_expected - HP_PIECE;
 	uint64_t keep_to = object->next_expected + object->window + (1u << 20), freed = 0;
 	struct stat before;
 	bool was_steady;

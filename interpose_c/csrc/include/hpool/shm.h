@@ -23,6 +23,7 @@
 #define HP_SLOTS 512u
 #define HP_SLOT_DATA 18432u /* two paths of PATH_MAX and some, or one 16 KiB value */
 #define HP_FILES 16384u
+#define HP_PIECE (4l << 20) /* fetched at once: a file larger than the mirror streams through */
 #define HP_EXTENTS 6u
 #define HP_ATTR_COUNT (1u << 19) /* a power of two: index = inode % count, tag checked */
 #define HP_MAP_BYTES (32u << 20) /* presence bitmaps: a bit per block */
