@@ -233,12 +233,18 @@ static bool write_jump(uint8_t *at, const uint8_t *target, const struct hp_text 
 	return done;
 }
 
+/* Another thread may be writing the jump: each byte is read where the call stands, and once. */
+static bool is_syscall(const uint8_t *site)
+{
+	return __atomic_load_n(site, __ATOMIC_ACQUIRE) == 0x0f && __atomic_load_n(site + 1, __ATOMIC_ACQUIRE) == 0x05;
+}
+
 static void rewrite(struct site *entry, unsigned long nr)
 {
 	uint8_t *site = (uint8_t *)entry->address, *trampoline;
 	struct hp_text text;
 
-	if (!hp_text_find(entry->address, &text) || site[0] != 0x0f || site[1] != 0x05) {
+	if (!hp_text_find(entry->address, &text) || !is_syscall(site)) {
 		entry->done = 1;
 		return;
 	}
@@ -262,15 +268,14 @@ static void rewrite(struct site *entry, unsigned long nr)
 	write_jump(site - JUMP, trampoline, &text);
 }
 
-/* Is what stands behind the syscall still what the tail does? Else other code was mapped here since. */
+/* Is what stands behind the syscall still what the tail does? Else other code was mapped here since.
+ * Bytes that differ tell of that only if the syscall still stands there after the look: else the jump was written. */
 static bool tail_holds(const uint8_t *site, unsigned long tail)
 {
-	const uint8_t *moved = (const uint8_t *)tail;
 	unsigned count = hp_code_displaced(site, site + 64);
+	bool same = count != 0 && !memcmp(site + 2, (const uint8_t *)tail, count);
 
-	if (site[0] != 0x0f || site[1] != 0x05)
-		return true; /* rewritten by another thread just now */
-	return count != 0 && !memcmp(site + 2, moved, count);
+	return same || !is_syscall(site);
 }
 
 unsigned long hp_site_hit(unsigned long address, unsigned long nr)
