@@ -77,6 +77,7 @@ int main(int argc, char **argv)
 		_exit(1);
 	}
 	show_wait("copy", -1);
-	MUST(unlink("kinds/copy")); /* a relinked program's bytes are not the plain one's: a tree that holds them differs */
+	/* a relinked program's bytes are not the plain one's: the trees that are compared would differ */
+	MUST(unlink("kinds/copy"));
 	return 0;
 }
