@@ -14,13 +14,13 @@ from typing import Final
 from hpool.matchmaker.model.image_errors import ImageDamaged, ImageTooNew
 
 MAGIC: Final = int.from_bytes(b"hpoolimg", "little")
-VERSION: Final = 5
+VERSION: Final = 6
 PAGE: Final = 4096
 _HEAD: Final = struct.Struct("<II")
 _END: Final = struct.Struct("<IIQQ")
 
 (JOB, PROCESS, THREAD, ACTIONS, SIGNAL, TIMER, VMA, RUN, OBJECT, FILE, FD, WATCH, NAME, LOCK) = range(1, 15)
-(SEMAPHORES, UNDO, QUEUE, OPTION, SETTING, END) = range(15, 21)
+(SEMAPHORES, UNDO, QUEUE, OPTION, SETTING, MARK, END) = range(15, 22)
 
 # What is read of each kind here; the fixed part may be longer.
 _JOB: Final = struct.Struct("<IIQIIQqqqQQQII72s72s")
@@ -49,7 +49,7 @@ SIZES: Final = {
 STATES: Final = ("runs", "stopped", "zombie")
 FILE_KINDS: Final = (
     *("", "named", "memory", "pipe", "socket", "event", "timer", "signal", "epoll", "process", "stdio"),
-    *("terminal", "queue"),
+    *("terminal", "queue", "inotify"),
 )
 
 

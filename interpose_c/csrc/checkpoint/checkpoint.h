@@ -109,6 +109,10 @@ uint64_t hp_directory_entries(int fd, int64_t position);
 /* False: there are fewer. */
 bool hp_directory_seek(int fd, uint64_t entries);
 
+/* ---- hush.c -------------------------------------------------------------------------------------- */
+/* Takes away what an inotify descriptor has heard. Nobody else reads it, the job stands still. */
+void hp_hush(int fd);
+
 /* ---- refuse.c ------------------------------------------------------------------------------ */
 /* Why it cannot be: a sentence, told once. Always false, so that it can be returned. */
 bool hp_refuse(const char *format, ...) __attribute__((format(printf, 1, 2)));

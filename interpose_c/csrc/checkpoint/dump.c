@@ -144,7 +144,7 @@ static bool write_rest(struct hp_dump *dump)
 	for (unsigned n = 0; n < dump->count; n++)
 		if (!map_objects(dump, &dump->processes[n]))
 			return false;
-	if (!hp_dump_names(dump))
+	if (!hp_dump_names(dump) || !hp_dump_marks(dump))
 		return false;
 	for (unsigned n = 0; n < dump->count; n++)
 		if (dump->processes[n].count && !hp_dump_memory(dump, &dump->processes[n]))
@@ -307,6 +307,7 @@ static _Noreturn void work(int init, int meta, int pages, int report, struct wis
 		for (unsigned n = 0; n < dump.count; n++)
 			kill(dump.processes[n].pid, SIGKILL);
 	} else {
+		hp_dump_hush(&dump);
 		for (unsigned n = 0; n < dump.count; n++)
 			hp_dump_release(&dump.processes[n]);
 		hp_thaw(&dump.frozen);

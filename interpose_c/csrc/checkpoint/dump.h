@@ -84,6 +84,9 @@ struct hp_thing { /* an inode */
 	struct hp_thing *next;
 };
 
+struct hp_mark; /* dump_marks.c: what an inotify descriptor watches */
+struct hp_listener;
+
 struct hp_dump {
 	struct hp_writer writer;
 	struct hp_frozen frozen;
@@ -93,6 +96,8 @@ struct hp_dump {
 	struct hp_known *known;
 	struct hp_thing *things[256];
 	uint32_t files, objects;
+	struct hp_mark *marks[256]; /* by inode */
+	struct hp_listener *listeners;
 	uint64_t stdio[3][2]; /* device and inode of the job's streams */
 	uint64_t terminal;    /* its number as a device, if they are one */
 	int terminal_master;  /* its other end, or -1 */
@@ -231,6 +236,15 @@ bool hp_dump_attached(struct hp_dump *, struct hp_process *, struct hp_mapping *
 bool hp_dump_queues(struct hp_dump *);
 bool hp_is_queue(int fd);
 bool hp_dump_object_queue(struct hp_dump *, const char *name, int fd, uint32_t *id);
+
+/* ---- dump_marks.c: what inotify descriptors watch ----------------------------------------------- */
+bool hp_dump_inotify(struct hp_dump *, pid_t pid, int number, int fd, const char *info, uint32_t file);
+/* A name of scratch, before anything is opened there. */
+bool hp_dump_marked(struct hp_dump *, const char *path, uint64_t inode);
+/* Those that are nowhere in scratch. */
+bool hp_dump_marks(struct hp_dump *);
+/* What the job would hear of the dump. */
+void hp_dump_hush(struct hp_dump *);
 
 /* ---- dump_names.c: scratch directories --------------------------------------------------------- */
 bool hp_dump_names(struct hp_dump *);

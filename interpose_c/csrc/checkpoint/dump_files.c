@@ -145,6 +145,10 @@ static bool dump_anonymous(struct look *look)
 	}
 	if (strstr(look->name, "[eventpoll]"))
 		return dump_watches(look);
+	if (strstr(look->name, "inotify")) {
+		file->kind = HP_F_INOTIFY;
+		return hp_dump_inotify(look->dump, look->process->pid, look->number, look->fd, look->info, file->id);
+	}
 	if (strstr(look->name, "pidfd")) {
 		file->kind = HP_F_PROCESS;
 		if (!number_of(look, "Pid", 10, &file->extra[0]))

@@ -47,6 +47,8 @@ static bool dump_name(struct hp_dump *dump, const char *path, int at, const char
 		return cannot(path);
 	if (is_homes(&found))
 		return true;
+	if (!hp_dump_marked(dump, path, found.st_ino))
+		return false;
 	record.mode = found.st_mode;
 	record.device = found.st_dev;
 	record.inode = found.st_ino;
@@ -115,6 +117,9 @@ bool hp_is_scratch(const char *path)
 bool hp_dump_names(struct hp_dump *dump)
 {
 	for (unsigned n = 0; n < PLACES; n++) {
+		struct stat found;
+		if (lstat(places[n], &found) == 0 && !hp_dump_marked(dump, places[n], found.st_ino))
+			return false;
 		int at = open(places[n], O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		if (at >= 0 && !dump_directory(dump, places[n], at, 0))
 			return false;

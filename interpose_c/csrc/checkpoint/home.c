@@ -85,8 +85,18 @@ int64_t hp_home_ask(struct hp_question *question)
 		(void)syscall(SYS_futex, &slot->state, FUTEX_WAIT, state, &again, NULL, 0);
 	int64_t result = slot->result;
 	memcpy(question->value, slot->value, sizeof question->value);
+	size_t told = __atomic_load_n(&slot->reply_len, __ATOMIC_RELAXED);
+	if (question->reply && told < question->room && told <= sizeof slot->data)
+		memcpy(question->reply, slot->data, told);
 	__atomic_store_n(&slot->state, HP_SLOT_FREE, __ATOMIC_SEQ_CST);
 	return result;
+}
+
+bool hp_home_path(uint64_t inode, char *path, size_t room)
+{
+	memset(path, 0, room);
+	struct hp_question question = { .op = HP_REQ_PATH, .base = inode, .reply = path, .room = room };
+	return hp_home_ask(&question) == 0 && *path == '/';
 }
 
 bool hp_home_mirrors(uint64_t device)
@@ -125,4 +135,10 @@ void hp_home_syncs(void)
 {
 	if (hp_home_is_there())
 		__atomic_store_n(&channel->sync_set, 1, __ATOMIC_RELAXED);
+}
+
+void hp_home_watches(void)
+{
+	if (hp_home_is_there())
+		__atomic_store_n(&channel->watched, 1, __ATOMIC_SEQ_CST);
 }

@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #define HP_IMAGE_MAGIC 0x676d696c6f6f7068ull /* "hpoolimg" */
-#define HP_IMAGE_VERSION 5u
+#define HP_IMAGE_VERSION 6u
 #define HP_IMAGE_PAGE 4096u
 #define HP_IMAGE_ALIGN 65536u /* of each region in `pages`: chunks of two images fall on the same content */
 
@@ -35,6 +35,7 @@ enum hp_record_kind {
 	HP_R_QUEUE,
 	HP_R_OPTION, /* after the socket it is about */
 	HP_R_SETTING,
+	HP_R_MARK, /* after the inotify descriptor it is about */
 	HP_R_END, /* the last */
 	HP_R_KINDS,
 };
@@ -200,6 +201,7 @@ enum hp_image_file_kind {
 	HP_F_STDIO,   /* one of the three streams the keeper was given */
 	HP_F_TERMINAL,
 	HP_F_QUEUE,
+	HP_F_INOTIFY,
 	HP_F_KINDS,
 };
 
@@ -223,6 +225,16 @@ struct hp_image_watch {
 	uint32_t file, events;
 	int32_t pid, fd;
 	uint64_t value;
+};
+
+#define HP_WD_MOST (1 << 20) /* such a number is reached by counting up to it */
+/* What an inotify descriptor watches. */
+struct hp_image_mark {
+	struct hp_record head;
+	uint32_t file;
+	int32_t wd;
+	uint32_t mask; /* IN_*, with IN_ONESHOT and IN_EXCL_UNLINK */
+	uint32_t path_bytes; /* follows, with its NUL */
 };
 
 enum hp_image_lock_kind { HP_L_FLOCK = 1, HP_L_OFD, HP_L_POSIX };

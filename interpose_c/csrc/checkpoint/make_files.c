@@ -15,6 +15,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
+#include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/signalfd.h>
@@ -237,6 +238,12 @@ static int make_file(const struct hp_image *image, const struct hp_image_file *f
 		break;
 	case HP_F_EPOLL:
 		fd = epoll_create1(0);
+		break;
+	case HP_F_INOTIFY: /* what it watches: restore_marks.c */
+		hp_home_watches();
+		fd = inotify_init1(nonblock);
+		if (fd >= 0 && file->flags & O_ASYNC && fcntl(fd, F_SETFL, (int)file->flags & SETTABLE))
+			hp_together_fail(errno, "flags of an inotify descriptor");
 		break;
 	case HP_F_STDIO:
 		return make_stdio(image, file);

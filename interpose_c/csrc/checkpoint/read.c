@@ -38,6 +38,7 @@ static const uint32_t smallest[HP_R_KINDS] = {
 	[HP_R_QUEUE] = sizeof(struct hp_image_queue),
 	[HP_R_OPTION] = sizeof(struct hp_image_option),
 	[HP_R_SETTING] = sizeof(struct hp_image_setting),
+	[HP_R_MARK] = sizeof(struct hp_image_mark),
 	[HP_R_END] = sizeof(struct hp_image_end),
 };
 
@@ -206,6 +207,11 @@ static bool check_files(struct hp_image *image)
 	HP_EACH(image, hp_image_watch, HP_R_WATCH, watch)
 	if (watch->file == 0 || watch->file > image->files || watch->fd < 0 || watch->fd >= FD_MOST)
 		return bad("a watch", watch_n);
+	HP_EACH(image, hp_image_mark, HP_R_MARK, mark)
+	if (mark->file == 0 || mark->file > image->files || mark->wd < 1 || mark->wd > HP_WD_MOST ||
+	    mark->path_bytes == 0 || !tail_fits(mark, sizeof *mark, mark->path_bytes, 0) ||
+	    !ends(mark, sizeof *mark, mark->path_bytes))
+		return bad("what is watched", mark_n);
 	return true;
 }
 

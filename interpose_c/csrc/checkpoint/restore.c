@@ -180,7 +180,7 @@ static bool restore_all(struct hp_restored *processes)
 			return false;
 	if (!hp_restore_removed(&image))
 		return false;
-	if (!hp_restore_seals(&processes[0]))
+	if (!hp_restore_seals(&processes[0]) || !hp_restore_marks(&image))
 		return false;
 	/* numbers are all taken: nothing that can be interrupted by a birth is left */
 	for (unsigned n = 0; n < made; n++)

@@ -129,6 +129,8 @@ bool hp_restore_removed(const struct hp_image *);
 bool hp_restore_notices(struct hp_restored *);
 /* make_terminals.c: who may open them, when all that are to be opened are. */
 bool hp_restore_terminals(struct hp_restored *);
+/* restore_marks.c: what inotify descriptors watch. When the making is over that could be heard. */
+bool hp_restore_marks(const struct hp_image *);
 bool hp_restore_settings(struct hp_restored *); /* restore_settings.c: of it and its threads */
 bool hp_restore_process(struct hp_restored *);
 bool hp_restore_threads(struct hp_restored *);

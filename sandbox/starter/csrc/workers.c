@@ -70,6 +70,19 @@ static int64_t make_usable(hp_engine *engine, struct hp_slot *slot)
 	return error ? error : HP_RETRY;
 }
 
+static int64_t tell_path(hp_engine *engine, struct hp_slot *slot)
+{
+	struct hp_where where;
+	int error = hp_resolve(engine, slot->base, "", 0, HP_NO_FOLLOW, &where);
+	char *path = error ? NULL : hp_object_path(where.object);
+	size_t length = path ? strlen(path) : 0;
+
+	if (path && length <= HP_SLOT_DATA)
+		memcpy(slot->data, path, slot->reply_len = (uint32_t)length);
+	free(path);
+	return slot->reply_len ? 0 : -ENOENT;
+}
+
 int64_t hp_engine_answer(hp_engine *engine, struct hp_slot *slot)
 {
 	if (engine->failed)
@@ -111,6 +124,8 @@ int64_t hp_engine_answer(hp_engine *engine, struct hp_slot *slot)
 		return hp_do_lock(engine, slot);
 	case HP_REQ_ADDRESS:
 		return hp_do_address(engine, slot);
+	case HP_REQ_PATH:
+		return tell_path(engine, slot);
 	case HP_REQ_REPORT:
 		return hp_note_refusal(engine, slot);
 	case HP_REQ_CRASH:

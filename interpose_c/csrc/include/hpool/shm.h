@@ -85,6 +85,7 @@ enum hp_request_op {
 	HP_REQ_REPORT, /* a call that was refused or degraded: arg[0] = call number, arg[1] = errno,
 	                * arg[2], arg[3] = its first arguments, path = program */
 	HP_REQ_ADDRESS, /* path = where a socket was bound for HP_REQ_BIND; reply data = the address the program gave */
+	HP_REQ_PATH, /* base = inode: reply data = a path that leads to it. 0; -ENOENT: it has none. For whoever dumps */
 	HP_REQ_CRASH, /* a piece of a crash: arg[0] = enum hp_crash_piece, path = program (with HEAD), path2 = bytes */
 };
 

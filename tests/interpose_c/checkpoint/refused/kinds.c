@@ -12,6 +12,7 @@
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -101,6 +102,12 @@ static void trace_a_child(void)
 	CHECK(ptrace(PTRACE_SEIZE, child, 0, 0) == 0);
 }
 
+static void watch(uint32_t mask)
+{
+	CHECK(mkdir("/tmp/place", 0700) == 0 && inotify_add_watch(inotify_init(), "/tmp/place", mask) == 1);
+	CHECK(mkdir("/tmp/place/below", 0700) == 0);
+}
+
 int main(int argc, char **argv)
 {
 	const char *kind = argc > 1 ? argv[1] : "";
@@ -110,8 +117,12 @@ int main(int argc, char **argv)
 		install_filter();
 	else if (!strcmp(kind, "descriptor"))
 		send_descriptor();
-	else if (!strcmp(kind, "inotify"))
-		CHECK(inotify_init() >= 0);
+	else if (!strcmp(kind, "unread"))
+		watch(IN_CREATE);
+	else if (!strcmp(kind, "once"))
+		watch(IN_OPEN | IN_ONESHOT);
+	else if (!strcmp(kind, "elsewhere"))
+		CHECK(inotify_add_watch(inotify_init(), "/proc", IN_CREATE) == 1);
 	else if (!strcmp(kind, "queue"))
 		be_told_by_a_thread();
 	else if (!strcmp(kind, "apart"))
