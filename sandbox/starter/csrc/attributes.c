@@ -6,7 +6,7 @@
 
 #include "internal.h"
 
-#define NATIVE_MODES (FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE) /* what the mirror's file system has */
+#define NATIVE_MODES (FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE) /* what can be done here */
 
 struct effect {
 	struct hp_object *object;
@@ -84,19 +84,18 @@ static int resize(hp_engine *engine, struct hp_object *object, uint64_t size)
 }
 
 /* Home has kept the room. In the mirror it is kept where it is not much of it, so
- * that a mapping's pages have their places; else the file only grows. */
+ * that a mapping's pages have their places; else the file only grows. Zeros, which its
+ * file system cannot keep room for, are a hole. */
 static int allocate_here(hp_engine *engine, struct hp_object *object, const struct effect *effect)
 {
 	uint64_t end = effect->offset + effect->length;
-	bool punches = effect->mode & FALLOC_FL_PUNCH_HOLE;
+	bool empties = effect->mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE);
+	int mode = empties ? FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE : effect->mode;
 	struct stat status;
 
-	if (punches || effect->length < engine->config.mirror_bytes / 4) {
-		if (!fallocate(object->fd, effect->mode, (off_t)effect->offset, (off_t)effect->length))
-			return 0;
-		if (punches || errno != ENOSPC)
-			return -errno;
-	}
+	if ((empties || effect->length < engine->config.mirror_bytes / 4) &&
+	    fallocate(object->fd, mode, (off_t)effect->offset, (off_t)effect->length) && (empties || errno != ENOSPC))
+		return -errno;
 	if (effect->mode & FALLOC_FL_KEEP_SIZE)
 		return 0;
 	if (fstat(object->fd, &status) || ((uint64_t)status.st_size < end && ftruncate(object->fd, (off_t)end)))
@@ -137,18 +136,14 @@ static void apply_effect(hp_engine *engine, struct hp_pending *pending, const st
 }
 
 /* Sends `head` for the object: by handle, behind its data, if it has one that
- * writes; else by path. Data in the bulk lane is waited for first. */
+ * writes; else by path. */
 static int call_for(hp_engine *engine, struct hp_object *object, struct hp_pending *pending, struct hp_request request)
 {
 	char *path = NULL;
 	int error;
 
 	if (object->handle_writable) {
-		do {
-			hp_flush_collect(engine, object);
-			while (object->bulk && !engine->failed)
-				pthread_cond_wait(&engine->changed, &engine->lock);
-		} while (object->collecting && !engine->failed);
+		hp_ordered_first(engine, object);
 		request.head.handle = object->handle;
 	} else if ((path = hp_object_path(object)) != NULL) {
 		request.head.len1 = (uint32_t)strlen(path);
@@ -264,9 +259,9 @@ static int allocate(hp_engine *engine, struct hp_object *object, struct hp_slot 
 							.length = effect.length } });
 	if (error || !(effect.mode & ~NATIVE_MODES))
 		return error ? error : effect.error;
-	/* zeros or other places: home has done it, the mirror cannot */
+	/* bytes at other places: home has done it, the mirror cannot */
 	if (object->attr.access & 4)
-		return hp_refetch(engine, object);
+		return hp_refetch(engine, object, effect.offset);
 	error = object->fd < 0 ? 0 :
 				 resize(engine, object, object->attr.size); /* what it may not read it has none of */
 	sync_times(engine, object);
@@ -330,7 +325,7 @@ static int add_mapping(hp_engine *engine, struct hp_object *object, struct hp_sl
 				return 0;
 		object->shared = realloc(object->shared, (object->nshared + 1) * sizeof *object->shared);
 		object->shared[object->nshared++] = (struct hp_range){ low, high };
-		hp_mapped_begin(object, low, high, false);
+		hp_mapped_begin(object, low, high);
 	}
 	return 0;
 }

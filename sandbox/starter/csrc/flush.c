@@ -239,14 +239,14 @@ static uint64_t bytes_of(const struct hp_object *object, const struct hp_range *
 }
 
 /* One thread at a time for each file: what is sent first was written first. */
-static void begin_collecting(hp_engine *engine, struct hp_object *object)
+void hp_flush_hold(hp_engine *engine, struct hp_object *object)
 {
 	while (object->collecting)
 		pthread_cond_wait(&engine->changed, &engine->lock);
 	object->collecting = true;
 }
 
-static void end_collecting(hp_engine *engine, struct hp_object *object)
+void hp_flush_let_go(hp_engine *engine, struct hp_object *object)
 {
 	object->collecting = false;
 	hp_file_forsake(engine, object);
@@ -318,10 +318,10 @@ static void collect_now(hp_engine *engine, struct hp_object *object, enum how ho
 
 static void collect(hp_engine *engine, struct hp_object *object, enum how how)
 {
-	begin_collecting(engine, object);
+	hp_flush_hold(engine, object);
 	if (object->file)
 		collect_now(engine, object, how);
-	end_collecting(engine, object);
+	hp_flush_let_go(engine, object);
 }
 
 void hp_flush_collect(hp_engine *engine, struct hp_object *object)
@@ -352,7 +352,7 @@ void hp_flush_all_of(hp_engine *engine, struct hp_object *object)
 	uint8_t *buffer = malloc(HP_WRITE_CHUNK);
 	struct stat status;
 
-	begin_collecting(engine, object);
+	hp_flush_hold(engine, object);
 	if (buffer && object->fd >= 0 && fstat(object->fd, &status) == 0) {
 		int lane = hp_ordered_lane(engine, object, (uint64_t)status.st_size, false);
 
@@ -362,7 +362,7 @@ void hp_flush_all_of(hp_engine *engine, struct hp_object *object)
 			   HP_HOLES_TRAVEL);
 		send_mtime(engine, object, lane, status.st_mtim);
 	}
-	end_collecting(engine, object);
+	hp_flush_let_go(engine, object);
 	free(buffer);
 }
 

@@ -111,15 +111,13 @@ struct hp_engine {
 	unsigned paths_moving;
 	unsigned moving; /* names that come, go or move when home answers: nothing may be sent by name meanwhile */
 	char lost[512]; /* the first change that home refused afterwards */
-	pthread_t flusher;
+	pthread_t flusher, lock_watcher;
 	unsigned workers;
 	pthread_cond_t worker_left;
-	bool flusher_running;
+	bool flusher_running, lock_watcher_running;
 	int first_error; /* of any write at home */
 	struct hp_locks *locked; /* files that have (had) locks */
 	unsigned leases, recalls; /* of those files; wanted back */
-	pthread_t lock_watcher;
-	bool lock_watcher_running;
 	pthread_cond_t lock_taken;
 	struct hp_memory memory;
 	struct hp_kept kept;
@@ -265,7 +263,8 @@ bool hp_file_forsake(hp_engine *, struct hp_object *);
 bool hp_files_forsake(hp_engine *); /* all of them */
 
 /* mapped.c */
-void hp_mapped_begin(struct hp_object *, uint64_t low, uint64_t high, bool again);
+void hp_mapped_begin(struct hp_object *, uint64_t low, uint64_t high);
+void hp_mapped_fetched(struct hp_object *, uint64_t offset, const uint8_t *bytes, uint64_t length);
 bool hp_mapped_changed(struct hp_object *, struct hp_range *, struct hp_range *changed, uint8_t *buffer);
 
 /* evict.c */
@@ -277,7 +276,7 @@ bool hp_renewable(const struct hp_object *);
 bool hp_same_mtime(const struct hpw_attr *, const struct hpw_attr *);
 bool hp_renew(hp_engine *, struct hp_object *, const struct hpw_attr *); /* false: try again later */
 int hp_revalidate(hp_engine *, struct hp_object *, const struct hpw_attr *);
-int hp_refetch(hp_engine *, struct hp_object *);
+int hp_refetch(hp_engine *, struct hp_object *, uint64_t from);
 bool hp_stop_readers(struct hp_file *);
 
 /* held.c: what is locked, by ranges. [first, last], both included */
@@ -320,6 +319,8 @@ void hp_apply_bundle(hp_engine *, struct hp_pending *, const struct hpw_reply *,
 /* flush.c */
 void *hp_flusher_main(void *);
 void hp_flush_collect(hp_engine *, struct hp_object *); /* dirty extents on their way */
+void hp_flush_hold(hp_engine *, struct hp_object *); /* nothing of it is taken until: */
+void hp_flush_let_go(hp_engine *, struct hp_object *);
 void hp_flush_dirty(hp_engine *); /* of every file */
 void hp_flush_ring(hp_engine *); /* wakes the flusher, which looks in some milliseconds */
 int hp_flush_object(hp_engine *, struct hp_object *);   /* and wait for home */

@@ -29,9 +29,17 @@ static ssize_t read_block(const struct hp_object *object, uint64_t block, uint8_
 	return pread(object->fd, buffer, HP_BLOCK, (off_t)(block << HP_BLOCK_SHIFT));
 }
 
-/* From now on the job may write what lies there without a call. `again`: home's
- * bytes were written over the mirror's, so what is there is what home has. */
-void hp_mapped_begin(struct hp_object *object, uint64_t low, uint64_t high, bool again)
+static void room_for(struct hp_object *object, uint64_t end)
+{
+	if (end <= object->nsums)
+		return;
+	object->sums = realloc(object->sums, end * sizeof *object->sums);
+	memset(object->sums + object->nsums, 0, (end - object->nsums) * sizeof *object->sums);
+	object->nsums = end;
+}
+
+/* From now on the job may write what lies there without a call. */
+void hp_mapped_begin(struct hp_object *object, uint64_t low, uint64_t high)
 {
 	uint64_t first = low >> HP_BLOCK_SHIFT, end = hp_blocks_of(high);
 	uint8_t *buffer;
@@ -41,19 +49,27 @@ void hp_mapped_begin(struct hp_object *object, uint64_t low, uint64_t high, bool
 		return;
 	if (end > hp_blocks_of((uint64_t)status.st_size))
 		end = hp_blocks_of((uint64_t)status.st_size);
-	if (end > object->nsums) {
-		object->sums = realloc(object->sums, end * sizeof *object->sums);
-		memset(object->sums + object->nsums, 0, (end - object->nsums) * sizeof *object->sums);
-		object->nsums = end;
-	}
+	room_for(object, end);
 	buffer = malloc(HP_BLOCK);
 	for (uint64_t block = first; block < end; block++) {
-		ssize_t got = again || !object->sums[block] ? read_block(object, block, buffer) : -1;
+		ssize_t got = object->sums[block] ? -1 : read_block(object, block, buffer);
 
 		if (got > 0)
 			object->sums[block] = sum_of(buffer, (size_t)got);
 	}
 	free(buffer);
+}
+
+/* Home's bytes from the beginning of a block on, which were written over the mirror's. They are not read from
+ * there: the job may have written since. */
+void hp_mapped_fetched(struct hp_object *object, uint64_t offset, const uint8_t *bytes, uint64_t length)
+{
+	if (!object->nsums)
+		return;
+	room_for(object, hp_blocks_of(offset + length));
+	for (uint64_t at = 0; at < length; at += HP_BLOCK)
+		object->sums[(offset + at) >> HP_BLOCK_SHIFT] =
+			sum_of(bytes + at, length - at < HP_BLOCK ? length - at : HP_BLOCK);
 }
 
 /* The next run of changed bytes in the range, which shrinks: false when there is none. */

@@ -281,7 +281,7 @@ int hp_ordered_lane(hp_engine *engine, struct hp_object *object, uint64_t bytes,
 void hp_ordered_first(hp_engine *engine, struct hp_object *object)
 {
 	hp_flush_collect(engine, object);
-	while ((object->bulk || object->collecting) && !engine->failed)
+	while ((object->bulk || object->collecting || hp_flush_deferred(object)) && !engine->failed)
 		hp_flush_object(engine, object);
 }
 

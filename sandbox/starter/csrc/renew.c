@@ -79,15 +79,17 @@ static int fetch_piece(hp_engine *engine, struct hp_object *object, uint64_t off
 }
 
 /* No byte is taken away before the new one is there: a plain reader never sees
- * zeros that home does not have. */
-static int write_over(hp_engine *engine, struct hp_object *object, const struct hpw_attr *attr)
+ * zeros that home does not have. Nor is anything sent meanwhile: behind a new end
+ * in the middle of a block are old bytes. */
+static int write_over(hp_engine *engine, struct hp_object *object, const struct hpw_attr *attr, uint64_t from)
 {
-	uint64_t at = 0, got;
+	uint64_t at = from & ~(uint64_t)(HP_BLOCK - 1), got;
 	int error = hp_file_open_home(engine, object, O_RDONLY);
 	int fd = error ? -1 : hp_mirror_open(engine, object, O_RDWR);
 
 	if (fd < 0)
 		return error ? error : fd;
+	hp_flush_hold(engine, object);
 	do {
 		struct hp_pending pending;
 
@@ -95,6 +97,8 @@ static int write_over(hp_engine *engine, struct hp_object *object, const struct 
 		got = error ? 0 : pending.data_length;
 		if (got && pwrite(fd, pending.data, got, (off_t)at) != (ssize_t)got)
 			error = -EIO;
+		if (!error)
+			hp_mapped_fetched(object, at, pending.data, got);
 		for (uint64_t block = at >> HP_BLOCK_SHIFT;
 		     !error && object->content == HP_CONTENT_BLOCKS && block < hp_blocks_of(at + got); block++)
 			if (block < object->blocks)
@@ -113,16 +117,15 @@ static int write_over(hp_engine *engine, struct hp_object *object, const struct 
 		object->mixed = false;
 		hp_mirror_set_times(object, fd);
 		object->sent_mtime = object->local_mtime;
-		if (object->nsums)
-			hp_mapped_begin(object, 0, at, true);
 		hp_mirror_publish(engine, object);
 	}
+	hp_flush_let_go(engine, object);
 	close(fd);
 	return error;
 }
 
-/* Home's bytes in place of the mirror's, whatever the times say. */
-static int replace(hp_engine *engine, struct hp_object *object, const struct hpw_attr *attr)
+/* Home's bytes from `from` on in place of the mirror's, whatever the times say. */
+static int replace(hp_engine *engine, struct hp_object *object, const struct hpw_attr *attr, uint64_t from)
 {
 	for (int round = 0; round < 20 && hp_renewable(object); round++) {
 		int error;
@@ -133,15 +136,15 @@ static int replace(hp_engine *engine, struct hp_object *object, const struct hpw
 		if (error)
 			return error;
 	}
-	return object->attr.access & 4 ? write_over(engine, object, attr) : 0;
+	return object->attr.access & 4 ? write_over(engine, object, attr, from) : 0;
 }
 
-/* Home has changed the content at the job's wish, and its attributes are known. */
-int hp_refetch(hp_engine *engine, struct hp_object *object)
+/* Home has changed the content from there on at the job's wish, and its attributes are known. */
+int hp_refetch(hp_engine *engine, struct hp_object *object, uint64_t from)
 {
 	struct hpw_attr attr = object->attr;
 
-	return replace(engine, object, &attr);
+	return replace(engine, object, &attr, from);
 }
 
 /* The job has just got a lock that others may have had: `attr` is what home
@@ -156,5 +159,5 @@ int hp_revalidate(hp_engine *engine, struct hp_object *object, const struct hpw_
 		hp_refresh(engine, object, attr);
 		return 0;
 	}
-	return replace(engine, object, attr);
+	return replace(engine, object, attr, 0);
 }
