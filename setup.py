@@ -21,6 +21,8 @@ CFFI_MODULES = (
     "shadow/home/build_home.py:ffibuilder",
     "sandbox/starter/build_engine.py:ffibuilder",
 )
+# Needs nghttp2 (Debian: libnghttp2-dev); without it the lanes go by gRPC's own core, which is slower.
+NATIVE_CALL = "sandbox/starter/build_call.py:ffibuilder"
 # Fragment -> what it makes, below interpose_c.
 MADE = {"loader.mk": "bin/hpool-loader", "keeper.mk": "bin/hpool-keeper", "relinked.mk": "lib/libhpool.a"}
 C_SUFFIXES = {".c", ".h", ".S", ".def", ".lds", ".mk"}
@@ -40,6 +42,16 @@ def c_files() -> list[str]:
         for folder in FOLDERS
         for path in (ROOT / folder).rglob("*")
         if path.suffix in C_SUFFIXES
+    )
+
+
+def has_nghttp2() -> bool:
+    compiler = os.environ.get("CC", "cc").split()
+    asked = b"#include <nghttp2/nghttp2.h>\n"
+    return (
+        shutil.which(compiler[0]) is not None
+        and subprocess.run([*compiler, "-E", "-"], input=asked, capture_output=True, check=False).returncode
+        == 0
     )
 
 
@@ -98,7 +110,7 @@ setup(
     package_dir={f"hpool.{folder}": folder for folder in FOLDERS},
     package_data={"": ["py.typed"], "hpool.interpose_c": ["csrc/syscalls.def"]},
     include_package_data=False,
-    cffi_modules=[module for module in CFFI_MODULES if (ROOT / module.partition(":")[0]).exists()],
+    cffi_modules=[*CFFI_MODULES, NATIVE_CALL] if has_nghttp2() else [*CFFI_MODULES],
     cmdclass={"build_ext": BuildExt},
     options={"bdist_wheel": {"py_limited_api": "cp311"}},
 )

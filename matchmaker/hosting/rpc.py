@@ -18,13 +18,15 @@ R = TypeVar("R")
 
 MAX_MESSAGE_BYTES: Final = 64 << 20
 TOKEN_KEY: Final = "hpool-token"
+# A peer that is gone without a word is noticed in eight seconds.
+KEEPALIVE_MS: Final = 3_000
+KEEPALIVE_WITHIN_MS: Final = 5_000
 
 _COMMON: Final = (
     ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
-    # A peer that is gone without a word is noticed in eight seconds.
-    ("grpc.keepalive_time_ms", 3_000),
-    ("grpc.keepalive_timeout_ms", 5_000),
+    ("grpc.keepalive_time_ms", KEEPALIVE_MS),
+    ("grpc.keepalive_timeout_ms", KEEPALIVE_WITHIN_MS),
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.max_pings_without_data", 0),
 )

@@ -3,8 +3,7 @@
 Owns: connections, noticing that the link is gone for good. Leaves to others: what the session's messages
 mean (job), the lanes' content (engine), going on after a broken connection (stream).
 
-Threads and blocking calls on purpose: a message and its answer cost 170 us this way, and each hop into
-C (engine) and gRPC's core drops the GIL.
+Threads and blocking calls on purpose: each step into C (engine, call) or gRPC's core drops the GIL.
 """
 
 from __future__ import annotations
@@ -23,6 +22,7 @@ import grpc
 from hpool.matchmaker.hosting import rpc
 from hpool.matchmaker.hosting.pacing import UNLIMITED, Budget
 from hpool.matchmaker.model.errors import BadMessage
+from hpool.sandbox.starter.call import Caller, native_caller
 from hpool.sandbox.starter.engine import Engine
 from hpool.sandbox.starter.stream import Stream
 from hpool.shadow.api import batch, home
@@ -30,6 +30,7 @@ from hpool.shadow.api import batch, home
 log = logging.getLogger("link")
 
 CLOCK_PROBES: Final = 4
+LANES: Final = 2
 KNOCK_S: Final = 2.0
 
 
@@ -52,13 +53,14 @@ class Link:
         self._round_trip_ns = 0
         self._budget = UNLIMITED
         self._session = Stream(
-            *(home.SESSION, self._channel, self._metadata),
+            *(_caller(home.SESSION, self._channel), self._metadata),
             draw=self._next_message,
             on_message=lambda body: self._incoming.put(home.TO_STARTER.decode(bytes(body))),
             on_over=lambda why: self._incoming.put(LinkLost(why)),
             is_anybody_there=self._is_shadow_there,
             nudge=lambda: self._outgoing.put(None),
         )
+        self._lanes = [native_caller(address, home.LANE.path) for _ in range(LANES)]  # dialling already
         self.send(home.Hello(home.PROTOCOL, machine, version))
         self._session.start("session")
 
@@ -108,9 +110,11 @@ class Link:
         threading.Thread(target=listen, name="told", daemon=True).start()
 
     def open_lanes(self, engine: Engine) -> None:
-        """Lane 0 shares the session's connection; bulk has one of its own."""
-        self._open_lane(engine, 0, self._channel)
-        self._open_lane(engine, 1, rpc.sync_channel(self._address))
+        """Each has a connection of its own; by gRPC's own core lane 0 shares the session's, where no bulk is
+        in its way."""
+        for lane, native in enumerate(self._lanes):
+            channel = self._channel if lane == 0 or native else rpc.sync_channel(self._address)
+            self._open_lane(engine, lane, native or _caller(home.LANE, channel))
 
     def await_release(self, within_s: float) -> None:
         """Before follow(): waits until home has taken the last word."""
@@ -125,7 +129,7 @@ class Link:
         """Nothing that happens to the link from now on matters."""
         self._is_over.set()
 
-    def _open_lane(self, engine: Engine, lane: int, channel: grpc.Channel) -> None:
+    def _open_lane(self, engine: Engine, lane: int, call: Caller) -> None:
         def draw(timeout_s: float) -> tuple[bytes, ...] | None:
             records = engine.next(lane, round(timeout_s * 1000))
             if records is None:
@@ -140,7 +144,7 @@ class Link:
         squeeze = batch.ALWAYS if is_waited_for_far_away else batch.IF_SLOW
         metadata = [*self._metadata, (home.LANE_KEY, str(lane)), (batch.ZSTD_KEY, squeeze)]
         stream = Stream(
-            *(home.LANE, channel, metadata),
+            *(call, metadata),
             draw=draw,
             on_message=feed,
             on_over=lambda why: self._say_lost(f"lane {lane}: {why}"),
@@ -181,3 +185,8 @@ class Link:
             self._is_over.set()
             log.warning("link lost: %s", why)
             self._lost(why)
+
+
+def _caller(method: rpc.StreamMethod[bytes, bytes], channel: grpc.Channel) -> Caller:
+    """By gRPC's own core."""
+    return lambda outgoing, metadata: method.on(channel)(outgoing, metadata=metadata)

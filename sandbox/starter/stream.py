@@ -15,8 +15,8 @@ import grpc
 
 from hpool.matchmaker.hosting.pacing import UNLIMITED
 from hpool.matchmaker.hosting.resuming import RECEIVED_KEY, Ledger
-from hpool.matchmaker.hosting.rpc import StreamMethod
 from hpool.matchmaker.model.errors import BadMessage
+from hpool.sandbox.starter.call import Caller
 
 WAIT_S: Final = 0.5
 CALL_AGAIN_S: Final = (0.02, 1.0)
@@ -44,8 +44,7 @@ class Stream:
 
     def __init__(
         self,
-        method: StreamMethod[bytes, bytes],
-        channel: grpc.Channel,
+        call: Caller,
         metadata: Sequence[tuple[str, str]],
         draw: Draw,
         on_message: Callable[[memoryview], None],
@@ -61,8 +60,7 @@ class Stream:
         self.budget = UNLIMITED
         self.lease_s = 0.0
         """Until it is set, the first broken connection is the last."""
-        self._method = method
-        self._channel = channel
+        self._call = call
         self._metadata = tuple(metadata)
         self._draw = draw
         self._on_message = on_message
@@ -103,8 +101,8 @@ class Stream:
         is_first = self._call_number == 1
         resumed = threading.Event()
         metadata = (*self._metadata, (RECEIVED_KEY, str(self._ledger.received)))
-        call = self._method.on(self._channel)(self._outgoing(self._call_number, resumed), metadata=metadata)
         try:
+            call = self._call(self._outgoing(self._call_number, resumed), metadata)
             if not is_first:
                 told: dict[str, Any] = dict(call.initial_metadata() or ())
                 if RECEIVED_KEY in told:
@@ -120,7 +118,7 @@ class Stream:
                 if self._ledger.owes_receipt:
                     self._nudge()
         except grpc.RpcError as error:
-            if call.code() not in _BROKEN:
+            if error.code() not in _BROKEN:
                 raise Over(_details(error)) from error
             return _details(error)
         raise Over("the shadow ended it")

@@ -17,6 +17,7 @@ import pytest
 
 from hpool.matchmaker.hosting import resuming, rpc
 from hpool.matchmaker.hosting.resuming import Ledger
+from hpool.sandbox.starter import call
 from hpool.sandbox.starter.link import Link, LinkLost
 from hpool.shadow.api import attach, custody, home, stdio
 from hpool.shadow.api.job import Outcome
@@ -117,6 +118,15 @@ class PlayedEngine:
     def feed(self, lane: int, records: memoryview) -> bool:
         self.fed[lane].put(bytes(records))
         return b"malformed" not in bytes(records)
+
+
+@pytest.fixture(params=["C", "core"], autouse=True)
+def lanes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By way of C where hpool was built with it, and by gRPC's own core."""
+    if request.param == "core":
+        monkeypatch.setattr("hpool.sandbox.starter.link.native_caller", lambda *_: None)
+    elif not call.is_built():
+        pytest.skip("built without nghttp2: apt-get install libnghttp2-dev")
 
 
 @pytest.fixture

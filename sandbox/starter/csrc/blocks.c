@@ -7,6 +7,7 @@
 #include "internal.h"
 
 #define WINDOW_FIRST (512u << 10)
+#define NEAR_NS 250000u
 #define PIECE (HPW_MAX_READ >> HP_BLOCK_SHIFT)
 
 bool hp_file_missing(const struct hp_object *object, uint64_t block)
@@ -193,14 +194,17 @@ static void request_missing(hp_engine *engine, struct hp_object *object, uint64_
 	}
 }
 
-/* Whether all that is left is the better guess than waiting for single pieces: once a quarter as long was spent
- * on these as all of it takes. `patience`: times that. */
+/* Whether all that is left is the better guess than waiting for single pieces: far from home, where link and
+ * processors are idle while the job waits, once a quarter as long was spent on these as all of it takes. Near, where
+ * bringing all of it takes the processors that answer the waits, once as long was. `patience`: times that. */
 static bool all_is_better(const hp_engine *engine, const struct hp_object *object, unsigned patience)
 {
 	uint64_t left_ns = hp_transfer_ns(engine, (object->blocks - object->stream_at) << HP_BLOCK_SHIFT);
 	uint64_t spent_ns = object->strays * (engine->trip_ns + hp_transfer_ns(engine, HP_BLOCK));
+	uint64_t eager = engine->trip_ns / NEAR_NS;
 
-	return left_ns <= (4 * spent_ns + 2 * engine->trip_ns) * patience;
+	eager = eager < 1 ? 1 : eager > 4 ? 4 : eager;
+	return left_ns <= (eager * spent_ns + 2 * engine->trip_ns) * patience;
 }
 
 /* All of a file, a bounded part of it at a time: each piece that comes asks for more, and shows how fast

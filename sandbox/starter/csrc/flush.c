@@ -253,7 +253,7 @@ void hp_flush_let_go(hp_engine *engine, struct hp_object *object)
 	pthread_cond_broadcast(&engine->changed);
 }
 
-enum how { AS_THEY_COME, LAST, TO_SYNC };
+enum how { AS_THEY_COME, LAST };
 
 static void collect_now(hp_engine *engine, struct hp_object *object, enum how how)
 {
@@ -293,7 +293,7 @@ static void collect_now(hp_engine *engine, struct hp_object *object, enum how ho
 		return;
 	object->written = true;
 	object->sent_mtime = status.st_mtim;
-	lane = hp_ordered_lane(engine, object, bytes_of(object, ranges, count, tail), how == TO_SYNC);
+	lane = hp_ordered_lane(engine, object, bytes_of(object, ranges, count, tail));
 	buffer = malloc(HP_WRITE_CHUNK);
 	for (unsigned i = 0; i < count; i++)
 		send_range(engine, object, lane, ranges[i], buffer, HP_HOLES_STAY);
@@ -334,11 +334,6 @@ void hp_flush_last(hp_engine *engine, struct hp_object *object)
 	collect(engine, object, LAST);
 }
 
-void hp_flush_to_sync(hp_engine *engine, struct hp_object *object)
-{
-	collect(engine, object, TO_SYNC);
-}
-
 void hp_flush_dirty(hp_engine *engine)
 {
 	engine->bell_seen = __atomic_load_n(&engine->channel->dirty_bell, __ATOMIC_SEQ_CST);
@@ -354,7 +349,7 @@ void hp_flush_all_of(hp_engine *engine, struct hp_object *object)
 
 	hp_flush_hold(engine, object);
 	if (buffer && object->fd >= 0 && fstat(object->fd, &status) == 0) {
-		int lane = hp_ordered_lane(engine, object, (uint64_t)status.st_size, false);
+		int lane = hp_ordered_lane(engine, object, (uint64_t)status.st_size);
 
 		object->written = true;
 		object->sent_mtime = status.st_mtim;

@@ -326,7 +326,6 @@ void hp_flush_ring(hp_engine *); /* wakes the flusher, which looks in some milli
 int hp_flush_object(hp_engine *, struct hp_object *);   /* and wait for home */
 void hp_flush_all_of(hp_engine *, struct hp_object *);   /* every byte, noted or not */
 int hp_flush_everything(hp_engine *);
-void hp_flush_to_sync(hp_engine *, struct hp_object *); /* as collect, for an FSYNC behind it: in the bulk lane */
 void hp_flush_last(hp_engine *, struct hp_object *); /* as collect, and what a killed process did not note */
 bool hp_flush_deferred(const struct hp_object *); /* something waits until it is known where appended bytes lie */
 
@@ -354,7 +353,7 @@ struct hp_change {
 	int32_t forgives; /* this error is no failure */
 };
 void hp_ordered_send(hp_engine *, const struct hp_change *, const struct hp_request *);
-int hp_ordered_lane(hp_engine *, struct hp_object *, uint64_t bytes, bool bulk); /* may wait */
+int hp_ordered_lane(hp_engine *, struct hp_object *, uint64_t bytes); /* may wait */
 void hp_ordered_first(hp_engine *, struct hp_object *); /* what was written arrives before what is sent now */
 void hp_wait_count(hp_engine *, const uint64_t *done, uint64_t until, int kind);
 void hp_written_first(hp_engine *, bool bulk);

@@ -264,11 +264,11 @@ void hp_written_first(hp_engine *engine, bool bulk)
 }
 
 /* Which lane the next `bytes` of a file take. In one of them nothing may be on its way
- * when the other is begun. `bulk`: wanted there, if that costs no wait. */
-int hp_ordered_lane(hp_engine *engine, struct hp_object *object, uint64_t bytes, bool bulk)
+ * when the other is begun. */
+int hp_ordered_lane(hp_engine *engine, struct hp_object *object, uint64_t bytes)
 {
 	for (;;) {
-		if (object->bulk || (!object->in_flight && (bulk || bytes > HP_ORDERED_MOST)))
+		if (object->bulk || (!object->in_flight && bytes > HP_ORDERED_MOST))
 			return HP_LANE_BULK;
 		if (engine->failed || (bytes <= HP_ORDERED_MOST && engine->ordered_bytes < HP_ORDERED_BYTES))
 			return HP_LANE_WAIT;

@@ -2,8 +2,8 @@
  * once, and whatever others can see of it waits until home has made durable what the job
  * believes to be.
  *
- * Home is told to fsync in the lane of what the job waits for, behind the file's bytes. What
- * the job does to files, names and locks afterwards comes behind it there, so others at home
+ * Home is told to fsync in the lane of what the job waits for, behind the file's bytes; those that went with the
+ * bulk are waited for there. What the job does to files, names and locks afterwards comes behind it there, so others at home
  * see nothing too early. What leaves the job on another way asks hp_engine_await_synced first:
  * its output. Sockets that lead out of the machine cannot be held back like that: a job with a
  * network waits at each fsync, and so does one that was asked to.
@@ -19,36 +19,32 @@ static void apply_synced(hp_engine *engine, struct hp_pending *pending, const st
 	hp_written_answered(engine, pending, reply);
 }
 
-/* False: some of the file is not in that lane, and nothing there would wait for it. */
-static bool sync_behind(hp_engine *engine, struct hp_object *object)
+/* All that was written to it is at home or on its way in that lane. False: what is told there would not wait for it. */
+static bool is_in_order(hp_engine *engine, struct hp_object *object)
 {
-	if (engine->config.strict || engine->config.network)
-		return false;
 	hp_flush_collect(engine, object);
-	if (object->bulk || object->collecting || hp_flush_deferred(object) || !object->handle_writable)
-		return false;
-	hp_written_send(engine, object, HP_LANE_WAIT, apply_synced,
-			&(struct hp_request){ .head = { .op = HPW_FSYNC, .handle = object->handle } });
-	engine->ordered_synced = engine->ordered_sent;
-	return true;
+	return !object->bulk && !object->collecting && !hp_flush_deferred(object);
 }
 
 int hp_sync(hp_engine *engine, struct hp_object *object)
 {
+	const struct hp_request sync = { .head = { .op = HPW_FSYNC, .handle = object->handle } };
+	bool waits = engine->config.strict || engine->config.network, in_order;
 	struct hp_pending pending = { 0 };
 	int error = 0;
 
 	if (!object->handle_writable)
 		return 0;
-	if (!sync_behind(engine, object)) {
-		hp_flush_to_sync(engine, object); /* its answer comes behind theirs */
-		if (hp_flush_deferred(object) || (object->in_flight && !object->bulk))
-			error = hp_flush_object(engine, object);
-		if (!error)
-			error = -hp_wire_call(
-				engine, HP_LANE_BULK, &pending,
-				&(struct hp_request){ .head = { .op = HPW_FSYNC, .handle = object->handle } });
+	in_order = is_in_order(engine, object);
+	if (in_order && !waits) {
+		hp_written_send(engine, object, HP_LANE_WAIT, apply_synced, &sync);
+		engine->ordered_synced = engine->ordered_sent;
+		return object->orphan ? 0 : -object->error;
 	}
+	if (!in_order && (hp_flush_deferred(object) || (object->in_flight && !object->bulk)))
+		error = hp_flush_object(engine, object);
+	if (!error)
+		error = -hp_wire_call(engine, in_order ? HP_LANE_WAIT : HP_LANE_BULK, &pending, &sync);
 	return error ? error : object->orphan ? 0 : -object->error;
 }
 
