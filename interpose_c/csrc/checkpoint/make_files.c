@@ -43,14 +43,6 @@ static int reopen(int fd, int flags)
 
 /* ---- objects ------------------------------------------------------------------------------ */
 
-bool hp_has_name(const struct hp_image *image, uint32_t object)
-{
-	HP_EACH(image, hp_image_name, HP_R_NAME, name)
-	if (name->object == object)
-		return true;
-	return false;
-}
-
 static void make_memory(const struct hp_image *image, const struct hp_image_object *object)
 {
 	char name[200];
@@ -64,8 +56,8 @@ static void make_memory(const struct hp_image *image, const struct hp_image_obje
 	int fd = memfd_create(name, MFD_ALLOW_SEALING);
 	if (fd < 0 || ftruncate(fd, (off_t)object->size))
 		hp_together_fail(errno, "memory file %.100s", name);
-	HP_EACH(image, hp_image_run, HP_R_RUN, run)
-	for (uint64_t done = 0; run->object == object->id && done < run->bytes;) {
+	HP_EACH_RUN(image, object->id, run)
+	for (uint64_t done = 0; done < run->bytes;) {
 		ssize_t part = pwrite(fd, image->pages + run->pages + done, run->bytes - done, (off_t)(run->at + done));
 		if (part <= 0)
 			hp_together_fail(errno, "content of memory file %.100s", name);
@@ -78,7 +70,7 @@ static void make_memory(const struct hp_image *image, const struct hp_image_obje
 static void settle_memory(const struct hp_image *image)
 {
 	HP_EACH(image, hp_image_object, HP_R_OBJECT, object)
-	if (object->kind == HP_O_MEMORY && !hp_has_name(image, object->id) &&
+	if (object->kind == HP_O_MEMORY && !image->index[object->id].has_name &&
 	    fchmod(hp_fd_of_object(image, object->id), object->mode & 07777))
 		hp_together_fail(errno, "rights of a memory file");
 }
@@ -258,16 +250,21 @@ static int make_file(const struct hp_image *image, const struct hp_image_file *f
 	return fd;
 }
 
+static bool is_stream(const struct hp_image *image, uint32_t object)
+{
+	HP_EACH(image, hp_image_file, HP_R_FILE, file)
+	if (file->object == object && file->kind == HP_F_STDIO)
+		return true;
+	return false;
+}
+
 void hp_make_files(const struct hp_image *image)
 {
 	HP_EACH(image, hp_image_object, HP_R_OBJECT, object)
 	{
-		bool is_stream = false;
-		HP_EACH(image, hp_image_file, HP_R_FILE, file)
-		is_stream |= file->object == object->id && file->kind == HP_F_STDIO;
-		if (object->kind == HP_O_MEMORY && !hp_has_name(image, object->id))
+		if (object->kind == HP_O_MEMORY && !image->index[object->id].has_name)
 			make_memory(image, object);
-		else if (object->kind == HP_O_PIPE && !is_stream)
+		else if (object->kind == HP_O_PIPE && !is_stream(image, object->id))
 			make_pipe(image, object);
 	}
 	hp_make_sockets(image);

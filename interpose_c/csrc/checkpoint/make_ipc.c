@@ -53,10 +53,8 @@ static void make_segment(const struct hp_image *image, const struct hp_image_obj
 	uint8_t *memory = shmat(id, NULL, 0);
 	if (memory == (void *)-1)
 		hp_die(errno, "filling a segment");
-	HP_EACH(image, hp_image_run, HP_R_RUN, run)
+	HP_EACH_RUN(image, object->id, run)
 	{
-		if (run->object != object->id)
-			continue;
 		if (run->at > room || run->bytes > room - run->at)
 			hp_die(EBADMSG, "content of a segment");
 		memcpy(memory + run->at, image->pages + run->pages, run->bytes);

@@ -6,16 +6,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 static void write_content(const struct hp_image *image, uint32_t object, int fd, const char *path)
 {
 	const struct hp_image_object *content = hp_image_object(image, object);
-	HP_EACH(image, hp_image_run, HP_R_RUN, run)
+	HP_EACH_RUN(image, object, run)
 	{
-		if (run->object != object)
-			continue;
 		for (uint64_t done = 0; done < run->bytes;) {
 			ssize_t part = pwrite(fd, image->pages + run->pages + done, run->bytes - done,
 					      (off_t)(run->at + done));
@@ -28,19 +27,23 @@ static void write_content(const struct hp_image *image, uint32_t object, int fd,
 		hp_together_fail(errno, "writing %.150s", path);
 }
 
-static bool linked(const struct hp_image *image, const struct hp_image_name *name, unsigned before, const char *path)
+/* The first name of each file, by its old inode. */
+struct files {
+	const struct hp_image_name **names;
+	size_t room; /* a power of two, more than there are names */
+};
+
+static bool linked(const struct files *files, const struct hp_image_name *name, const char *path)
 {
-	if (!S_ISREG(name->mode))
-		return false;
-	for (unsigned n = 0; n < before; n++) {
-		const struct hp_image_name *other = image->of[HP_R_NAME][n];
-		if (S_ISREG(other->mode) && other->inode == name->inode && other->device == name->device)
-			return link((const char *)(other + 1), path) == 0;
-	}
+	size_t at = (name->inode * 0x9e3779b97f4a7c15ull >> 32) & (files->room - 1);
+	for (; files->names[at]; at = (at + 1) & (files->room - 1))
+		if (files->names[at]->inode == name->inode && files->names[at]->device == name->device)
+			return link((const char *)(files->names[at] + 1), path) == 0;
+	files->names[at] = name;
 	return false;
 }
 
-static void make(const struct hp_image *image, const struct hp_image_name *name, unsigned number)
+static void make(const struct hp_image *image, const struct files *files, const struct hp_image_name *name)
 {
 	const char *path = (const char *)(name + 1);
 	if (S_ISDIR(name->mode)) {
@@ -52,7 +55,7 @@ static void make(const struct hp_image *image, const struct hp_image_name *name,
 	} else if (S_ISFIFO(name->mode)) {
 		if (mkfifo(path, 0600))
 			hp_together_fail(errno, "making %.150s", path);
-	} else if (S_ISREG(name->mode) && !linked(image, name, number, path)) {
+	} else if (S_ISREG(name->mode) && !linked(files, name, path)) {
 		int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 		if (fd < 0)
 			hp_together_fail(errno, "making %.150s", path);
@@ -64,8 +67,16 @@ static void make(const struct hp_image *image, const struct hp_image_name *name,
 
 void hp_make_names(const struct hp_image *image)
 {
+	struct files files = { .room = 2 };
+	while (files.room <= image->count[HP_R_NAME])
+		files.room *= 2;
+	files.room *= 2; /* so that few stand in each other's way */
+	files.names = calloc(files.room, sizeof *files.names);
+	if (!files.names)
+		hp_together_fail(ENOMEM, "names of scratch");
 	HP_EACH(image, hp_image_name, HP_R_NAME, name)
-	make(image, name, name_n);
+	make(image, &files, name);
+	free(files.names);
 }
 
 void hp_settle_names(const struct hp_image *image)

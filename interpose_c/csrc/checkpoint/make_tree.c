@@ -266,12 +266,12 @@ _Noreturn void hp_make_tree(const struct hp_image *of)
 	getrlimit(RLIMIT_NOFILE, &most);
 	most.rlim_cur = most.rlim_max;
 	setrlimit(RLIMIT_NOFILE, &most);
-	if ((rlim_t)hp_fd_of_object(image, image->objects) >= most.rlim_cur)
+	if ((rlim_t)hp_fd_last(image) >= most.rlim_cur)
 		hp_together_fail(EMFILE, "the job's descriptors");
 	/* What PID 1 has may have any number: it would be taken for what is made at the high ones. */
-	hp_inet_move_above(hp_fd_of_object(image, image->objects));
-	hp_keep_terminal(hp_fd_of_object(image, image->objects));
-	syscall(SYS_close_range, 3, hp_fd_of_object(image, image->objects), 0);
+	hp_inet_move_above(hp_fd_last(image));
+	hp_keep_terminal(hp_fd_last(image));
+	syscall(SYS_close_range, 3, hp_fd_last(image), 0);
 	umask(0);
 	hp_make_names(image);
 	hp_make_files(image);

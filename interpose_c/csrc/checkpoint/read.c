@@ -170,6 +170,8 @@ static bool check_objects(struct hp_image *image)
 			return bad("a socket", object->id);
 		image->objects = object->id > image->objects ? object->id : image->objects;
 	}
+	if (!hp_index_objects(image))
+		return false;
 	HP_EACH(image, hp_image_name, HP_R_NAME, name)
 	{
 		if (name->path_bytes == 0 || name->path_bytes > 4400 || name->target_bytes > 4400 ||
@@ -276,7 +278,7 @@ bool hp_image_read(struct hp_image *image, int meta, int pages)
 	if (image->pages == MAP_FAILED)
 		return hp_refuse("the image cannot be read: %s", strerror(errno));
 	return index_records(image) && check_objects(image) && check_processes(image) && check_memory(image) &&
-	       check_files(image) && check_ipc(image);
+	       check_files(image) && check_ipc(image) && hp_index_content(image);
 }
 
 const char *hp_image_path(const struct hp_image_object *object)
@@ -287,14 +289,6 @@ const char *hp_image_path(const struct hp_image_object *object)
 const uint8_t *hp_image_extra(const struct hp_image_object *object)
 {
 	return (const uint8_t *)(object + 1) + object->path_bytes;
-}
-
-const struct hp_image_object *hp_image_object(const struct hp_image *image, uint32_t id)
-{
-	HP_EACH(image, hp_image_object, HP_R_OBJECT, object)
-	if (object->id == id)
-		return object;
-	return NULL;
 }
 
 const struct hp_image_process *hp_image_process(const struct hp_image *image, pid_t pid)

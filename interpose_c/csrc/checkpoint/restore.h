@@ -4,6 +4,14 @@
 
 #include "checkpoint.h"
 
+/* ---- index.c: what is found by number ------------------------------------------------------ */
+struct hp_indexed {
+	const struct hp_image_object *object; /* NULL: there is none */
+	uint32_t first_run; /* of its content: 1 + number among the runs, or 0 */
+	uint32_t place;     /* among those that have a descriptor while they are made, or 0 */
+	bool has_name;      /* content of a scratch name */
+};
+
 /* ---- read.c: an image, checked ---------------------------------------------------------- */
 struct hp_image {
 	const uint8_t *meta;
@@ -15,6 +23,9 @@ struct hp_image {
 	uint64_t pages_bytes;
 	int high;         /* above every descriptor of the job's: ours while it is made */
 	uint32_t objects, files; /* greatest numbers */
+	struct hp_indexed *index; /* of objects; 0: memory of processes */
+	uint32_t *next_run;       /* of the same object, as first_run */
+	uint32_t held;            /* how many have a place */
 };
 
 /* True, or a refusal that names what is wrong. The descriptors stay the caller's. */
@@ -33,12 +44,24 @@ static inline int hp_fd_of_file(const struct hp_image *image, uint32_t file)
 }
 static inline int hp_fd_of_object(const struct hp_image *image, uint32_t object)
 {
-	return image->high + (int)(image->files + 1 + object);
+	return image->high + (int)(image->files + 1 + image->index[object].place);
+}
+static inline int hp_fd_last(const struct hp_image *image)
+{
+	return image->high + (int)(image->files + 1 + image->held);
 }
 
 #define HP_EACH(image, type, kind, record) \
 	for (unsigned record##_n = 0; record##_n < (image)->count[kind]; record##_n++) \
 		for (const struct type *record = (image)->of[kind][record##_n]; record; record = NULL)
+
+#define HP_EACH_RUN(image, id, run) \
+	for (uint32_t run##_n = (image)->index[id].first_run; run##_n; run##_n = (image)->next_run[run##_n - 1]) \
+		for (const struct hp_image_run *run = (image)->of[HP_R_RUN][run##_n - 1]; run; run = NULL)
+
+/* When all objects, and when all runs and names are known to be fine. */
+bool hp_index_objects(struct hp_image *);
+bool hp_index_content(struct hp_image *);
 
 /* ---- together.c: what the restorer and the processes being made tell each other -------------- */
 struct hp_together {
@@ -73,8 +96,6 @@ void hp_settle_queues(const struct hp_image *);
 void hp_keep_terminal(int number); /* its other end, above that number */
 /* In the process itself: descriptors at their numbers, what only it can open, locks. */
 void hp_place_files(const struct hp_image *, const struct hp_image_process *);
-/* Content of a scratch name. */
-bool hp_has_name(const struct hp_image *, uint32_t object);
 /* Moves a descriptor to where it is found. */
 void hp_put_fd(int fd, int at);
 

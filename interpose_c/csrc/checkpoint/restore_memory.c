@@ -304,7 +304,7 @@ bool hp_restore_seals(struct hp_restored *to)
 {
 	HP_EACH(to->image, hp_image_object, HP_R_OBJECT, object)
 	{
-		bool has_seals = object->kind == HP_O_MEMORY && object->seals && !hp_has_name(to->image, object->id);
+		bool has_seals = object->kind == HP_O_MEMORY && object->seals && !to->image->index[object->id].has_name;
 		long error = has_seals ? HP_ASK(&to->leader, SYS_fcntl, hp_fd_of_object(to->image, object->id),
 						F_ADD_SEALS, object->seals) :
 					 0;

@@ -48,6 +48,9 @@ static uint64_t touch(const struct hp_image *image)
 	sum += process->cwd_bytes ? strlen((const char *)(process + 1) + process->auxv_bytes) : 0;
 	HP_EACH(image, hp_image_name, HP_R_NAME, name)
 	sum += strlen((const char *)(name + 1));
+	for (uint32_t id = 0; id <= image->objects; id++)
+		HP_EACH_RUN(image, id, run)
+	sum += run->object == id && hp_fd_of_object(image, id) <= hp_fd_last(image);
 	return sum;
 }
 

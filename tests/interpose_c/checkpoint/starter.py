@@ -11,6 +11,7 @@ import contextlib
 import ctypes
 import json
 import os
+import resource
 import select
 import signal
 import subprocess
@@ -34,6 +35,8 @@ LINKS = ("/bin", "/lib", "/lib64", "/sbin")
 def enter(config: dict[str, Any]) -> int:
     library = ctypes.CDLL(config["userns"])
     loader = Path(config["loader"]).read_bytes()
+    if config["descriptors"]:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (config["descriptors"],) * 2)
     if config["become"]:
         os.setgroups([])
         os.setresgid(*config["outside"][1:] * 3)

@@ -89,7 +89,7 @@ def test_an_altered_image_is_refused(
 def test_the_reader_survives_any_bytes(world: World, image: Path) -> None:
     """Thousands of images that are wrong somewhere and whose sum is right: each is read or refused."""
     fuzzer = world.place / "fuzzer"
-    sources = [CSRC / "checkpoint" / f"{name}.c" for name in ("read", "refuse", "write")]
+    sources = [CSRC / "checkpoint" / f"{name}.c" for name in ("read", "index", "refuse", "write")]
     flags = ["-std=gnu11", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-fsanitize=address,undefined"]
     subprocess.run(
         [

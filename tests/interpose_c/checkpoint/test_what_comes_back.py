@@ -46,6 +46,13 @@ def test_everything_is_as_it_was(world: World, compiled: Callable[..., str], nam
 
 
 @pytest.mark.slow
+def test_scratch_files_may_be_more_than_descriptors(world: World, compiled: Callable[..., str]) -> None:
+    world.descriptors = 256
+    ended = lead_two_lives(world, compiled("scratch.c"), seed=2, first_word="ready\n")
+    assert ended == Ended(0, 0, "ready\nas it was\n")
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     [

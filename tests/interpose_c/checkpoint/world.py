@@ -46,6 +46,7 @@ class World:
     place: Path
     image: Path
     ordinary: bool = False  # started by an ordinary user; else by whoever tests
+    descriptors: int | None = None  # at most, of each process; None: as many as whoever tests may have
     frozen_us: list[int] = field(default_factory=list)
     stopped_us: list[int] = field(default_factory=list)  # before that, while memory was copied live
     started_us: list[int] = field(default_factory=list)  # from the keeper's launch until all of it runs
@@ -83,6 +84,7 @@ class World:
             "report": report,
             "argv": self._argv,
             "restore": restore,
+            "descriptors": self.descriptors,
             "image": {name: str(self.image / name) for name in ("meta", "pages")},
             "stdin": null,
         }

@@ -1,0 +1,60 @@
+/* Thousands of scratch files: each with its own content, rights and times, and with a second name. */
+#include "again.h"
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#define FILES 2000
+
+static void name_of(char *path, const char *directory, int number)
+{
+	snprintf(path, 64, "/tmp/%s/%d", directory, number);
+}
+
+static mode_t mode_of(int number)
+{
+	return 0400 | (number % 2 ? 0200 : 0) | (number % 3 ? 0040 : 0);
+}
+
+static long place_of(int number)
+{
+	return number % 16 * 4096l;
+}
+
+static void make(int number)
+{
+	char path[64], other[64];
+	const struct timespec times[2] = { { 0, UTIME_OMIT }, { 1000000 + number, 7 } };
+	name_of(path, "first", number);
+	name_of(other, number % 2 ? "first" : "second", number + FILES);
+	int fd = open(path, O_CREAT | O_EXCL | O_WRONLY, 0600);
+	CHECK(fd >= 0 && pwrite(fd, &number, sizeof number, place_of(number)) == sizeof number);
+	CHECK(fchmod(fd, mode_of(number)) == 0 && link(path, other) == 0);
+	CHECK(futimens(fd, times) == 0 && close(fd) == 0);
+}
+
+static void look(int number)
+{
+	char path[64], other[64];
+	struct stat first, second;
+	int got = -1;
+	name_of(path, "first", number);
+	name_of(other, number % 2 ? "first" : "second", number + FILES);
+	CHECK(stat(path, &first) == 0 && stat(other, &second) == 0 && first.st_ino == second.st_ino &&
+	      first.st_nlink == 2);
+	CHECK((first.st_mode & 07777) == mode_of(number) && first.st_mtim.tv_sec == 1000000 + number);
+	CHECK(first.st_size == place_of(number) + (long)sizeof got && first.st_blocks <= 8);
+	int fd = open(other, O_RDONLY);
+	CHECK(fd >= 0 && pread(fd, &got, sizeof got, place_of(number)) == sizeof got && got == number &&
+	      close(fd) == 0);
+}
+
+int main(void)
+{
+	CHECK(mkdir("/tmp/first", 0700) == 0 && mkdir("/tmp/second", 0700) == 0);
+	for (int number = 0; number < FILES; number++)
+		make(number);
+	linger();
+	for (int number = 0; number < FILES; number++)
+		look(number);
+	return done();
+}
