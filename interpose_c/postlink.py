@@ -131,6 +131,7 @@ def relink(content: bytes) -> tuple[bytes, Relinked]:
 
 def _begin_with(image: Image, alone: Alone) -> None:
     """The program begins there, and goes on where it began before."""
+    image.offset(alone.entry, 1, P_FLAGS.PF_X)  # else there is no beginning there
     (program,) = struct.unpack_from("<Q", image.content, ENTRY_OFFSET)
     note = alone.led_to(program)
     image.content[alone.file_offset : alone.file_offset + len(note)] = note

@@ -162,6 +162,16 @@ def test_an_undamaged_one_is_led(linked: bytes) -> None:
         relink(changed)
 
 
+def test_a_note_that_lies_beyond_all_memory_is_refused(linked: bytes) -> None:
+    damaged = bytearray(linked)
+    headers = [64 + 56 * number for number in range(struct.unpack_from("<H", linked, 56)[0])]
+    for at in headers:
+        if struct.unpack_from("<I", linked, at)[0] == 4:  # PT_NOTE
+            struct.pack_into("<Q", damaged, at + 16, (1 << 64) - 0x1600)
+    with pytest.raises(ValueError, match="are not where they should be"):
+        relink(bytes(damaged))
+
+
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(draw=st.data())
 def test_a_damaged_program_is_refused_in_a_sentence_or_keeps_its_size(
