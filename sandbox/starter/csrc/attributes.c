@@ -93,6 +93,8 @@ static int allocate_here(hp_engine *engine, struct hp_object *object, const stru
 	int mode = empties ? FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE : effect->mode;
 	struct stat status;
 
+	if (empties)
+		hp_file_outdate(engine, object, effect->offset, end);
 	if ((empties || effect->length < engine->config.mirror_bytes / 4) &&
 	    fallocate(object->fd, mode, (off_t)effect->offset, (off_t)effect->length) && (empties || errno != ENOSPC))
 		return -errno;

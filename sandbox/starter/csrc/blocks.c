@@ -54,9 +54,28 @@ int hp_file_as_blocks(hp_engine *engine, struct hp_object *object)
 	return error;
 }
 
+/* Home's bytes of [low, high) are others now: what is on its way of them is asked for again. */
+void hp_file_outdate(hp_engine *engine, struct hp_object *object, uint64_t low, uint64_t high)
+{
+	bool any = false;
+
+	if (object->content != HP_CONTENT_BLOCKS)
+		return;
+	for (uint64_t block = low >> HP_BLOCK_SHIFT; block < object->blocks && block << HP_BLOCK_SHIFT < high; block++)
+		any |= hp_bit(object->asked, block);
+	if (!any)
+		return;
+	object->generation++;
+	memset(object->asked, 0, object->blocks / 8 + 1);
+	object->stream_at = object->stream_done = 0;
+	object->streaming = false;
+	pthread_cond_broadcast(&engine->changed);
+}
+
 /* After the job changed the size, at home and in the mirror. */
 void hp_file_set_size(hp_engine *engine, struct hp_object *object, uint64_t size)
 {
+	hp_file_outdate(engine, object, size, UINT64_MAX);
 	object->home_size = object->append_from = object->append_sure = object->append_noted = size;
 	if (object->content == HP_CONTENT_BLOCKS && hp_blocks_of(size) < object->blocks) {
 		object->blocks = hp_blocks_of(size);

@@ -108,11 +108,10 @@ struct hp_engine {
 	uint32_t bell_seen; /* the dirty bell when all of it was on its way last */
 	bool lazy; /* something in the other lane has not been announced */
 	uint64_t listings, moves; /* as in the channel */
-	unsigned paths_moving;
+	unsigned paths_moving, workers;
 	unsigned moving; /* names that come, go or move when home answers: nothing may be sent by name meanwhile */
 	char lost[512]; /* the first change that home refused afterwards */
 	pthread_t flusher, lock_watcher;
-	unsigned workers;
 	pthread_cond_t worker_left;
 	bool flusher_running, lock_watcher_running;
 	int first_error; /* of any write at home */
@@ -248,6 +247,7 @@ int hp_file_open_home(hp_engine *, struct hp_object *, int flags);
 #define HP_EVICT_STEP (8u << 20)
 int hp_start_blocks(hp_engine *, struct hp_object *, uint64_t size, bool whole);
 int hp_file_as_blocks(hp_engine *, struct hp_object *);
+void hp_file_outdate(hp_engine *, struct hp_object *, uint64_t low, uint64_t high);
 void hp_file_set_size(hp_engine *, struct hp_object *, uint64_t size);
 bool hp_file_missing(const struct hp_object *, uint64_t block);
 int hp_file_fill(hp_engine *, struct hp_object *, uint64_t offset, uint64_t length, bool ahead);

@@ -90,6 +90,7 @@ static int write_over(hp_engine *engine, struct hp_object *object, const struct 
 	if (fd < 0)
 		return error ? error : fd;
 	hp_flush_hold(engine, object);
+	hp_file_outdate(engine, object, from, UINT64_MAX);
 	do {
 		struct hp_pending pending;
 
