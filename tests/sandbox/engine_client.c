@@ -68,3 +68,23 @@ void client_wrote(int file, uint64_t low, uint64_t high)
 	__atomic_add_fetch(&channel->dirty_bell, 1, __ATOMIC_SEQ_CST);
 	syscall(SYS_futex, &channel->dirty_bell, FUTEX_WAKE, 1, NULL, NULL, 0);
 }
+
+/* As core/locks.c: 1 if the file's locks are the job's own affair, which they then stay until client_locked(). */
+int client_locks_privately(int file)
+{
+	struct hp_file *entry = &channel->files[file];
+
+	__atomic_add_fetch(&entry->lockers, 1, __ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&entry->flags, __ATOMIC_SEQ_CST) & HP_FILE_PRIVATE)
+		return 1;
+	__atomic_sub_fetch(&entry->lockers, 1, __ATOMIC_SEQ_CST);
+	return 0;
+}
+
+void client_locked(int file)
+{
+	struct hp_file *entry = &channel->files[file];
+
+	if (__atomic_sub_fetch(&entry->lockers, 1, __ATOMIC_SEQ_CST) == 0)
+		syscall(SYS_futex, &entry->lockers, FUTEX_WAKE, 1, NULL, NULL, 0);
+}

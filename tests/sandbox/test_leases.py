@@ -52,22 +52,22 @@ class Locked:
         self.number = int(away.value[1])
         self.there = away.there(path)
         self._question = ("", space, F_WRLCK, 0, END)
-        self._fd = os.open(self.there, os.O_RDWR)
+        self.fd = os.open(self.there, os.O_RDWR)
         self._space = space
 
     def take(self) -> int:
         """As the shim does: home first for ranges, the native lock first for flock."""
         inode = self.there.stat().st_ino
         if self._space == WHOLE:
-            fcntl.flock(self._fd, fcntl.LOCK_EX)
+            fcntl.flock(self.fd, fcntl.LOCK_EX)
         answer = self._away.ask(LOCK, *self._question, base=inode)
         if answer == 0 and self._space == RANGE:
-            native(self._fd, F_WRLCK)
+            native(self.fd, F_WRLCK)
         return answer
 
     def give_back(self) -> None:
-        native(self._fd, F_UNLCK)
-        fcntl.flock(self._fd, fcntl.LOCK_UN)
+        native(self.fd, F_UNLCK)
+        fcntl.flock(self.fd, fcntl.LOCK_UN)
         inode = self.there.stat().st_ino
         assert self._away.ask(UNLOCKED, "", self._space, F_UNLCK, 0, END, base=inode) == 0
 
@@ -128,6 +128,54 @@ def test_who_opens_it_finds_what_was_written_and_what_is_locked(
     leased.give_back()
     assert engine_lib.hp_engine_barrier(away.engine) == 0
     assert is_free(got[0], kind)
+    os.close(got[0])
+
+
+@pytest.fixture
+def unasked(away: Away) -> Locked:
+    """A file whose locks the shim need not ask for."""
+    (away.home / "db").write_text("")
+    locked = Locked(away, away.home / "db")
+    assert not away.client.client_locks_privately(locked.number)
+    for _ in range(3):
+        assert locked.take() == 0
+        locked.give_back()
+    return locked
+
+
+def test_who_opens_it_meets_locks_that_were_never_asked_for(away: Away, unasked: Locked) -> None:
+    assert away.client.client_locks_privately(unasked.number)
+    native(unasked.fd, F_WRLCK)
+    away.client.client_locked(unasked.number)
+    unasked.write("under the lock")
+    thread, got = opening(unasked.path)
+    thread.join(5)
+    assert os.read(got[0], 100) == b"under the lock"
+    assert not is_free(got[0], RANGE)
+    assert not away.client.client_locks_privately(unasked.number)
+    unasked.give_back()
+    assert engine_lib.hp_engine_barrier(away.engine) == 0
+    assert is_free(got[0], RANGE)
+    os.close(got[0])
+
+
+def test_who_opens_it_waits_for_a_lock_that_is_being_taken(away: Away, unasked: Locked) -> None:
+    assert away.client.client_locks_privately(unasked.number)
+    thread, got = opening(unasked.path)
+    thread.join(0.05)
+    assert thread.is_alive()
+    native(unasked.fd, F_WRLCK)
+    away.client.client_locked(unasked.number)
+    thread.join(5)
+    assert not is_free(got[0], RANGE)
+    os.close(got[0])
+
+
+def test_who_was_killed_taking_a_lock_is_not_waited_for(away: Away, unasked: Locked) -> None:
+    assert away.client.client_locks_privately(unasked.number)
+    thread, got = opening(unasked.path)
+    thread.join(5)
+    assert is_free(got[0], RANGE)
     os.close(got[0])
 
 

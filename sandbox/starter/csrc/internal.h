@@ -306,7 +306,7 @@ bool hp_lock_uses(const struct hp_object *); /* its handle */
 void hp_leases_recalled(hp_engine *); /* those that home wants back, after what was done under them */
 void hp_leases_end(hp_engine *);
 void hp_apply_recall(hp_engine *, const uint8_t *body, size_t length);
-bool hp_lock_is_private(const hp_engine *); /* the job holds a lock that nobody else could ask for */
+bool hp_lock_is_private(hp_engine *); /* the job holds a lock that nobody else could ask for */
 
 /* memory.c */
 void hp_remember(hp_engine *, char kind, const char *path, size_t length);

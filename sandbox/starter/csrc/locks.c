@@ -221,6 +221,7 @@ static int64_t take(hp_engine *engine, struct hp_object *object, const struct hp
 	else if (span->space == HP_LOCK_WHOLE && span->type == F_RDLCK && locks->whole == F_WRLCK)
 		settle(engine, locks); /* natively it is shared by now */
 	slot->value[1] = object->file;
+	hp_lease_publish(engine, locks);
 	hp_lock_let_go(engine, locks);
 	return error;
 }

@@ -48,6 +48,7 @@ void hp_lock_ring(hp_engine *);
 bool hp_lease_worth(struct hp_locks *,
 		    const struct hp_span *); /* to be asked for with the lock that is asked for now */
 void hp_lease_ask(hp_engine *, struct hp_locks *, struct hp_pending *);
+void hp_lease_publish(hp_engine *, const struct hp_locks *); /* if there is one: to the shim */
 void hp_lease_began(hp_engine *, struct hp_locks *,
 		    int error); /* the lock is got, and what there was to know is known */
 

@@ -132,6 +132,7 @@ enum hp_file_flags {
 	HP_FILE_WRITABLE = 2, /* writes are noted */
 	HP_FILE_APPENDS = 4, /* some descriptor appends: what lies behind home's end goes to home's end */
 	HP_FILE_LOCKED = 8, /* the job holds a lock of it at home */
+	HP_FILE_PRIVATE = 32, /* nobody else has it open at home: native fcntl locks are all there is */
 	HP_FILE_NAMELESS = 16, /* it has no name any more: the starter waits for the last close */
 };
 
@@ -147,7 +148,9 @@ struct hp_file {
 	uint32_t evicting; /* 1: readers ask instead of looking */
 	struct hp_extent dirty[HP_EXTENTS];
 	uint64_t missing; /* blocks of the map that are not present */
-	uint64_t pad[13];
+	uint32_t lockers; /* calls that rely on HP_FILE_PRIVATE now; who takes it away waits for 0 */
+	uint32_t pad0;
+	uint64_t pad[12];
 };
 _Static_assert(sizeof(struct hp_file) == 256, "file");
 
