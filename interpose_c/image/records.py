@@ -14,13 +14,13 @@ from typing import Final
 from hpool.matchmaker.model.image_errors import ImageDamaged, ImageTooNew
 
 MAGIC: Final = int.from_bytes(b"hpoolimg", "little")
-VERSION: Final = 6
+VERSION: Final = 7
 PAGE: Final = 4096
 _HEAD: Final = struct.Struct("<II")
 _END: Final = struct.Struct("<IIQQ")
 
 (JOB, PROCESS, THREAD, ACTIONS, SIGNAL, TIMER, VMA, RUN, OBJECT, FILE, FD, WATCH, NAME, LOCK) = range(1, 15)
-(SEMAPHORES, UNDO, QUEUE, OPTION, SETTING, MARK, END) = range(15, 22)
+(SEMAPHORES, UNDO, QUEUE, OPTION, SETTING, MARK, GUARD, ATTRIBUTE, END) = range(15, 24)
 
 # What is read of each kind here; the fixed part may be longer.
 _JOB: Final = struct.Struct("<IIQIIQqqqQQQII72s72s")

@@ -88,9 +88,20 @@ static bool add_range(struct scan *scan, uint64_t start, uint64_t end, bool is_c
 	return true;
 }
 
+static bool add_region(struct scan *scan, const struct hp_kernel_page_region *region)
+{
+	uint64_t noted = region->categories & (HP_PAGE_IS_WPALLOWED | HP_PAGE_IS_WRITTEN);
+	struct hp_image_guard guard = { .pid = scan->pid, .start = region->start, .end = region->end };
+	if (!(region->categories & HP_PAGE_IS_GUARD))
+		return add_range(scan, region->start, region->end, scan->track && noted == HP_PAGE_IS_WPALLOWED);
+	hp_write_record(&scan->dump->writer, HP_R_GUARD, &guard, sizeof guard, NULL, 0);
+	return true;
+}
+
 static bool scan_by_ioctl(struct scan *scan, bool is_file, bool *unknown)
 {
 	static struct hp_kernel_page_region regions[REGIONS];
+	static uint64_t guards = HP_PAGE_IS_GUARD;
 	uint64_t never = HP_PAGE_IS_PFNZERO | (is_file ? HP_PAGE_IS_FILE : 0);
 	struct hp_kernel_pm_scan ask = {
 		.size = sizeof ask,
@@ -101,20 +112,22 @@ static bool scan_by_ioctl(struct scan *scan, bool is_file, bool *unknown)
 		.category_inverted = never,
 		.category_mask = never,
 		.category_anyof_mask = HP_PAGE_IS_PRESENT | HP_PAGE_IS_SWAPPED,
-		.return_mask = scan->track ? HP_PAGE_IS_WPALLOWED | HP_PAGE_IS_WRITTEN : HP_PAGE_IS_PRESENT,
 	};
 	while (ask.start < ask.end) {
+		ask.return_mask =
+			guards | (scan->track ? HP_PAGE_IS_WPALLOWED | HP_PAGE_IS_WRITTEN : HP_PAGE_IS_PRESENT);
 		long count = ioctl(scan->pagemap, HP_PAGEMAP_SCAN, &ask);
+		if (count < 0 && errno == EINVAL && guards) { /* a kernel that does not tell of them */
+			guards = 0;
+			continue;
+		}
 		if (count < 0) {
 			*unknown = errno == ENOTTY || errno == EINVAL;
 			return *unknown || hp_copy_unreadable(scan->pid, ask.start);
 		}
-		for (long n = 0; n < count; n++) {
-			uint64_t noted = regions[n].categories & (HP_PAGE_IS_WPALLOWED | HP_PAGE_IS_WRITTEN);
-			if (!add_range(scan, regions[n].start, regions[n].end,
-				       scan->track && noted == HP_PAGE_IS_WPALLOWED))
+		for (long n = 0; n < count; n++)
+			if (!add_region(scan, &regions[n]))
 				return false;
-		}
 		if (ask.walk_end <= ask.start)
 			break;
 		ask.start = ask.walk_end;

@@ -11,7 +11,9 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <limits.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 
 #define DEEPEST 200
 
@@ -36,6 +38,33 @@ static bool is_homes(const struct stat *found)
 {
 	struct hp_attr_entry entry;
 	return hp_home_object(found->st_dev, found->st_ino, &entry) && !(entry.flags & HP_ATTR_UNKNOWN);
+}
+
+/* What a program has put there, and who else may do what; all else is the machine's own. */
+static bool is_carried(const char *name)
+{
+	return !strncmp(name, "user.", 5) || !strncmp(name, "system.posix_acl_", 17);
+}
+
+static bool dump_attributes(struct hp_dump *dump, const char *path, mode_t mode)
+{
+	static char names[XATTR_LIST_MAX], value[XATTR_SIZE_MAX];
+	static uint32_t number; /* of the name, as they are written */
+	ssize_t length = S_ISREG(mode) || S_ISDIR(mode) ? llistxattr(path, names, sizeof names) : 0;
+	for (const char *name = names; name < names + length; name += strlen(name) + 1) {
+		if (!is_carried(name))
+			continue;
+		ssize_t got = lgetxattr(path, name, value, sizeof value);
+		if (got < 0)
+			return cannot(path);
+		struct hp_image_attribute record = { .number = number,
+						     .name_bytes = (uint32_t)strlen(name) + 1,
+						     .value_bytes = (uint32_t)got };
+		const struct hp_part parts[] = { { name, record.name_bytes }, { value, (size_t)got } };
+		hp_write_record(&dump->writer, HP_R_ATTRIBUTE, &record, sizeof record, parts, 2);
+	}
+	number++;
+	return true;
 }
 
 static bool dump_name(struct hp_dump *dump, const char *path, int at, const char *name, unsigned depth)
@@ -64,6 +93,8 @@ static bool dump_name(struct hp_dump *dump, const char *path, int at, const char
 		return false;
 	const struct hp_part parts[] = { { path, record.path_bytes }, { target, record.target_bytes } };
 	hp_write_record(&dump->writer, HP_R_NAME, &record, sizeof record, parts, 2);
+	if (!dump_attributes(dump, path, found.st_mode))
+		return false;
 	if (!S_ISDIR(found.st_mode))
 		return true;
 	int directory = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);

@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #define HP_IMAGE_MAGIC 0x676d696c6f6f7068ull /* "hpoolimg" */
-#define HP_IMAGE_VERSION 6u
+#define HP_IMAGE_VERSION 7u
 #define HP_IMAGE_PAGE 4096u
 #define HP_IMAGE_ALIGN 65536u /* of each region in `pages`: chunks of two images fall on the same content */
 
@@ -36,6 +36,8 @@ enum hp_record_kind {
 	HP_R_OPTION, /* after the socket it is about */
 	HP_R_SETTING,
 	HP_R_MARK, /* after the inotify descriptor it is about */
+	HP_R_GUARD,
+	HP_R_ATTRIBUTE, /* after the scratch name it is about */
 	HP_R_END, /* the last */
 	HP_R_KINDS,
 };
@@ -156,6 +158,14 @@ struct hp_image_run {
 	uint64_t at, bytes, pages;
 };
 
+/* Pages that nobody may touch, within a mapping (MADV_GUARD_INSTALL). */
+struct hp_image_guard {
+	struct hp_record head;
+	int32_t pid;
+	uint32_t pad;
+	uint64_t start, end;
+};
+
 enum hp_image_object_kind {
 	HP_O_NAMED = 1, /* a file that is reached by its name */
 	HP_O_MEMORY,    /* memfd, shared anonymous memory, a file without a name: travels with content */
@@ -253,6 +263,13 @@ struct hp_image_name {
 	uint64_t device, inode; /* as it was: hard links */
 	int64_t mtime_s, mtime_ns;
 	uint32_t path_bytes, target_bytes; /* follow, each with its NUL; target: of a symlink, else 0 */
+};
+
+/* An extended attribute of a scratch name. */
+struct hp_image_attribute {
+	struct hp_record head;
+	uint32_t number;                    /* of the name, from 0 */
+	uint32_t name_bytes, value_bytes, pad; /* follow, the name with its NUL */
 };
 
 enum hp_image_setting_kind {

@@ -58,6 +58,8 @@ struct hp_kernel_epoll_slot { /* struct kcmp_epoll_slot */
 #define HP_PAGE_IS_PRESENT (1u << 3)
 #define HP_PAGE_IS_SWAPPED (1u << 4)
 #define HP_PAGE_IS_PFNZERO (1u << 5)
+#define HP_PAGE_IS_GUARD (1u << 8) /* 6.15; there are guard pages since 6.13 */
+#define HP_MADV_GUARD_INSTALL 102
 
 struct hp_kernel_page_region {
 	uint64_t start, end, categories;

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 
 static void write_content(const struct hp_image *image, uint32_t object, int fd, const char *path)
 {
@@ -79,8 +80,20 @@ void hp_make_names(const struct hp_image *image)
 	free(files.names);
 }
 
+static void set_attributes(const struct hp_image *image)
+{
+	HP_EACH(image, hp_image_attribute, HP_R_ATTRIBUTE, attribute)
+	{
+		const struct hp_image_name *of = image->of[HP_R_NAME][attribute->number];
+		const char *path = (const char *)(of + 1), *name = (const char *)(attribute + 1);
+		if (lsetxattr(path, name, name + attribute->name_bytes, attribute->value_bytes, 0))
+			hp_together_fail(errno, "attribute %.60s of %.100s", name, path);
+	}
+}
+
 void hp_settle_names(const struct hp_image *image)
 {
+	set_attributes(image); /* while all may be written to */
 	/* from the end: what is in a directory before the directory */
 	for (unsigned n = image->count[HP_R_NAME]; n-- > 0;) {
 		const struct hp_image_name *name = image->of[HP_R_NAME][n];

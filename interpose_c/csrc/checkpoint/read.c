@@ -39,6 +39,8 @@ static const uint32_t smallest[HP_R_KINDS] = {
 	[HP_R_OPTION] = sizeof(struct hp_image_option),
 	[HP_R_SETTING] = sizeof(struct hp_image_setting),
 	[HP_R_MARK] = sizeof(struct hp_image_mark),
+	[HP_R_GUARD] = sizeof(struct hp_image_guard),
+	[HP_R_ATTRIBUTE] = sizeof(struct hp_image_attribute),
 	[HP_R_END] = sizeof(struct hp_image_end),
 };
 
@@ -140,6 +142,10 @@ static bool check_memory(struct hp_image *image)
 			return bad("a mapping", vma->start);
 		last = vma->end;
 	}
+	HP_EACH(image, hp_image_guard, HP_R_GUARD, guard)
+	if (!hp_image_process(image, guard->pid) || guard->start % HP_IMAGE_PAGE || guard->end % HP_IMAGE_PAGE ||
+	    guard->end <= guard->start || guard->end > ADDRESS_MOST)
+		return bad("guard pages", guard->start);
 	HP_EACH(image, hp_image_run, HP_R_RUN, run)
 	{
 		if (run->pages > image->pages_bytes || run->bytes > image->pages_bytes - run->pages ||
@@ -181,6 +187,11 @@ static bool check_objects(struct hp_image *image)
 		    (name->object && !hp_image_object(image, name->object)))
 			return bad("a name", name_n);
 	}
+	HP_EACH(image, hp_image_attribute, HP_R_ATTRIBUTE, attribute)
+	if (attribute->number >= image->count[HP_R_NAME] || attribute->name_bytes == 0 ||
+	    !tail_fits(attribute, sizeof *attribute, attribute->name_bytes, attribute->value_bytes) ||
+	    !ends(attribute, sizeof *attribute, attribute->name_bytes))
+		return bad("an attribute of a name", attribute_n);
 	return true;
 }
 

@@ -283,6 +283,19 @@ static bool set_layout(struct hp_restored *to)
 	return got == 0 || failed(to, "setting the layout", process->mm[0], got);
 }
 
+static bool install_guards(struct hp_restored *to)
+{
+	HP_EACH(to->image, hp_image_guard, HP_R_GUARD, guard)
+	{
+		long got = guard->pid != to->process->pid ? 0 :
+							    HP_ASK(&to->leader, SYS_madvise, guard->start,
+								   guard->end - guard->start, HP_MADV_GUARD_INSTALL);
+		if (is_error(got))
+			return failed(to, "guard pages, which this kernel may not have,", guard->start, got);
+	}
+	return true;
+}
+
 bool hp_restore_memory(struct hp_restored *to)
 {
 	pid_t pid = to->process->pid;
@@ -293,6 +306,8 @@ bool hp_restore_memory(struct hp_restored *to)
 		return false;
 	HP_EACH(to->image, hp_image_run, HP_R_RUN, run)
 	if (run->object == 0 && run->pid == pid && !write_content(to, run))
+		return false;
+	if (!install_guards(to))
 		return false;
 	HP_EACH(to->image, hp_image_vma, HP_R_VMA, vma)
 	if (vma->pid == pid && (!make_writable(to, vma, false) || !advise(to, vma)))

@@ -1,9 +1,17 @@
-/* Thousands of scratch files: each with its own content, rights and times, and with a second name. */
+/* Thousands of scratch files: each with its own content, rights, times and attributes, and with a second name. */
 #include "again.h"
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 
 #define FILES 2000
+
+/* user::rwx group::r-x other::---, as the kernel writes it: version, then tag, rights, number of each */
+static const unsigned char inherited[] = {
+	2, 0, 0, 0, 1, 0, 7, 0, 255, 255, 255, 255, 4, 0, 5, 0, 255, 255, 255, 255, 32, 0, 0, 0, 255, 255, 255, 255,
+};
+
+static int has_attributes;
 
 static void name_of(char *path, const char *directory, int number)
 {
@@ -28,6 +36,7 @@ static void make(int number)
 	name_of(other, number % 2 ? "first" : "second", number + FILES);
 	int fd = open(path, O_CREAT | O_EXCL | O_WRONLY, 0600);
 	CHECK(fd >= 0 && pwrite(fd, &number, sizeof number, place_of(number)) == sizeof number);
+	CHECK(!has_attributes || fsetxattr(fd, "user.number", &number, sizeof number, 0) == 0);
 	CHECK(fchmod(fd, mode_of(number)) == 0 && link(path, other) == 0);
 	CHECK(futimens(fd, times) == 0 && close(fd) == 0);
 }
@@ -43,6 +52,7 @@ static void look(int number)
 	      first.st_nlink == 2);
 	CHECK((first.st_mode & 07777) == mode_of(number) && first.st_mtim.tv_sec == 1000000 + number);
 	CHECK(first.st_size == place_of(number) + (long)sizeof got && first.st_blocks <= 8);
+	CHECK(!has_attributes || (getxattr(other, "user.number", &got, sizeof got) == sizeof got && got == number));
 	int fd = open(other, O_RDONLY);
 	CHECK(fd >= 0 && pread(fd, &got, sizeof got, place_of(number)) == sizeof got && got == number &&
 	      close(fd) == 0);
@@ -50,11 +60,19 @@ static void look(int number)
 
 int main(void)
 {
-	CHECK(mkdir("/tmp/first", 0700) == 0 && mkdir("/tmp/second", 0700) == 0);
+	char text[8], acl[sizeof inherited];
+	struct stat heir;
+	CHECK(mkdir("/tmp/first", 0700) == 0 && mkdir("/tmp/second", 0700) == 0 && mkdir("/tmp/third", 0700) == 0);
+	has_attributes = setxattr("/tmp/first", "user.empty", "", 0, 0) == 0; /* a tmpfs has them since Linux 6.6 */
+	CHECK(setxattr("/tmp/third", "system.posix_acl_default", inherited, sizeof inherited, 0) == 0);
 	for (int number = 0; number < FILES; number++)
 		make(number);
 	linger();
 	for (int number = 0; number < FILES; number++)
 		look(number);
+	CHECK(!has_attributes || getxattr("/tmp/first", "user.empty", text, sizeof text) == 0);
+	CHECK(getxattr("/tmp/third", "system.posix_acl_default", acl, sizeof acl) == sizeof acl);
+	CHECK(!memcmp(acl, inherited, sizeof acl) && mkdir("/tmp/third/heir", 0777) == 0);
+	CHECK(stat("/tmp/third/heir", &heir) == 0 && (heir.st_mode & 0777) == 0750);
 	return done();
 }
