@@ -33,6 +33,7 @@
 
 #define NAMESPACES (CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS)
 #define CLONE_NEWTIME_ 0x80
+#define UNREAD_MOST_NS 128000000
 
 static int64_t now_ns(clockid_t clock)
 {
@@ -270,6 +271,20 @@ struct wishes {
 	bool kills, holds, live;
 };
 
+/* What an inotify descriptor has heard is the job's to read first, and most have done so in a moment. */
+static bool freeze(struct hp_dump *dump, int64_t *start_ns)
+{
+	for (struct timespec moment = { 0, 1000000 };; moment.tv_nsec *= 2) {
+		*start_ns = now_ns(CLOCK_MONOTONIC);
+		if (!hp_freeze(&dump->frozen))
+			return false;
+		if (moment.tv_nsec > UNREAD_MOST_NS || !hp_has_unread(&dump->frozen))
+			return true;
+		hp_go_on(&dump->frozen);
+		nanosleep(&moment, NULL);
+	}
+}
+
 static _Noreturn void work(int init, int meta, int pages, int report, struct wishes wishes)
 {
 	static struct hp_dump dump;
@@ -285,9 +300,9 @@ static _Noreturn void work(int init, int meta, int pages, int report, struct wis
 	struct hp_precopied before = { 0 };
 	if (failed == 0 && wishes.live)
 		before = hp_precopy(&dump, wishes.holds ? tell_soon : tell_nobody, &report);
-	int64_t start_ns = now_ns(CLOCK_MONOTONIC);
+	int64_t start_ns = 0;
 	bool fine =
-		(failed == 0 || hp_refuse("no memory")) && hp_freeze(&dump.frozen) && (!wishes.holds || hold(report));
+		(failed == 0 || hp_refuse("no memory")) && freeze(&dump, &start_ns) && (!wishes.holds || hold(report));
 	read_kept(&dump, init);
 	if (fine) {
 		int leader = (int)syscall(SYS_pidfd_open, dump.frozen.count ? dump.frozen.tasks[0].pid : 1, 0);

@@ -239,6 +239,8 @@ bool hp_dump_object_queue(struct hp_dump *, const char *name, int fd, uint32_t *
 
 /* ---- dump_marks.c: what inotify descriptors watch ----------------------------------------------- */
 bool hp_dump_inotify(struct hp_dump *, pid_t pid, int number, int fd, const char *info, uint32_t file);
+/* Has one of them heard of something that nobody has read? They stand still. */
+bool hp_has_unread(const struct hp_frozen *);
 /* A name of scratch, before anything is opened there. */
 bool hp_dump_marked(struct hp_dump *, const char *path, uint64_t inode);
 /* Those that are nowhere in scratch. */

@@ -5,7 +5,8 @@
  * same terms, by a watch of our own: st_dev need not be the device that it speaks of (inotify(7), fdinfo).
  *
  * What has been heard and not read yet cannot be looked at, only taken, and given back by nobody: such a
- * descriptor is refused, until the job has read it. What is heard afterwards is our own doing.
+ * descriptor is refused, if the job has not read it within a moment (dump.c). What is heard afterwards is our own
+ * doing.
  */
 #include "dump.h"
 #include "home.h"
@@ -73,6 +74,39 @@ bool hp_dump_inotify(struct hp_dump *dump, pid_t pid, int number, int fd, const 
 		dump->marks[mark->inode % 256] = mark;
 	}
 	return true;
+}
+
+static bool has_unread(pid_t pid, int process, int number)
+{
+	char path[48], name[24] = "";
+	int waiting = 0;
+	snprintf(path, sizeof path, "%d/fd/%d", (int)pid, number);
+	if (readlinkat(hp_proc, path, name, sizeof name - 1) < 0 || !strstr(name, "inotify"))
+		return false;
+	int fd = (int)syscall(SYS_pidfd_getfd, process, number, 0);
+	bool unread = fd >= 0 && ioctl(fd, FIONREAD, &waiting) == 0 && waiting;
+	if (fd >= 0)
+		close(fd);
+	return unread;
+}
+
+bool hp_has_unread(const struct hp_frozen *frozen)
+{
+	bool unread = false;
+	for (unsigned n = 0; n < frozen->count && !unread && hp_home_is_watched(); n++) {
+		pid_t pid = frozen->tasks[n].pid, *fds = NULL;
+		char path[24];
+		if (n && frozen->tasks[n - 1].pid == pid)
+			continue;
+		snprintf(path, sizeof path, "%d/fd", (int)pid);
+		int process = (int)syscall(SYS_pidfd_open, pid, 0), count = hp_proc_list(path, &fds);
+		for (int at = 0; at < count && !unread; at++)
+			unread = has_unread(pid, process, fds[at]);
+		free(fds);
+		if (process >= 0)
+			close(process);
+	}
+	return unread;
 }
 
 /* False also where the kernel does not tell of IN_ONESHOT and IN_EXCL_UNLINK (before 5.19). */

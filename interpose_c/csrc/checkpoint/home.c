@@ -142,3 +142,8 @@ void hp_home_watches(void)
 	if (hp_home_is_there())
 		__atomic_store_n(&channel->watched, 1, __ATOMIC_SEQ_CST);
 }
+
+bool hp_home_is_watched(void)
+{
+	return !hp_home_is_there() || __atomic_load_n(&channel->watched, __ATOMIC_SEQ_CST);
+}

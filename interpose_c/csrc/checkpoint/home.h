@@ -35,5 +35,6 @@ void hp_home_publish(int32_t pid, const char *exe);
 void hp_home_syncs(void);
 /* Somebody watches names. */
 void hp_home_watches(void);
+bool hp_home_is_watched(void); /* perhaps, where there is no home */
 
 #endif
