@@ -220,6 +220,39 @@ def test_files_larger_than_the_mirror_stream_through(small_mirror: StrictPool) -
     assert (work / "copy").stat().st_size == 200 << 20
 
 
+WRITES = """
+for n in range(40):
+    with open(f"{n}", "wb") as file: file.write(bytes([n + 1]) * (4 << 20))
+print([n for n in range(40) if open(f"{n}", "rb").read() != bytes([n + 1]) * (4 << 20)])
+"""
+WRITES_MAPPED = """
+import mmap
+for n in range(40):
+    with open(f"{n}", "w+b") as file:
+        file.truncate(4 << 20)
+        with mmap.mmap(file.fileno(), 0) as mapped: mapped[:] = bytes([n + 1]) * (4 << 20)
+print([n for n in range(40) if open(f"{n}", "rb").read() != bytes([n + 1]) * (4 << 20)])
+"""
+KEEPS_MAPPED = """
+import mmap
+content = bytes(range(1, 251)) * 50_000
+with open("mapped", "wb") as file: file.write(content)
+with open("mapped", "rb") as file: mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+for n in range(12):
+    with open(f"{n}", "wb") as file: file.write(bytes([n + 1]) * (12 << 20))
+print(mapped[:] == content, open("mapped", "rb").read() == content)
+"""
+
+
+@pytest.mark.parametrize("script", [WRITES, WRITES_MAPPED, KEEPS_MAPPED], ids=["written", "mapped", "kept"])
+def test_a_job_writes_more_than_the_mirror_holds(small_mirror: StrictPool, script: str) -> None:
+    argv = ["/usr/bin/python3", "-c", script]
+    small_mirror.home.fresh_work()
+    expected = small_mirror.home.run(argv, small_mirror.home.work)
+    small_mirror.home.fresh_work()
+    assert small_mirror.home.job(*argv, timeout_s=120) == expected
+
+
 def test_more_small_files_than_the_mirror_holds(small_mirror: StrictPool) -> None:
     work = small_mirror.home.fresh_work()
     for number in range(1200):

@@ -21,8 +21,6 @@ long hp_call_mmap(struct hp_call *call)
 		return HP_PASS;
 	/* a descriptor open for writing may be made writable later, by mprotect */
 	writable = shared && (prot & PROT_WRITE || (hp_syscall3(__NR_fcntl, call->arg[4], F_GETFL, 0) & 3) == 2);
-	if (!writable && !(file->flags & HP_FILE_BLOCKS))
-		return HP_PASS;
 	ask.base = file->inode;
 	ask.arg[0] = call->arg[5];
 	ask.arg[1] = (call->arg[1] + 4095) & ~4095l; /* the starter adds what mremap could reach */

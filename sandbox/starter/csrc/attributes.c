@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "internal.h"
+#include "mapped.h"
 
 #define NATIVE_MODES (FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE) /* what can be done here */
 
@@ -311,27 +311,6 @@ static int64_t extended(hp_engine *engine, struct hp_object *object, struct hp_s
 	return reads ? reply_data(slot, &pending, error) : error;
 }
 
-static int add_mapping(hp_engine *engine, struct hp_object *object, struct hp_slot *slot)
-{
-	uint64_t low = (uint64_t)slot->arg[0], high = low + (uint64_t)slot->arg[1];
-	bool whole = object->attr.size < engine->config.mirror_bytes / 4; /* the mapping may grow */
-	int error = whole ? hp_file_fill(engine, object, 0, object->blocks << HP_BLOCK_SHIFT, false) :
-			    hp_file_fill(engine, object, low, high - low, false);
-
-	if (error)
-		return error;
-	object->mapped++;
-	if (slot->arg[2]) {
-		for (unsigned i = 0; i < object->nshared; i++)
-			if (object->shared[i].low <= low && object->shared[i].high >= high)
-				return 0;
-		object->shared = realloc(object->shared, (object->nshared + 1) * sizeof *object->shared);
-		object->shared[object->nshared++] = (struct hp_range){ low, high };
-		hp_mapped_begin(object, low, high);
-	}
-	return 0;
-}
-
 static int64_t do_attributes(hp_engine *engine, struct hp_slot *slot)
 {
 	int how = HP_FOLLOW, error;
@@ -366,7 +345,8 @@ static int64_t do_attributes(hp_engine *engine, struct hp_slot *slot)
 	case HP_REQ_FILL:
 		return hp_file_fill(engine, object, (uint64_t)slot->arg[0], (uint64_t)slot->arg[1], true);
 	case HP_REQ_MAP:
-		return add_mapping(engine, object, slot);
+		return hp_mapped_add(engine, object, (uint64_t)slot->arg[0],
+				     (uint64_t)slot->arg[0] + (uint64_t)slot->arg[1], slot->arg[2]);
 	case HP_REQ_ATTR:
 		if (slot->arg[0])
 			hp_ordered_wait(engine);

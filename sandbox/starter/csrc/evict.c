@@ -4,7 +4,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "internal.h"
+#include "mapped.h"
 
 bool hp_stop_readers(struct hp_file *file)
 {
@@ -27,9 +27,11 @@ static uint64_t evict_blocks(hp_engine *engine, struct hp_object *object, uint64
 	struct stat before;
 	bool was_steady;
 
-	if (object->mapped || !object->handle || !hp_file_has_map(engine, object) ||
-	    hp_file_has_dirty(engine, object) || !hp_stop_readers(file))
+	if (!object->handle || !hp_file_has_map(engine, object) || hp_file_has_dirty(engine, object) ||
+	    !hp_mapped_over(object) || !hp_stop_readers(file))
 		return 0;
+	if (!hp_file_in_use(object->fd))
+		keep_to = 0;
 	was_steady = hp_mirror_unsteady(engine, object);
 	if (fstat(object->fd, &before) == 0 && !hp_file_has_dirty(engine, object)) {
 		for (uint64_t block = 0; block < object->blocks && freed < wanted; block++) {
@@ -96,19 +98,21 @@ bool hp_evict(hp_engine *engine, uint64_t bytes)
 }
 
 /* Files the job wrote can be dropped block by block once home has them, if no
- * one could have opened them before they were numbered. */
-static void written_to_blocks(hp_engine *engine)
+ * one could have opened them before they were numbered. Such files keep their
+ * numbers, so there are no more of them than are needed: those of `least` bytes, until there are `enough`. */
+static void written_to_blocks(hp_engine *engine, uint64_t least, uint64_t enough)
 {
-	for (uint32_t n = 1; n < engine->files_end; n++) {
+	for (uint32_t n = 1; n < engine->files_end && enough > 0; n++) {
 		struct hp_object *object = engine->files[n];
 		struct stat status;
 
-		if (!object || object->content != HP_CONTENT_WHOLE || object->plain_seen || object->mapped ||
-		    !object->handle || !(object->attr.access & 4) || object->orphan || object->error ||
-		    hp_file_has_dirty(engine, object))
+		if (!object || object->content != HP_CONTENT_WHOLE || object->plain_seen || !object->handle ||
+		    !(object->attr.access & 4) || object->orphan || object->error || hp_file_has_dirty(engine, object))
 			continue;
-		if (fstat(object->fd, &status) == 0 && (uint64_t)status.st_size >= HP_EVICT_STEP)
-			hp_start_blocks(engine, object, (uint64_t)status.st_size, true);
+		if (fstat(object->fd, &status) || (uint64_t)status.st_size < least || !hp_mapped_over(object) ||
+		    hp_start_blocks(engine, object, (uint64_t)status.st_size, true))
+			continue;
+		enough -= (uint64_t)status.st_size < enough ? (uint64_t)status.st_size : enough;
 	}
 }
 
@@ -147,7 +151,10 @@ int hp_make_room(hp_engine *engine, uint64_t bytes)
 	error = hp_flush_everything(engine);
 	if (error)
 		return error;
-	written_to_blocks(engine);
+	written_to_blocks(engine, HP_EVICT_STEP, UINT64_MAX);
 	extend_blocks(engine);
+	if (hp_evict(engine, bytes))
+		return 0;
+	written_to_blocks(engine, HP_BLOCK, bytes < HP_EVICT_STEP ? HP_EVICT_STEP : bytes);
 	return hp_evict(engine, bytes) ? 0 : -ENOSPC;
 }

@@ -3,12 +3,12 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "internal.h"
+#include "mapped.h"
 
 #define LOOK_AFTER 64u /* files numbered between two looks for those that are gone */
 
-/* Nobody else has it open: a write lease says so (fcntl(2), F_SETLEASE). */
-static bool in_use(int fd)
+/* A write lease says so (fcntl(2), F_SETLEASE). */
+bool hp_file_in_use(int fd)
 {
 	int other = fcntl(fd, F_SETLEASE, F_WRLCK);
 
@@ -63,8 +63,9 @@ static bool collect_numbers(hp_engine *engine)
 	for (uint32_t n = 1; n < engine->files_end; n++) {
 		struct hp_object *object = engine->files[n];
 
-		if (!object || object->mapped || object->filling || hp_file_has_dirty(engine, object) ||
-		    object->error || object->content == HP_CONTENT_BLOCKS || in_use(object->fd))
+		if (!object || (object->nshared && !hp_mapped_over(object)) || object->filling ||
+		    hp_file_has_dirty(engine, object) || object->error || object->content == HP_CONTENT_BLOCKS ||
+		    hp_file_in_use(object->fd))
 			continue;
 		hp_file_release(engine, object);
 		any = true;
@@ -81,7 +82,7 @@ bool hp_file_forsake(hp_engine *engine, struct hp_object *object)
 		engine->serving.forsaken = true;
 		return false;
 	}
-	if (in_use(object->fd)) {
+	if (hp_file_in_use(object->fd)) {
 		__atomic_or_fetch(&engine->channel->files[object->file].flags, HP_FILE_NAMELESS, __ATOMIC_SEQ_CST);
 		return false;
 	}
@@ -132,7 +133,7 @@ int hp_file_number(hp_engine *engine, struct hp_object *object)
 	__atomic_store_n(&engine->channel->files[number].inode, object->inode, __ATOMIC_SEQ_CST);
 	if (object->plain_seen) {
 		hp_mirror_publish(engine, object); /* who opens it from now on knows the number */
-		object->plain_seen = in_use(fd);
+		object->plain_seen = hp_file_in_use(fd);
 	}
 	return 0;
 }

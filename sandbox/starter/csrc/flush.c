@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "mapped.h"
 #include "runs.h"
 
 #define COALESCE_NS 4000000L

@@ -238,6 +238,7 @@ int hp_have_content(hp_engine *, struct hp_object *); /* readable natively after
 uint32_t hp_beside_limit(const hp_engine *); /* bytes: what still counts as a small file */
 
 /* files.c: numbers and handles */
+bool hp_file_in_use(int fd); /* the job has it open, or mapped */
 bool hp_file_has_dirty(const hp_engine *, const struct hp_object *);
 bool hp_is_older(const hp_engine *, const struct hp_object *);
 int hp_file_number(hp_engine *, struct hp_object *);
@@ -261,11 +262,6 @@ void hp_file_release(hp_engine *, struct hp_object *);
 /* A file without a name that nobody has open any more: nothing of it has to stay, here or at home. True if so. */
 bool hp_file_forsake(hp_engine *, struct hp_object *);
 bool hp_files_forsake(hp_engine *); /* all of them */
-
-/* mapped.c */
-void hp_mapped_begin(struct hp_object *, uint64_t low, uint64_t high);
-void hp_mapped_fetched(struct hp_object *, uint64_t offset, const uint8_t *bytes, uint64_t length);
-bool hp_mapped_changed(struct hp_object *, struct hp_range *, struct hp_range *changed, uint8_t *buffer);
 
 /* evict.c */
 bool hp_evict(hp_engine *, uint64_t bytes);   /* clean content only; never waits for home */

@@ -84,7 +84,8 @@ struct hp_object {
 	uint64_t stream_window; /* blocks on their way at most */
 	bool streaming;
 	uint64_t ahead_to; /* block before which all was asked for by it */
-	unsigned mapped; /* ranges mapped by the job: blocks stay */
+	unsigned mapped; /* ranges mapped by the job: blocks stay, until hp_mapped_over */
+	bool executed; /* and the loader may map it at any time */
 	struct hp_range *shared; /* shared writable mappings: dirty until the end */
 	unsigned nshared;
 	uint64_t *sums; /* of the blocks of shared mappings, as home has them; 0 not known */

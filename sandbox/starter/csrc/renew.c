@@ -7,7 +7,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "internal.h"
+#include "mapped.h"
 
 #define FETCH_NOW (128u << 10) /* smaller files come at once: they are wanted */
 
@@ -96,8 +96,9 @@ static int write_over(hp_engine *engine, struct hp_object *object, const struct 
 
 		error = fetch_piece(engine, object, at, &pending);
 		got = error ? 0 : pending.data_length;
-		if (got && pwrite(fd, pending.data, got, (off_t)at) != (ssize_t)got)
-			error = -EIO;
+		while (!error && got && pwrite(fd, pending.data, got, (off_t)at) != (ssize_t)got)
+			if (!hp_evict(engine, HP_EVICT_STEP))
+				error = -ENOSPC;
 		if (!error)
 			hp_mapped_fetched(object, at, pending.data, got);
 		for (uint64_t block = at >> HP_BLOCK_SHIFT;

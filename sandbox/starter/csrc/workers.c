@@ -32,7 +32,8 @@ static int64_t have_program(hp_engine *engine, struct hp_slot *slot)
 	if (object->content == HP_CONTENT_NONE)
 		hp_bundle(engine, object);
 	error = hp_have_content(engine, object);
-	if (!error && object->content == HP_CONTENT_BLOCKS) {
+	if (!error && object->file) {
+		object->executed = true;
 		object->mapped++;
 		error = hp_file_fill(engine, object, 0, object->attr.size, false);
 	}

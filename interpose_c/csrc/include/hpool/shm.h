@@ -46,7 +46,7 @@ enum hp_request_op {
 	                   * native open of the same name, value[1] = file number or 0, value[2] = created, value[3] = inode to SETTLE
 	                   * after the native open, or 0. flags: HP_SLOT_IN_ROOT */
 	HP_REQ_FILL, /* base = inode, arg[0] = offset, arg[1] = length: have these blocks. 0 or -errno */
-	HP_REQ_MAP, /* as FILL, and keep them for the job's life; arg[2] = 1 if shared and writable */
+	HP_REQ_MAP, /* as FILL, and keep them while it is mapped; arg[2] = 1 if shared and writable */
 	HP_REQ_ROOM, /* the mirror is full: arg[0] = bytes wanted. HP_RETRY or -ENOSPC */
 	HP_REQ_SYNC, /* base = inode: durable before others see what comes later; 0: home has all of it. 0 or -errno */
 	HP_REQ_ATTR, /* base = inode: reply data = struct hp_attr_entry; arg[0] = 1: when home has answered what is
