@@ -4,11 +4,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "internal.h"
-
-#define WINDOW_FIRST (512u << 10)
-#define NEAR_NS 250000u
-#define PIECE (HPW_MAX_READ >> HP_BLOCK_SHIFT)
+#include "readahead.h"
 
 bool hp_file_missing(const struct hp_object *object, uint64_t block)
 {
@@ -107,8 +103,6 @@ int hp_write_sparse(int fd, const uint8_t *bytes, uint64_t length, uint64_t offs
 	return 0;
 }
 
-static void stream_on(hp_engine *engine, struct hp_object *object);
-
 static void apply_fill(hp_engine *engine, struct hp_pending *pending, const struct hpw_reply *reply,
 		       const uint8_t *body, size_t length)
 {
@@ -161,7 +155,7 @@ void hp_file_take(hp_engine *engine, struct hp_object *object, uint64_t first, u
 		futimens(object->fd, (struct timespec[]){ { .tv_nsec = UTIME_OMIT }, object->local_mtime });
 	hp_mirror_publish(engine, object);
 	if (object->streaming)
-		stream_on(engine, object);
+		hp_stream_on(engine, object);
 	pthread_cond_broadcast(&engine->changed);
 }
 
@@ -194,7 +188,7 @@ static void request_blocks(hp_engine *engine, struct hp_object *object, uint64_t
 	}
 }
 
-static void request_missing(hp_engine *engine, struct hp_object *object, uint64_t first, uint64_t end, int lane)
+void hp_file_request(hp_engine *engine, struct hp_object *object, uint64_t first, uint64_t end, int lane)
 {
 	while (first < end && first < object->blocks) {
 		bool kept = hp_kept_has(engine, object, first);
@@ -213,83 +207,6 @@ static void request_missing(hp_engine *engine, struct hp_object *object, uint64_
 	}
 }
 
-/* Whether all that is left is the better guess than waiting for single pieces: far from home, where link and
- * processors are idle while the job waits, once a quarter as long was spent on these as all of it takes. Near, where
- * bringing all of it takes the processors that answer the waits, once as long was. `patience`: times that. */
-static bool all_is_better(const hp_engine *engine, const struct hp_object *object, unsigned patience)
-{
-	uint64_t left_ns = hp_transfer_ns(engine, (object->blocks - object->stream_at) << HP_BLOCK_SHIFT);
-	uint64_t spent_ns = object->strays * (engine->trip_ns + hp_transfer_ns(engine, HP_BLOCK));
-	uint64_t eager = engine->trip_ns / NEAR_NS;
-
-	eager = eager < 1 ? 1 : eager > 4 ? 4 : eager;
-	return left_ns <= (eager * spent_ns + 2 * engine->trip_ns) * patience;
-}
-
-/* All of a file, a bounded part of it at a time: each piece that comes asks for more, and shows how fast
- * the link is. On a slow one it ends there. */
-static void stream_on(hp_engine *engine, struct hp_object *object)
-{
-	uint64_t most = hp_unasked_most(engine) >> HP_BLOCK_SHIFT, end;
-
-	object->streaming = object->stream_at < object->blocks && all_is_better(engine, object, 2);
-	if (!object->streaming)
-		return;
-	while (object->stream_done < object->stream_at &&
-	       (hp_bit(object->present, object->stream_done) || !hp_bit(object->asked, object->stream_done)))
-		object->stream_done++;
-	object->stream_window += PIECE;
-	if (object->stream_window > most)
-		object->stream_window = most;
-	end = object->stream_done + object->stream_window;
-	if (end <= object->stream_at)
-		return;
-	request_missing(engine, object, object->stream_at, end, HP_LANE_BULK);
-	object->stream_at = end < object->blocks ? end : object->blocks;
-}
-
-/* Reads here and there. */
-static void consider_all_of_it(hp_engine *engine, struct hp_object *object)
-{
-	if (object->streaming || object->stream_at >= object->blocks ||
-	    object->attr.size > engine->config.mirror_bytes / 8)
-		return;
-	object->strays++;
-	if (all_is_better(engine, object, 1))
-		stream_on(engine, object);
-}
-
-/* All of it, behind what the job waits for. */
-void hp_file_prefetch(hp_engine *engine, struct hp_object *object)
-{
-	if (object->content == HP_CONTENT_BLOCKS && object->attr.size < engine->config.mirror_bytes / 8)
-		request_missing(engine, object, 0, object->blocks, HP_LANE_BULK);
-}
-
-/* In large pieces: only when half of what was asked for has been read, the
- * window is filled up again. */
-static void read_ahead(hp_engine *engine, struct hp_object *object, uint64_t end)
-{
-	uint64_t window = object->window >> HP_BLOCK_SHIFT;
-
-	if (object->ahead_to > end + window || object->ahead_to < end)
-		object->ahead_to = end; /* the reader is somewhere else */
-	if (object->ahead_to - end > window / 2)
-		return;
-	request_missing(engine, object, object->ahead_to, end + window, HP_LANE_BULK);
-	object->ahead_to = end + window;
-}
-
-/* What lies between where the reader was last seen and the end of what was
- * read ahead, he has read without a question. */
-static bool is_sequential(const struct hp_object *object, uint64_t offset, uint64_t length)
-{
-	uint64_t ahead = object->window ? object->ahead_to << HP_BLOCK_SHIFT : 0;
-
-	return offset <= (object->next_expected > ahead ? object->next_expected : ahead) &&
-	       offset + length + HP_BLOCK >= object->next_expected;
-}
-
 /* Waits until [offset, offset + length) is present. With `ahead`, what a
  * sequential reader will want next is on its way too. */
 int hp_file_fill(hp_engine *engine, struct hp_object *object, uint64_t offset, uint64_t length, bool ahead)
@@ -302,22 +219,12 @@ int hp_file_fill(hp_engine *engine, struct hp_object *object, uint64_t offset, u
 	end = offset + length < offset ? object->blocks : hp_blocks_of(offset + length);
 	if (end > object->blocks)
 		end = object->blocks;
-	if (ahead && is_sequential(object, offset, length)) {
-		object->window = object->window ? object->window * 2 : WINDOW_FIRST;
-		if (object->window > hp_unasked_most(engine))
-			object->window = hp_unasked_most(engine);
-		if (object->window > engine->config.mirror_bytes / 8)
-			object->window = engine->config.mirror_bytes / 8;
-	} else if (ahead) {
-		object->window = 0;
-		consider_all_of_it(engine, object);
-	}
 	if (ahead)
-		object->next_expected = offset + length;
+		hp_read_seen(engine, object, offset, length);
 	object->fill_error = 0;
-	request_missing(engine, object, first, end, end - first > 4 ? HP_LANE_BULK : HP_LANE_WAIT);
-	if (ahead && object->window)
-		read_ahead(engine, object, end);
+	hp_file_request(engine, object, first, end, end - first > 4 ? HP_LANE_BULK : HP_LANE_WAIT);
+	if (ahead)
+		hp_read_ahead(engine, object, end, length);
 	for (uint64_t block = first; block < end && block < object->blocks; block++) {
 		bool kept = hp_kept_has(engine, object, block);
 		uint64_t before_ns;
@@ -340,7 +247,7 @@ int hp_file_fill(hp_engine *engine, struct hp_object *object, uint64_t offset, u
 		if (++retries > 64)
 			return -EIO;
 		object->fill_error = 0; /* evicted again, or asked by another who failed: once more */
-		request_missing(engine, object, block, end, HP_LANE_WAIT);
+		hp_file_request(engine, object, block, end, HP_LANE_WAIT);
 	}
 	return 0;
 }

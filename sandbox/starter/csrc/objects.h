@@ -78,6 +78,11 @@ struct hp_object {
 	uint64_t generation; /* of the content: what was asked for an older one is not taken */
 	uint64_t next_expected; /* where a sequential reader comes next */
 	uint64_t window; /* read-ahead, bytes */
+	struct hp_stride {
+		uint64_t from; /* the last place that was asked for */
+		int64_t step; /* from the one before it */
+		uint64_t ahead; /* places foretold; 0: no step is known */
+	} stride;
 	unsigned strays; /* reads here and there that waited */
 	uint64_t stream_at; /* block up to which all of it was asked for, when that is what is done */
 	uint64_t stream_done; /* and has come */
