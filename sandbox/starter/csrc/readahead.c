@@ -8,10 +8,11 @@
 #define WINDOW_FIRST (512u << 10)
 #define STRIDES_FIRST 4u
 #define PIECE (HPW_MAX_READ >> HP_BLOCK_SHIFT)
-#define NEAR_NS 250000u
+#define NEAR_NS 150000u
+#define EAGER 6u
 
 /* Whether all that is left is the better guess than waiting for single pieces: far from home, where link and
- * processors are idle while the job waits, once a quarter as long was spent on these as all of it takes. Near, where
+ * processors are idle while the job waits, once a sixth as long was spent on these as all of it takes. Near, where
  * bringing all of it takes the processors that answer the waits, once as long was. `patience`: times that. */
 static bool all_is_better(const hp_engine *engine, const struct hp_object *object, unsigned patience)
 {
@@ -19,7 +20,7 @@ static bool all_is_better(const hp_engine *engine, const struct hp_object *objec
 	uint64_t spent_ns = object->strays * (engine->trip_ns + hp_transfer_ns(engine, HP_BLOCK));
 	uint64_t eager = engine->trip_ns / NEAR_NS;
 
-	eager = eager < 1 ? 1 : eager > 4 ? 4 : eager;
+	eager = eager < 1 ? 1 : eager > EAGER ? EAGER : eager;
 	return left_ns <= (eager * spent_ns + 2 * engine->trip_ns) * patience;
 }
 
