@@ -102,7 +102,7 @@ def home() -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def away_from(home: Path, client: ctypes.CDLL) -> Iterator[Away]:
+def away_from(home: Path, client: ctypes.CDLL, *, strict: int = 0) -> Iterator[Away]:
     """A mirror of `home` with an engine; one at a time."""
     with tempfile.TemporaryDirectory(dir="/var") as top:
         mirror = Path(top)
@@ -116,6 +116,7 @@ def away_from(home: Path, client: ctypes.CDLL) -> Iterator[Away]:
         loader = os.open("/bin/true", os.O_RDONLY)
         config = engine_ffi.new("struct hp_engine_config *")
         config.root_fd, config.loader_fd, config.cache_fd, config.mirror_bytes = root, loader, -1, 1 << 30
+        config.strict = strict
         engine = engine_lib.hp_engine_create(config, engine_ffi.new("char[256]"), 256)
         assert engine
         lanes = [threading.Thread(target=pump, args=(engine, served, lane)) for lane in (0, 1)]

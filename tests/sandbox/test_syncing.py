@@ -22,7 +22,7 @@ from hpool.shadow.home._home import ffi as home_ffi
 from hpool.shadow.home._home import lib as home_lib
 from tests.sandbox import test_engine as base
 from tests.sandbox.test_behind import lost, make, write
-from tests.sandbox.test_engine import OPEN, RETRY, SYNC, Away, stats
+from tests.sandbox.test_engine import MKDIR, OPEN, RETRY, SYNC, Away, stats
 
 client_library = base.client_library
 home = base.home
@@ -31,7 +31,7 @@ LOCK, LOCKED, UNLOCKED = 27, 28, 29
 WHOLE, RANGE = 0, 1
 F_RDLCK, F_WRLCK, F_UNLCK = 0, 1, 2
 END = (1 << 63) - 1
-WRITE, FSYNC, FCNTL_LOCK = 13, 16, 41
+WRITE, FSYNC, MADE_DIRECTORY, FCNTL_LOCK = 13, 16, 30, 41
 REQUEST = struct.Struct("<IHHQ")
 REPLY = struct.Struct("<IHHQiI")
 
@@ -143,6 +143,60 @@ def test_home_syncs_behind_the_bytes_and_before_what_follows(away: Away) -> None
     assert away.ask(SYNC, "", base=second_inode) == 0
     engine_lib.hp_engine_await_synced(away.engine)
     assert [op for op in gate.executed if op in {WRITE, FSYNC}] == [WRITE, FSYNC, WRITE, FSYNC]
+
+
+def test_a_directory_is_synced_behind_its_names(away: Away) -> None:
+    make(away, away.home / "name")
+    inode = away.there(away.home).stat().st_ino
+    assert away.ask(SYNC, "", base=inode) == 0
+    engine_lib.hp_engine_await_synced(away.engine)
+    gate.executed.clear()
+    before = stats(away).round_trips
+    assert away.ask(MKDIR, away.home / "d", 0o755) == 0
+    assert away.ask(SYNC, "", base=inode) == 0
+    assert stats(away).round_trips == before + 1  # the directory's, not the sync's
+    engine_lib.hp_engine_await_synced(away.engine)
+    assert [op for op in gate.executed if op in {MADE_DIRECTORY, FSYNC}] == [MADE_DIRECTORY, FSYNC]
+    assert engine_lib.hp_engine_barrier(away.engine) == 0
+    assert lost(away) == ""
+
+
+@pytest.fixture
+def strict(home: Path, client_library: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Away]:
+    monkeypatch.setattr(base, "pump", pump)
+    gate.reset()
+    with base.away_from(home, client_library, strict=1) as found:
+        yield found
+        gate.answers.set()
+
+
+def test_who_waits_for_a_new_file_and_its_directory_again_and_again_waits_once(strict: Away) -> None:
+    waited, synced = [], []
+    for number in range(3):
+        file, handle, inode = opened(strict, f"file{number}")
+        gate.executed.clear()
+        write(strict, handle, file, "text")
+        before = stats(strict).round_trips
+        assert strict.ask(SYNC, "", base=inode) == 0
+        assert strict.ask(SYNC, "", base=strict.there(strict.home).stat().st_ino) == 0
+        assert file.read_text() == "text"
+        waited.append(stats(strict).round_trips - before)
+        synced.append(gate.executed.count(FSYNC))
+    assert (waited, synced) == ([2, 1, 1], [2, 2, 2])
+    gate.executed.clear()
+    assert strict.ask(MKDIR, strict.home / "d", 0o755) == 0
+    assert strict.ask(SYNC, "", base=strict.there(strict.home).stat().st_ino) == 0
+    assert [op for op in gate.executed if op in {MADE_DIRECTORY, FSYNC}] == [MADE_DIRECTORY, FSYNC]
+
+
+def test_a_directory_that_is_gone_from_home_is_no_loss(away: Away) -> None:
+    assert away.ask(MKDIR, away.home / "d", 0o755) == 0
+    inode = away.there(away.home / "d").stat().st_ino
+    (away.home / "d").rmdir()
+    assert away.ask(SYNC, "", base=inode) == 0
+    engine_lib.hp_engine_await_synced(away.engine)
+    assert engine_lib.hp_engine_barrier(away.engine) == 0
+    assert lost(away) == ""
 
 
 def test_nothing_is_held_back_for_what_was_not_synced(away: Away) -> None:

@@ -90,11 +90,25 @@ static struct hp_file *file_to_sync(int fd)
 	return file && !(hp_syscall3(__NR_fcntl, fd, F_GETFL, 0) & HP_O_PATH) ? file : NULL;
 }
 
+static long sync_directory(int fd)
+{
+	struct hp_ask ask = { .op = HP_REQ_SYNC };
+	struct hp_stat stat;
+	int64_t answer;
+
+	if (!hp_channel || hp_syscall2(__NR_fstat, fd, (long)&stat) || (stat.mode & 0170000) != 0040000 ||
+	    !hp_is_home(stat.dev, stat.ino) || hp_syscall3(__NR_fcntl, fd, F_GETFL, 0) & HP_O_PATH)
+		return HP_PASS;
+	ask.base = stat.ino;
+	answer = hp_ask(&ask);
+	return answer < 0 ? (long)answer : 0;
+}
+
 long hp_call_fsync(struct hp_call *call)
 {
 	struct hp_file *file = file_to_sync((int)call->arg[0]);
 
-	return file ? hp_sync_file(file) : HP_PASS;
+	return file ? hp_sync_file(file) : sync_directory((int)call->arg[0]);
 }
 
 long hp_call_fdatasync(struct hp_call *call)

@@ -131,6 +131,7 @@ void hp_apply_changes(hp_engine *engine, const uint8_t *body, size_t length)
 	const uint8_t *end = body + length;
 	const struct hpw_entry *entry;
 
+	engine->names_altered++;
 	while ((entry = hp_wire_entry(&body, end)))
 		ask_again(engine, entry);
 }

@@ -101,6 +101,7 @@ struct hp_engine {
 	uint64_t ordered_bytes; /* of it in the lane that questions take too */
 	uint64_t ordered_sent, ordered_done; /* changes in that lane that nobody waits for */
 	uint64_t ordered_synced; /* the last of them that others must not hear of before it is done */
+	uint64_t names_altered; /* at home, by the job or as home told */
 	struct hp_pool *pools;
 	unsigned pooled; /* files to be, asked for ones included */
 	uint64_t bulk_sent, bulk_done; /* changes in the bulk lane */
@@ -349,6 +350,7 @@ struct hp_change {
 	int32_t forgives; /* this error is no failure */
 };
 void hp_ordered_send(hp_engine *, const struct hp_change *, const struct hp_request *);
+void hp_ordered_tell(hp_engine *, const struct hp_request *); /* whatever home answers */
 int hp_ordered_lane(hp_engine *, struct hp_object *, uint64_t bytes); /* may wait */
 void hp_ordered_first(hp_engine *, struct hp_object *); /* what was written arrives before what is sent now */
 void hp_wait_count(hp_engine *, const uint64_t *done, uint64_t until, int kind);

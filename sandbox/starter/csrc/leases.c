@@ -114,7 +114,7 @@ void hp_lease_began(hp_engine *engine, struct hp_locks *locks, int error)
 	if (error) {
 		struct hp_request request = lease_request(locks, 0);
 
-		hp_lock_send(engine, &request);
+		hp_ordered_tell(engine, &request);
 		return;
 	}
 	locks->leased = true;
@@ -131,7 +131,7 @@ static void send_range(hp_engine *engine, const struct hp_locks *locks, int type
 	struct hp_span span = { HP_LOCK_RANGE, type, first, last };
 	struct hp_request request = hp_lock_request(locks, &span, type, false);
 
-	hp_lock_send(engine, &request);
+	hp_ordered_tell(engine, &request);
 }
 
 /* Home has locks of before the lease, or all of the file: now exactly what is held. */
@@ -153,7 +153,7 @@ static void state_locks(hp_engine *engine, const struct hp_locks *locks)
 		send_range(engine, locks, F_UNLCK, at, HP_LOCK_END);
 	if (!request.head.handle)
 		request.head.handle = locks->handle[HP_LOCK_RANGE];
-	hp_lock_send(engine, &request);
+	hp_ordered_tell(engine, &request);
 }
 
 static void give_back(hp_engine *engine, struct hp_locks *locks)
@@ -168,7 +168,7 @@ static void give_back(hp_engine *engine, struct hp_locks *locks)
 		hp_written_first(engine, true);
 		state_locks(engine, locks);
 		request = lease_request(locks, 0);
-		hp_lock_send(engine, &request);
+		hp_ordered_tell(engine, &request);
 		locks->leased = false;
 		engine->leases--;
 		engine->recalls -= locks->recalled;

@@ -85,7 +85,7 @@ static void release(hp_engine *engine, struct hp_locks *locks, const struct hp_s
 	if (bulk || (span->space == HP_LOCK_WHOLE && type != F_UNLCK)) /* flock(2) converts in two steps */
 		hp_wire_call(engine, bulk ? HP_LANE_BULK : HP_LANE_WAIT, &pending, &request);
 	else
-		hp_lock_send(engine, &request);
+		hp_ordered_tell(engine, &request);
 	hp_lock_record(engine, locks, span, type);
 }
 

@@ -57,7 +57,6 @@ void hp_lock_seize(hp_engine *, struct hp_locks *); /* one thread at a time chan
 void hp_lock_let_go(hp_engine *, struct hp_locks *);
 
 /* locks_home.c */
-void hp_lock_send(hp_engine *, const struct hp_request *); /* nobody waits for the answer */
 int hp_lock_make_ready(hp_engine *, struct hp_locks *, const struct hp_span *);
 struct hp_request hp_lock_request(const struct hp_locks *, const struct hp_span *, int type, bool waits);
 int hp_lock_get(hp_engine *, struct hp_locks *, const struct hp_span *);

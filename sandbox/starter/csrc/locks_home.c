@@ -117,30 +117,6 @@ struct hp_request hp_lock_request(const struct hp_locks *locks, const struct hp_
 	return (struct hp_request){ .head = head };
 }
 
-static void apply_released(hp_engine *engine, struct hp_pending *pending, const struct hpw_reply *reply,
-			   const uint8_t *body, size_t length)
-{
-	(void)pending;
-	(void)reply;
-	(void)body;
-	(void)length;
-	engine->ordered_done++;
-}
-
-/* Nobody waits: what the job asks for next is executed afterwards. */
-void hp_lock_send(hp_engine *engine, const struct hp_request *request)
-{
-	struct hp_pending *pending = calloc(1, sizeof *pending);
-
-	*pending = (struct hp_pending){ .apply = apply_released, .detached = true };
-	engine->ordered_sent++;
-	hp_wire_send(engine, HP_LANE_WAIT, pending, request);
-	if (pending->done) {
-		engine->ordered_done++;
-		free(pending);
-	}
-}
-
 /* A description that may only read cannot lock for writing: another takes over
  * what it holds, which is shared and so not in the way. */
 static int reopen_writable(hp_engine *engine, struct hp_locks *locks)

@@ -87,6 +87,9 @@ struct hp_object {
 	uint64_t stream_at; /* block up to which all of it was asked for, when that is what is done */
 	uint64_t stream_done; /* and has come */
 	uint64_t stream_window; /* blocks on their way at most */
+	uint64_t
+		names_synced; /* directory: 1 + what names_altered was when home was told to sync its names; 0: never */
+	uint64_t names_synced_by; /* and what ordered_done is then, once that is done */
 	bool streaming;
 	uint64_t ahead_to; /* block before which all was asked for by it */
 	unsigned mapped; /* ranges mapped by the job: blocks stay, until hp_mapped_over */
@@ -119,9 +122,9 @@ struct hp_object {
 /* Who may hold an object in hand while he waits: requests up to `quiet` are over. */
 struct hp_serving {
 	uint64_t serial, quiet;
-	unsigned now;      /* requests being answered */
+	unsigned now; /* requests being answered */
 	unsigned numbered; /* files, so far */
-	bool forsaken;     /* files to be looked at when nobody holds any */
+	bool forsaken; /* files to be looked at when nobody holds any */
 };
 
 /* What a listing said of a name that the mirror does not have yet. Most names

@@ -253,6 +253,30 @@ void hp_ordered_wait(hp_engine *engine)
 	hp_wait_count(engine, &engine->ordered_done, engine->ordered_sent, HP_WAIT_SYNC);
 }
 
+static void apply_told(hp_engine *engine, struct hp_pending *pending, const struct hpw_reply *reply,
+		       const uint8_t *body, size_t length)
+{
+	(void)pending;
+	(void)reply;
+	(void)body;
+	(void)length;
+	engine->ordered_done++;
+}
+
+/* Nobody waits: what the job asks for next is executed afterwards. */
+void hp_ordered_tell(hp_engine *engine, const struct hp_request *request)
+{
+	struct hp_pending *pending = calloc(1, sizeof *pending);
+
+	*pending = (struct hp_pending){ .apply = apply_told, .detached = true };
+	engine->ordered_sent++;
+	hp_wire_send(engine, HP_LANE_WAIT, pending, request);
+	if (pending->done) {
+		engine->ordered_done++;
+		free(pending);
+	}
+}
+
 /* What is done to a name may tell somebody that something is finished, or give a lock
  * back: home has what was written before. Before `resolving`, since the lock may be given up. */
 void hp_written_first(hp_engine *engine, bool bulk)

@@ -9,6 +9,8 @@
  * network waits at each fsync, and so does one that was asked to.
  */
 #define _GNU_SOURCE
+#include <fcntl.h>
+
 #include "internal.h"
 
 static void apply_synced(hp_engine *engine, struct hp_pending *pending, const struct hpw_reply *reply,
@@ -19,11 +21,63 @@ static void apply_synced(hp_engine *engine, struct hp_pending *pending, const st
 	hp_written_answered(engine, pending, reply);
 }
 
+/* Of a directory that went from home meanwhile nothing is to last. */
+static void apply_names_synced(hp_engine *engine, struct hp_pending *pending, const struct hpw_reply *reply,
+			       const uint8_t *body, size_t length)
+{
+	struct hpw_reply said = *reply;
+
+	if (said.error == EBADF)
+		said.error = 0;
+	apply_synced(engine, pending, &said, body, length);
+}
+
 /* All that was written to it is at home or on its way in that lane. False: what is told there would not wait for it. */
 static bool is_in_order(hp_engine *engine, struct hp_object *object)
 {
 	hp_flush_collect(engine, object);
 	return !object->bulk && !object->collecting && !hp_flush_deferred(object);
+}
+
+/* A directory's names, by a description that is home's for as long as that takes. What was done to them is in front in
+ * this lane. */
+static void sync_names(hp_engine *engine, struct hp_object *directory)
+{
+	struct hp_request sync = { .head = { .op = HPW_FSYNC, .handle = ++engine->next_handle } };
+	char *path = hp_object_path(directory);
+
+	if (!path)
+		return; /* it was removed: nothing of it is to last */
+	hp_ordered_tell(engine, &(struct hp_request){ .head = { .op = HPW_OPEN,
+								.handle = sync.head.handle,
+								.arg = O_RDONLY | O_DIRECTORY,
+								.len1 = (uint32_t)strlen(path) },
+						      .string1 = path });
+	hp_written_send(engine, directory, HP_LANE_WAIT, apply_names_synced, &sync);
+	hp_ordered_tell(engine, &(struct hp_request){ .head = { .op = HPW_CLOSE, .handle = sync.head.handle } });
+	directory->names_synced = engine->names_altered + 1;
+	directory->names_synced_by = engine->ordered_sent;
+	free(path);
+}
+
+static int sync_directory(hp_engine *engine, struct hp_object *object, bool waits)
+{
+	if (object->names_synced != engine->names_altered + 1)
+		sync_names(engine, object);
+	if (waits)
+		hp_wait_count(engine, &engine->ordered_done, object->names_synced_by, HP_WAIT_SYNC);
+	else
+		engine->ordered_synced = engine->ordered_sent;
+	return -object->error;
+}
+
+/* Who waits for a new file and then for its directory waits once: what he did before he will do again. */
+static void sync_names_too(hp_engine *engine, const struct hp_object *file)
+{
+	struct hp_object *directory = file->name ? file->name->parent : NULL;
+
+	if (directory && directory->names_synced && directory->names_synced != engine->names_altered + 1)
+		sync_names(engine, directory);
 }
 
 int hp_sync(hp_engine *engine, struct hp_object *object)
@@ -33,6 +87,8 @@ int hp_sync(hp_engine *engine, struct hp_object *object)
 	struct hp_pending pending = { 0 };
 	int error = 0;
 
+	if (object->kind == HP_DIR)
+		return sync_directory(engine, object, waits);
 	if (!object->handle_writable)
 		return 0;
 	in_order = is_in_order(engine, object);
@@ -41,6 +97,8 @@ int hp_sync(hp_engine *engine, struct hp_object *object)
 		engine->ordered_synced = engine->ordered_sent;
 		return object->orphan ? 0 : -object->error;
 	}
+	if (waits && in_order)
+		sync_names_too(engine, object);
 	if (!in_order && (hp_flush_deferred(object) || (object->in_flight && !object->bulk)))
 		error = hp_flush_object(engine, object);
 	if (!error)

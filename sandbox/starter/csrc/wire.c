@@ -10,6 +10,12 @@
 
 #include "internal.h"
 
+static bool alters_names(const struct hpw_request *head)
+{
+	return (head->op >= HPW_MKDIR && head->op <= HPW_MKNOD) || head->op == HPW_LINKFILE ||
+	       (head->op == HPW_OPEN && head->arg & O_CREAT);
+}
+
 /* Numbers and queues a request. `pending` must live until it is done. */
 void hp_wire_send(hp_engine *engine, int lane, struct hp_pending *pending, const struct hp_request *request)
 {
@@ -38,6 +44,7 @@ void hp_wire_send(hp_engine *engine, int lane, struct hp_pending *pending, const
 	hp_queue_put(queue, NULL, head.size - length);
 	engine->stats.bytes_out += head.size;
 	engine->stats.operations++;
+	engine->names_altered += alters_names(&head);
 	if (lane != HP_LANE_WAIT || !hp_wire_rests(engine, request->lazy))
 		pthread_cond_signal(&engine->out[lane].filled);
 }
