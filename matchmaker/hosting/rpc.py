@@ -126,6 +126,12 @@ def sync_channel(address: str) -> grpc.Channel:
     return grpc.insecure_channel(address, options=CHANNEL_OPTIONS)
 
 
+def place(address: str) -> tuple[str, int]:
+    """Host and port, as a socket wants them."""
+    host, _, port = address.rpartition(":")
+    return host.strip("[]"), int(port)
+
+
 async def refuse(context: Any, status: grpc.StatusCode, why: str) -> NoReturn:
     """Ends the call with `status`."""
     await context.abort(status, why)

@@ -112,9 +112,11 @@ class Link:
     def open_lanes(self, engine: Engine) -> None:
         """Each has a connection of its own; by gRPC's own core lane 0 shares the session's, where no bulk is
         in its way."""
-        for lane, native in enumerate(self._lanes):
-            channel = self._channel if lane == 0 or native else rpc.sync_channel(self._address)
-            self._open_lane(engine, lane, native or _caller(home.LANE, channel))
+        for lane, call in enumerate(self._lanes):
+            if call is None:
+                channel = self._channel if lane == 0 else rpc.sync_channel(self._address)
+                call = _caller(home.LANE, channel)
+            self._open_lane(engine, lane, call)
 
     def await_release(self, within_s: float) -> None:
         """Before follow(): waits until home has taken the last word."""
@@ -165,9 +167,8 @@ class Link:
 
     def _is_shadow_there(self) -> bool:
         """A shadow listens as long as it lives: only a refusal says that it is gone, silence says nothing."""
-        host, _, port = self._address.rpartition(":")
         try:
-            socket.create_connection((host.strip("[]"), int(port)), timeout=KNOCK_S).close()
+            socket.create_connection(rpc.place(self._address), timeout=KNOCK_S).close()
         except ConnectionRefusedError:
             return False
         except OSError:

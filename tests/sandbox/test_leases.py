@@ -19,10 +19,9 @@ import pytest
 
 from hpool.sandbox.starter._engine import lib as engine_lib
 from tests.sandbox import test_engine as base
-from tests.sandbox import test_syncing as syncing
 from tests.sandbox.test_behind import make, write
 from tests.sandbox.test_engine import FILL, MKDIR, NAME, OPEN, READ, RETRY, SYNC, UNLINK, Away, stats
-from tests.sandbox.test_syncing import END, F_UNLCK, F_WRLCK, LOCK, RANGE, UNLOCKED, WHOLE, gate
+from tests.sandbox.test_syncing import END, F_UNLCK, F_WRLCK, LOCK, RANGE, UNLOCKED, WHOLE, gate, gated
 
 client_library = base.client_library
 home = base.home
@@ -30,11 +29,8 @@ home = base.home
 
 @pytest.fixture
 def away(home: Path, client_library: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Away]:
-    monkeypatch.setattr(base, "pump", syncing.pump)
-    gate.reset()
-    with base.away_from(home, client_library) as found:
+    with gated(home, client_library, monkeypatch) as found:
         yield found
-        gate.reset()
 
 
 def native(fd: int, kind: int) -> None:

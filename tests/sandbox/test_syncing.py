@@ -6,6 +6,7 @@ let go again by hand; no job runs.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import struct
@@ -92,13 +93,20 @@ def refuse(reply: bytearray) -> None:
         at += size
 
 
-@pytest.fixture
-def away(home: Path, client_library: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Away]:
+@contextlib.contextmanager
+def gated(home: Path, library: Any, monkeypatch: pytest.MonkeyPatch, *, strict: int = 0) -> Iterator[Away]:
+    """A mirror whose home can be stopped and asked what it did."""
     monkeypatch.setattr(base, "pump", pump)
     gate.reset()
-    with base.away_from(home, client_library) as found:
+    with base.away_from(home, library, strict=strict) as found:
         yield found
-        gate.answers.set()
+        gate.reset()
+
+
+@pytest.fixture
+def away(home: Path, client_library: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Away]:
+    with gated(home, client_library, monkeypatch) as found:
+        yield found
 
 
 def opened(away: Away, name: str) -> tuple[Path, int, int]:
@@ -163,11 +171,8 @@ def test_a_directory_is_synced_behind_its_names(away: Away) -> None:
 
 @pytest.fixture
 def strict(home: Path, client_library: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Away]:
-    monkeypatch.setattr(base, "pump", pump)
-    gate.reset()
-    with base.away_from(home, client_library, strict=1) as found:
+    with gated(home, client_library, monkeypatch, strict=1) as found:
         yield found
-        gate.answers.set()
 
 
 def test_who_waits_for_a_new_file_and_its_directory_again_and_again_waits_once(strict: Away) -> None:

@@ -43,11 +43,15 @@ static bool is_in_order(hp_engine *engine, struct hp_object *object)
  * this lane. */
 static void sync_names(hp_engine *engine, struct hp_object *directory)
 {
-	struct hp_request sync = { .head = { .op = HPW_FSYNC, .handle = ++engine->next_handle } };
-	char *path = hp_object_path(directory);
+	struct hp_request sync = { .head = { .op = HPW_FSYNC } };
+	char *path;
 
+	if (directory->names_synced == engine->names_altered + 1)
+		return; /* nothing was done to names since */
+	path = hp_object_path(directory);
 	if (!path)
 		return; /* it was removed: nothing of it is to last */
+	sync.head.handle = ++engine->next_handle;
 	hp_ordered_tell(engine, &(struct hp_request){ .head = { .op = HPW_OPEN,
 								.handle = sync.head.handle,
 								.arg = O_RDONLY | O_DIRECTORY,
@@ -62,8 +66,7 @@ static void sync_names(hp_engine *engine, struct hp_object *directory)
 
 static int sync_directory(hp_engine *engine, struct hp_object *object, bool waits)
 {
-	if (object->names_synced != engine->names_altered + 1)
-		sync_names(engine, object);
+	sync_names(engine, object);
 	if (waits)
 		hp_wait_count(engine, &engine->ordered_done, object->names_synced_by, HP_WAIT_SYNC);
 	else
@@ -76,7 +79,7 @@ static void sync_names_too(hp_engine *engine, const struct hp_object *file)
 {
 	struct hp_object *directory = file->name ? file->name->parent : NULL;
 
-	if (directory && directory->names_synced && directory->names_synced != engine->names_altered + 1)
+	if (directory && directory->names_synced)
 		sync_names(engine, directory);
 }
 
@@ -97,7 +100,7 @@ int hp_sync(hp_engine *engine, struct hp_object *object)
 		engine->ordered_synced = engine->ordered_sent;
 		return object->orphan ? 0 : -object->error;
 	}
-	if (waits && in_order)
+	if (in_order)
 		sync_names_too(engine, object);
 	if (!in_order && (hp_flush_deferred(object) || (object->in_flight && !object->bulk)))
 		error = hp_flush_object(engine, object);

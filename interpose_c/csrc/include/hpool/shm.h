@@ -132,8 +132,8 @@ enum hp_file_flags {
 	HP_FILE_WRITABLE = 2, /* writes are noted */
 	HP_FILE_APPENDS = 4, /* some descriptor appends: what lies behind home's end goes to home's end */
 	HP_FILE_LOCKED = 8, /* the job holds a lock of it at home */
-	HP_FILE_PRIVATE = 32, /* nobody else has it open at home: native fcntl locks are all there is */
 	HP_FILE_NAMELESS = 16, /* it has no name any more: the starter waits for the last close */
+	HP_FILE_PRIVATE = 32, /* nobody else has it open at home: native fcntl locks are all there is */
 };
 
 struct hp_file {
