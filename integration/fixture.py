@@ -126,7 +126,21 @@ def _sources(directory: Path) -> None:
     )
 
 
-EXTRAS: Final[dict[str, Callable[[Path], None]]] = {"many": _many, "huge": _huge, "sources": _sources}
+def _ways_out(directory: Path) -> None:
+    ways = directory / "ways_out"
+    ways.mkdir()
+    for number in range(24):
+        (ways / str(number)).symlink_to("/tmp")
+    (ways / "mounts").symlink_to("/proc/mounts")
+    (ways / "status").symlink_to("/proc/self/status")
+
+
+EXTRAS: Final[dict[str, Callable[[Path], None]]] = {
+    "many": _many,
+    "huge": _huge,
+    "sources": _sources,
+    "ways_out": _ways_out,
+}
 
 
 def _make_old(directory: Path) -> None:

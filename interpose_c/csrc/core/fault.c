@@ -277,9 +277,7 @@ bool hp_fault(int dirfd, const char *path, long error, enum hp_want want, bool n
 	ask.data1 = where.path;
 	ask.len1 = where.length;
 	answer = hp_ask(&ask);
-	if (answer == HP_RETRY)
-		return true;
 	if (answer < 0)
 		*result = (long)answer;
-	return false;
+	return answer == HP_RETRY || answer == HP_LOCAL;
 }

@@ -121,6 +121,16 @@ static int examine(long fd, const struct hp_open_how *how)
 	return 0;
 }
 
+/* What leads there may have come from home only now: what the kernel said before does not count. */
+static long open_local(int dirfd, const char *path, const struct hp_open_how *how, bool extended)
+{
+	long fd = native_open(dirfd, path, how, extended);
+
+	if (fd >= 0)
+		hp_fd_forget((int)fd);
+	return fd;
+}
+
 static long open_asking(int dirfd, const char *path, struct hp_open_how *how, bool extended, long native)
 {
 	struct hp_open_how second;
@@ -156,7 +166,7 @@ static long open_asking(int dirfd, const char *path, struct hp_open_how *how, bo
 		ask.arg[1] = hp_new_mode((long)how->mode & 07777);
 		answer = hp_ask(&ask);
 		if (answer == HP_LOCAL)
-			return native;
+			return open_local(dirfd, path, how, extended);
 		if (answer < 0)
 			return (long)answer;
 		second = *how;
@@ -213,7 +223,7 @@ static long open_nameless(int dirfd, const char *path, const struct hp_open_how 
 	ask.room = sizeof private;
 	answer = hp_ask(&ask);
 	if (answer != HP_RETRY)
-		return answer == HP_LOCAL ? fd : (long)answer;
+		return answer == HP_LOCAL ? open_local(dirfd, path, how, extended) : (long)answer;
 	second.flags = ask.value[0];
 	fd = open_now(AT_FDCWD, private, &second, false);
 	if (fd >= 0)

@@ -17,8 +17,8 @@
 
 #define SHUT (MS_NOSUID | MS_NODEV | MS_NOEXEC)
 
-static const char *const files[] = { "cpuinfo", "meminfo", "stat",        "loadavg", "uptime",
-				     "version", "cgroups", "filesystems", "swaps",   NULL };
+static const char *const files[] = { "cpuinfo", "meminfo",     "stat",  "loadavg",   "uptime", "version",
+				     "cgroups", "filesystems", "swaps", "config.gz", NULL };
 /* sys is bound read-only; sysvipc shows the job's own IPC namespace. */
 static const char *const others[] = { "sys", "sysvipc", NULL };
 

@@ -100,7 +100,7 @@ enum hp_crash_piece { HP_CRASH_HEAD, HP_CRASH_MAPS, HP_CRASH_STACK, HP_CRASH_END
 enum hp_want { HP_WANT_STAT, HP_WANT_READ, HP_WANT_LIST, HP_WANT_DIR };
 
 #define HP_RETRY 1 /* the native call will now find what it needs */
-#define HP_LOCAL 2 /* the name is the sandbox's own: what the native call said stands */
+#define HP_LOCAL 2 /* the name is the sandbox's own: what the native call says now stands */
 
 struct hp_slot {
 	uint32_t state; /* enum hp_slot_state; futex, shared */
