@@ -13,8 +13,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ctypes
+import fcntl
 import gc
 import os
+import resource
 import selectors
 import signal
 import socket
@@ -31,6 +33,7 @@ _ROOM: Final = 256
 # malloc.h
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 _REUSED_BYTES, _KEPT_BYTES = 32 << 20, 128 << 20
+_DESCRIPTORS: Final = 4096
 
 
 def _reuse_large_buffers() -> None:
@@ -40,6 +43,16 @@ def _reuse_large_buffers() -> None:
         mallopt = ctypes.CDLL(None).mallopt
         mallopt(_M_MMAP_THRESHOLD, _REUSED_BYTES)
         mallopt(_M_TRIM_THRESHOLD, _KEPT_BYTES)
+
+
+def _make_room_for_descriptors() -> None:
+    """While there is one thread: a process of several waits 5 to 15 ms, for all processors, each time the
+    kernel enlarges its table of descriptors (expand_fdtable in fs/file.c), at 64, 256, 512 and so on."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    enough = _DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, _DESCRIPTORS)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (enough, hard))
+    os.close(fcntl.fcntl(0, fcntl.F_DUPFD_CLOEXEC, enough - 1))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def serve(owner: socket.socket, child_main: Callable[[socket.socket], int], *, kill_children: bool) -> None:
@@ -94,6 +107,7 @@ def _fork(
         for pidfd in siblings:
             os.close(pidfd)
         signal.signal(signal.SIGINT, signal.SIG_DFL)
+        _make_room_for_descriptors()
         status = child_main(socket.socket(fileno=descriptor))
     except BaseException:
         traceback.print_exc()

@@ -82,6 +82,11 @@ async def _nursery(tmp_path: Path, *, kill: bool) -> nursery.Nursery:
     return made
 
 
+def _room_for_descriptors(pid: int) -> int:
+    fields = dict(line.split(":\t", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+    return int(fields["FDSize"])
+
+
 def test_a_nursery_forks_children_and_tells_how_they_ended(tmp_path: Path) -> None:
     async def work() -> None:
         raised = await _nursery(tmp_path, kill=True)
@@ -89,6 +94,9 @@ def test_a_nursery_forks_children_and_tells_how_they_ended(tmp_path: Path) -> No
         children = [await raised.fork() for _ in range(3)]
         for number, child in enumerate(children):
             assert await loop.sock_recv(child.link, 10) == b"ready"
+            assert _room_for_descriptors(child.pid) >= 1024, (
+                "it waits for all processors when it enlarges that"
+            )
             await loop.sock_sendall(child.link, str(number).encode())
         assert [await child.ended for child in children] == [0, 1, 2]
         killed = await raised.fork()

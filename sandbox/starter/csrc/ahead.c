@@ -22,7 +22,6 @@
 #define LARGEST (1u << 20)  /* as home counts a directory's own bytes: some 20,000 names */
 #define MOST_LOOKED_AT 2048u
 #define LEVELS 4
-#define SMALL (16u << 10) /* two hundred names or so */
 
 static bool has_room(const struct hp_walker *walker)
 {
@@ -120,7 +119,7 @@ void hp_ahead_small(hp_engine *engine, struct hp_object *directory, uint32_t bud
 	char *path;
 
 	if (directory->small_asked || directory->known || directory->filling || directory->local || !attr->ino ||
-	    attr->size > SMALL || !(attr->access & 4) || !directory->name || directory->unsure)
+	    attr->size > HP_SMALL_DIRECTORY || !(attr->access & 4) || !directory->name || directory->unsure)
 		return;
 	directory->small_asked = true;
 	directory->with_content = budget > 0;

@@ -31,6 +31,7 @@ struct hp_walker {
 void hp_ahead_of(hp_engine *, struct hp_object *directory);
 bool hp_ahead_reads(hp_engine *, struct hp_object *directory);
 #define HP_LITTLE_BUDGET (64u << 10)
+#define HP_SMALL_DIRECTORY (16u << 10) /* as home counts its own bytes: two hundred names or so */
 uint32_t hp_worth_a_trip(const hp_engine *);
 void hp_ahead_small(hp_engine *, struct hp_object *directory, uint32_t budget);
 

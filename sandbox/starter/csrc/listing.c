@@ -54,14 +54,27 @@ static void apply_listing(hp_engine *engine, struct hp_pending *pending, const s
 	hp_apply_listing(engine, pending->context, reply, body, length);
 }
 
+/* Of many names that the job did not read the next run need not have all: those it looked for are
+ * remembered one by one (resolve.c). */
+static void remember_listing(hp_engine *engine, const struct hp_object *directory)
+{
+	char *path = directory->listed ? hp_object_path(directory) : NULL;
+
+	if (path)
+		hp_remember(engine, 'L', path, strlen(path));
+	free(path);
+}
+
 static void apply_behind(hp_engine *engine, struct hp_pending *pending, const struct hpw_reply *reply,
 			 const uint8_t *body, size_t length)
 {
 	struct hp_object *directory = pending->context;
 
 	hp_apply_listing(engine, directory, reply, body, length);
-	if (!(reply->flags & HPW_MORE))
-		directory->filling = false;
+	if (reply->flags & HPW_MORE)
+		return;
+	directory->filling = false;
+	remember_listing(engine, directory);
 }
 
 void hp_list_behind(hp_engine *engine, struct hp_object *directory)
@@ -76,7 +89,6 @@ void hp_list_behind(hp_engine *engine, struct hp_object *directory)
 	pending = calloc(1, sizeof *pending);
 	*pending = (struct hp_pending){ .apply = apply_behind, .context = directory, .detached = true };
 	directory->filling = true;
-	hp_remember(engine, 'L', path, strlen(path));
 	hp_wire_send(
 		engine, HP_LANE_WAIT, pending,
 		&(struct hp_request){ .head = { .op = HPW_LIST, .len1 = (uint32_t)strlen(path) }, .string1 = path });
@@ -98,7 +110,6 @@ static int ask_for_names(hp_engine *engine, struct hp_object *directory, bool sh
 	if (!path)
 		return -ENOENT;
 	directory->filling = true;
-	hp_remember(engine, 'L', path, strlen(path));
 	hp_wire_send(
 		engine, HP_LANE_WAIT, &pending,
 		&(struct hp_request){ .head = { .op = HPW_LIST, .len1 = (uint32_t)strlen(path) }, .string1 = path });
@@ -117,7 +128,10 @@ static int ask_for_names(hp_engine *engine, struct hp_object *directory, bool sh
 		return -error;
 	if (!directory->known)
 		return directory->misled ? -EAGAIN : -EIO;
-	return show && !directory->unsure ? show_names(engine, directory) : 0;
+	if (show && !directory->unsure)
+		error = show_names(engine, directory);
+	remember_listing(engine, directory);
+	return error;
 }
 
 int hp_list(hp_engine *engine, struct hp_object *directory, bool show)
@@ -138,8 +152,11 @@ int hp_list(hp_engine *engine, struct hp_object *directory, bool show)
 			return 0;
 		if (directory->known && !show)
 			return 0;
-		if (directory->known && !directory->unsure) /* else names changed, and the answers are on their way */
-			return show_names(engine, directory);
+		if (directory->known && !directory->unsure) { /* else names changed, and the answers are on their way */
+			error = show_names(engine, directory);
+			remember_listing(engine, directory);
+			return error;
+		}
 		error = ask_for_names(engine, directory, show);
 	} while (error == -EAGAIN && ++tries < MOST_TRIES);
 	return error;

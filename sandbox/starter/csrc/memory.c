@@ -201,21 +201,19 @@ void hp_engine_recall(hp_engine *engine, const char *text, size_t length, const 
 
 	pthread_mutex_lock(&engine->lock);
 	hp_costs_stage(HP_COST_START);
+	for (size_t i = 0; i < count && !engine->failed; i++) /* first: home looks for libraries while it lists */
+		if (lines[i].kind == 'B')
+			ask_again(engine, &all, HPW_BUNDLE, 0, &lines[i]);
 	for (size_t i = 0; i < listed && !engine->failed; i++) { /* shorter first: what a path goes through is known */
 		if (!is_below_one(&directories[i], directories, listed))
 			ask_again(engine, &all, HPW_RESOLVE, 0, &directories[i]);
 		ask_again(engine, &all, HPW_LIST, directories[i].kind == 'D' ? HPW_CONTENT : 0, &directories[i]);
 	}
-	for (size_t i = 0; i < count && !engine->failed; i++) {
-		if (lines[i].kind == 'B') {
-			ask_again(engine, &all, HPW_BUNDLE, 0, &lines[i]);
-		} else if (lines[i].kind != 'L' && lines[i].kind != 'D' &&
-			   !is_below_one(&lines[i], directories, listed)) {
+	for (size_t i = 0; i < count && !engine->failed; i++)
+		if (!strchr("BLD", lines[i].kind) && !is_below_one(&lines[i], directories, listed))
 			/* without a pack the content will be asked for anyway: in the same breath, then */
 			ask_again(engine, &all, HPW_RESOLVE, lines[i].kind == 'C' && !packed_length ? HPW_CONTENT : 0,
 				  &lines[i]);
-		}
-	}
 	wait_for_all(engine, &all);
 	for (size_t i = 0; i < count && !engine->failed; i++)
 		if (lines[i].kind == 'R' || lines[i].kind == 'C')

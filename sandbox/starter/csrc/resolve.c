@@ -14,6 +14,7 @@
 #include "internal.h"
 
 #define MAX_LINKS 40
+#define MANY_MISSES 64u /* in a directory of many names: to have them all is cheaper than to ask for each */
 #define LITTLE (32u << 10) /* content that comes along with a name that is only looked at */
 #define MAX_ASKED 1000 /* others may change a name each time before the one who asked for it has looked */
 
@@ -129,9 +130,9 @@ static void missed(struct walk *walk, struct hp_object *at)
 {
 	if (!misses_often(walk, at))
 		return;
-	if (!at->known)
+	if (!at->known && (at->attr.size <= HP_SMALL_DIRECTORY || at->misses >= MANY_MISSES))
 		hp_list_behind(walk->engine, at);
-	else if (at->misses > at->offers)
+	else if (at->known && at->misses > at->offers)
 		hp_list(walk->engine, at, true);
 }
 
@@ -209,6 +210,19 @@ static void remember_name(const struct walk *walk, const struct hp_object *paren
 	free(path);
 }
 
+/* Of many names, which the next run need not have all; if it looks for many, it should. */
+static void remember_absence(const struct walk *walk, const struct hp_object *parent, const char *text, size_t length)
+{
+	char *path;
+
+	if (parent->misses < MANY_MISSES) {
+		remember_name(walk, parent, text, length);
+	} else if (parent->misses == MANY_MISSES && (path = hp_object_path(parent)) != NULL) {
+		hp_remember(walk->engine, 'L', path, strlen(path));
+		free(path);
+	}
+}
+
 static int step(struct walk *walk, struct hp_where *where)
 {
 	hp_engine *engine = walk->engine;
@@ -262,6 +276,8 @@ static int step(struct walk *walk, struct hp_where *where)
 	if (!name || (name->object && name->object->attr.ino == 0 && !name->object->local && last)) {
 		if ((at->listed || at->known) && !name && !unknown) {
 			missed(walk, at);
+			if (!at->listed)
+				remember_absence(walk, at, text, length);
 			return -ENOENT;
 		}
 		return ask(walk, unknown);
