@@ -113,6 +113,10 @@ bool hp_directory_seek(int fd, uint64_t entries);
 /* Takes away what an inotify descriptor has heard. Nobody else reads it, the job stands still. */
 void hp_hush(int fd);
 
+/* ---- dump_names.c -------------------------------------------------------------------------------- */
+/* Which of the scratch directories has this name, or NULL. */
+const char *hp_scratch_of(const char *path);
+
 /* ---- refuse.c ------------------------------------------------------------------------------ */
 /* Why it cannot be: a sentence, told once. Always false, so that it can be returned. */
 bool hp_refuse(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -206,7 +206,7 @@ bool hp_dump_prepare(struct hp_dump *, struct hp_process *);
 bool hp_dump_tasks(struct hp_dump *, struct hp_process *);
 /* dump_settings.c: what a process and its threads, or a description's owner, have asked of the kernel. */
 void hp_dump_settings(struct hp_dump *, struct hp_process *);
-void hp_dump_owner(struct hp_dump *, pid_t pid, int number, int fd);
+bool hp_dump_owner(struct hp_dump *, pid_t pid, int number, int fd);
 /* Everything as it was. */
 void hp_dump_release(struct hp_process *);
 
@@ -220,7 +220,7 @@ bool hp_dump_object_socket(struct hp_dump *, pid_t pid, int number, int fd, uint
 /* dump_inet.c: of the Internet families. */
 bool hp_dump_inet(struct hp_dump *, pid_t pid, int number, int fd, struct hp_image_object *);
 /* dump_options.c: the record, and one for each option that is not what a new socket has. */
-void hp_dump_write_socket(struct hp_dump *, struct hp_image_object *, int fd, const void *address, size_t length,
+bool hp_dump_write_socket(struct hp_dump *, struct hp_image_object *, int fd, const void *address, size_t length,
 			  const void *content, size_t bytes);
 bool hp_dump_object_terminal(struct hp_dump *, unsigned index, uint32_t *id);
 bool hp_dump_object_runs(struct hp_dump *, int fd, uint32_t id, uint64_t size, uint64_t region);

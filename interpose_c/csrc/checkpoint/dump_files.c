@@ -111,6 +111,24 @@ static bool dump_timer(struct look *look)
 	return true;
 }
 
+/* Which descriptor still is what the one of that number was. Of those that had the number one after the other
+ * the kernel counts in the order in which it lists them. */
+static bool find_watched(const struct look *look, const char *line, struct hp_image_watch *watch)
+{
+	pid_t pid = look->process->pid;
+	struct hp_kernel_epoll_slot slot = { (uint32_t)look->number, (uint32_t)watch->fd, 0 };
+	int other;
+	for (const char *before = strstr(look->info, "tfd:"); before < line; before = strstr(before + 4, "tfd:"))
+		slot.toff += sscanf(before, "tfd: %d", &other) == 1 && other == watch->fd;
+	watch->held = watch->fd;
+	bool found = syscall(SYS_kcmp, pid, pid, HP_KCMP_EPOLL_TFD, (unsigned long)watch->fd, &slot) == 0;
+	for (int n = 0; n < look->process->fd_count && !found; n++) {
+		watch->held = look->process->fds[n];
+		found = syscall(SYS_kcmp, pid, pid, HP_KCMP_EPOLL_TFD, (unsigned long)watch->held, &slot) == 0;
+	}
+	return found;
+}
+
 static bool dump_watches(struct look *look)
 {
 	pid_t pid = look->process->pid;
@@ -121,8 +139,7 @@ static bool dump_watches(struct look *look)
 		if (sscanf(line, "tfd: %d events: %x data: %lx", &watch.fd, &watch.events, &value) != 3)
 			return cannot(look, "is not described by this kernel");
 		watch.value = value;
-		struct hp_kernel_epoll_slot slot = { (uint32_t)look->number, (uint32_t)watch.fd, 0 };
-		if (syscall(SYS_kcmp, pid, pid, HP_KCMP_EPOLL_TFD, (unsigned long)watch.fd, &slot))
+		if (!find_watched(look, line, &watch))
 			return cannot(look, "waits for a descriptor that has been closed or replaced since");
 		hp_write_record(&look->dump->writer, HP_R_WATCH, &watch, sizeof watch, NULL, 0);
 	}
@@ -214,6 +231,14 @@ static bool is_nameless(const struct look *look)
 	return !strncmp(look->name, HP_NAMELESS_DIR "/", sizeof HP_NAMELESS_DIR);
 }
 
+/* In scratch: it travels with its content, as all there do. */
+static bool has_other_name(const struct look *look)
+{
+	static const char deleted[] = " (deleted)";
+	size_t length = strlen(look->name), suffix = sizeof deleted - 1;
+	return hp_is_scratch(look->name) && length > suffix && !strcmp(look->name + length - suffix, deleted);
+}
+
 static bool dump_description(struct look *look)
 {
 	struct hp_image_file *file = &look->file;
@@ -233,7 +258,8 @@ static bool dump_description(struct look *look)
 	}
 	if (type == S_IFDIR && !(file->flags & O_PATH) && hp_is_scratch(look->name))
 		file->extra[0] = hp_directory_entries(look->fd, file->position);
-	if (file->flags & O_PATH || type == S_IFDIR || (type == S_IFREG && look->stat.st_nlink && !is_nameless(look))) {
+	if (file->flags & O_PATH || type == S_IFDIR ||
+	    (type == S_IFREG && look->stat.st_nlink && !is_nameless(look) && !has_other_name(look))) {
 		file->kind = HP_F_NAMED;
 		return hp_dump_object_named(look->dump, look->name, look->stat.st_dev, look->stat.st_ino, look->fd,
 					    &file->object);
@@ -289,7 +315,7 @@ static bool dump_descriptor(struct look *look)
 		look->fd = (int)syscall(SYS_pidfd_getfd, look->process->pidfd, look->number, 0);
 		bool fine = look->fd >= 0 ? dump_description(look) : cannot(look, strerror(errno));
 		if (fine && !(flags & O_PATH))
-			hp_dump_owner(look->dump, look->process->pid, look->number, look->fd);
+			fine = hp_dump_owner(look->dump, look->process->pid, look->number, look->fd);
 		if (look->fd >= 0)
 			close(look->fd);
 		if (!fine)

@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <netinet/udp.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -254,14 +255,15 @@ bool hp_dump_inet(struct hp_dump *dump, pid_t pid, int number, int fd, struct hp
 	bool connected = getpeername(fd, (struct sockaddr *)&inet.names[1], &length) == 0;
 	object->size = (uint32_t)option(fd, SOL_SOCKET, SO_RCVBUF) |
 		       (uint64_t)(uint32_t)option(fd, SOL_SOCKET, SO_SNDBUF) << 32;
+	if (!stream && option(fd, IPPROTO_UDP, UDP_CORK) == 1)
+		return cannot(&inet, "that may keep back what has been sent (UDP_CORK)");
 	if (stream) {
 		fine = look_at_stream(&inet);
 	} else {
 		object->extra[2] = connected ? HP_I_CONNECTED : HP_I_PLAIN;
 		fine = !dump->own_network || peek_datagrams(&inet);
 	}
-	if (fine)
-		hp_dump_write_socket(dump, object, fd, inet.names, sizeof inet.names, inet.content, inet.used);
+	fine = fine && hp_dump_write_socket(dump, object, fd, inet.names, sizeof inet.names, inet.content, inet.used);
 	free(inet.content);
 	return fine;
 }

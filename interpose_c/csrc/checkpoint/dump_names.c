@@ -89,7 +89,7 @@ static bool dump_name(struct hp_dump *dump, const char *path, int at, const char
 			return cannot(path);
 		record.target_bytes = (uint32_t)length + 1;
 	}
-	if (S_ISREG(found.st_mode) && found.st_size && !dump_content(dump, path, at, name, &record.object))
+	if (S_ISREG(found.st_mode) && !dump_content(dump, path, at, name, &record.object))
 		return false;
 	const struct hp_part parts[] = { { path, record.path_bytes }, { target, record.target_bytes } };
 	hp_write_record(&dump->writer, HP_R_NAME, &record, sizeof record, parts, 2);
@@ -135,14 +135,19 @@ static bool dump_directory(struct hp_dump *dump, const char *path, int at, unsig
 static const char *const places[] = { "/tmp", "/var/tmp", "/dev/shm" };
 #define PLACES (sizeof places / sizeof *places)
 
-bool hp_is_scratch(const char *path)
+const char *hp_scratch_of(const char *path)
 {
 	for (unsigned n = 0; n < PLACES; n++) {
 		size_t length = strlen(places[n]);
 		if (!strncmp(path, places[n], length) && (path[length] == '/' || path[length] == '\0'))
-			return true;
+			return places[n];
 	}
-	return false;
+	return NULL;
+}
+
+bool hp_is_scratch(const char *path)
+{
+	return hp_scratch_of(path) != NULL;
 }
 
 bool hp_dump_names(struct hp_dump *dump)

@@ -220,6 +220,11 @@ bool hp_dump_object_mapped(struct hp_dump *dump, struct hp_process *process, str
 	bool made;
 	if (!nameless)
 		return hp_dump_object_named(dump, mapping->name, mapping->device, mapping->inode, -1, &mapping->object);
+	if (!strncmp(mapping->name, "/[aio]", 6))
+		return hp_refuse("process %d has asynchronous input and output of the kernel's (io_setup)",
+				 (int)process->pid);
+	if (!strncmp(mapping->name, "/secretmem", 10))
+		return hp_refuse("process %d has secret memory (memfd_secret)", (int)process->pid);
 	if (!strncmp(mapping->name, "/SYSV", 5))
 		return hp_dump_attached(dump, process, mapping);
 	if (!mapping->shared)

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 
 #define USUAL_SLACK_NS 50000
@@ -56,16 +57,25 @@ void hp_dump_settings(struct hp_dump *dump, struct hp_process *process)
 		write_down(dump, pid, pid, HP_S_CORE_FILTER, (uint64_t)filter);
 }
 
-void hp_dump_owner(struct hp_dump *dump, pid_t pid, int number, int fd)
+bool hp_dump_owner(struct hp_dump *dump, pid_t pid, int number, int fd)
 {
 	struct f_owner_ex owner = { 0 };
 	uint64_t value;
 	_Static_assert(sizeof owner == sizeof value, "an owner is a value");
+	struct stat found;
 	if (fcntl(fd, F_GETOWN_EX, &owner) == 0 && owner.pid > 0) {
+		if (fstat(fd, &found) == 0 && S_ISDIR(found.st_mode)) /* of what nobody tells */
+			return hp_refuse("process %d: descriptor %d: changes in its directory may be told by a signal "
+					 "(F_NOTIFY)",
+					 (int)pid, number);
 		memcpy(&value, &owner, sizeof value);
 		write_down(dump, pid, number, HP_S_OWNER, value);
 	}
 	int signal = fcntl(fd, F_GETSIG);
 	if (signal > 0)
 		write_down(dump, pid, number, HP_S_SIGNAL, (uint64_t)signal);
+	int flags = fcntl(fd, F_GETFL);
+	if (flags > 0 && flags & O_ASYNC)
+		write_down(dump, pid, number, HP_S_ASYNC, (uint64_t)flags);
+	return true;
 }

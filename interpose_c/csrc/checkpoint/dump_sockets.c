@@ -129,8 +129,8 @@ static bool dump_unix(struct hp_dump *dump, pid_t pid, int number, int fd, struc
 	}
 	if (!object->extra[2])
 		fine = peek(pid, number, fd, &messages);
-	if (fine)
-		hp_dump_write_socket(dump, object, fd, about.name, about.name_bytes, messages.bytes, messages.used);
+	fine = fine &&
+	       hp_dump_write_socket(dump, object, fd, about.name, about.name_bytes, messages.bytes, messages.used);
 	free(messages.bytes);
 	return fine;
 }

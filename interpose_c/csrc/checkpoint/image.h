@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #define HP_IMAGE_MAGIC 0x676d696c6f6f7068ull /* "hpoolimg" */
-#define HP_IMAGE_VERSION 7u
+#define HP_IMAGE_VERSION 8u
 #define HP_IMAGE_PAGE 4096u
 #define HP_IMAGE_ALIGN 65536u /* of each region in `pages`: chunks of two images fall on the same content */
 
@@ -229,11 +229,12 @@ struct hp_image_fd {
 	uint32_t file, cloexec;
 };
 
-/* What an epoll waits for: descriptor `fd` of process `pid`. */
+/* What an epoll waits for: what was descriptor `fd` of process `pid`, and still is its descriptor `held`. */
 struct hp_image_watch {
 	struct hp_record head;
 	uint32_t file, events;
-	int32_t pid, fd;
+	int32_t pid, fd, held;
+	uint32_t pad;
 	uint64_t value;
 };
 
@@ -282,6 +283,7 @@ enum hp_image_setting_kind {
 	HP_S_CORE_FILTER,
 	HP_S_OWNER,  /* of a descriptor, who is told by a signal: struct f_owner_ex */
 	HP_S_SIGNAL, /* of a descriptor: by which */
+	HP_S_ASYNC,  /* of a descriptor: flags of its description, O_ASYNC among them */
 	HP_S_KINDS,
 };
 
@@ -344,12 +346,10 @@ enum hp_image_inet { /* extra[2] of a socket of the Internet families */
 		     HP_I_KINDS,
 };
 
-#define HP_OPTION_MOST 16u
-/* Of a socket, where it is not what a new one has. */
+/* Of a socket, where it is not what a new one has; its value follows. Of SO_ATTACH_FILTER: the filter's program. */
 struct hp_image_option {
 	struct hp_record head;
 	uint32_t object, level, name, bytes;
-	uint8_t value[HP_OPTION_MOST];
 };
 
 /* A datagram that waits, in front of its bytes. */

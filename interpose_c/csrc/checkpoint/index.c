@@ -6,6 +6,7 @@
 #include "restore.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 bool hp_index_objects(struct hp_image *image)
 {
@@ -44,6 +45,20 @@ bool hp_index_content(struct hp_image *image)
 		if (is_held(&image->index[id]))
 			image->index[id].place = ++image->held;
 	return true;
+}
+
+bool hp_is_of_proc(const struct hp_image_object *object)
+{
+	const char *path = hp_image_path(object);
+	return object->kind == HP_O_NAMED && !strncmp(path, "/proc/", 6) && path[6] >= '0' && path[6] <= '9';
+}
+
+const char *hp_image_name_of(const struct hp_image *image, uint32_t id)
+{
+	HP_EACH(image, hp_image_name, HP_R_NAME, name)
+	if (name->object == id)
+		return (const char *)(name + 1);
+	return NULL;
 }
 
 const struct hp_image_object *hp_image_object(const struct hp_image *image, uint32_t id)

@@ -24,9 +24,10 @@
 #include <sys/timerfd.h>
 
 #define TMPFILE_BIT 020000000
-#define AT_OPENING (O_CREAT | O_EXCL | O_TRUNC | O_NOCTTY | TMPFILE_BIT | O_CLOEXEC)
+/* O_ASYNC: at opening it is noted and has no effect, not later either */
+#define AT_OPENING (O_CREAT | O_EXCL | O_TRUNC | O_NOCTTY | TMPFILE_BIT | O_CLOEXEC | O_ASYNC)
 #define SET_TICKS _IOW('T', 0, uint64_t)
-#define SETTABLE (O_APPEND | O_NONBLOCK | O_ASYNC | O_NOATIME)
+#define SETTABLE (O_APPEND | O_NONBLOCK | O_ASYNC | O_NOATIME | O_DIRECT)
 
 void hp_put_fd(int fd, int at)
 {
@@ -43,17 +44,38 @@ static int reopen(int fd, int flags)
 
 /* ---- objects ------------------------------------------------------------------------------ */
 
-static void make_memory(const struct hp_image *image, const struct hp_image_object *object)
+/* A file without a name, of scratch: who has opened it as that (O_TMPFILE) may still give it one, who has taken
+ * its name away gets none. That description, or NULL. */
+static const struct hp_image_file *namer_of(const struct hp_image *image, uint32_t object)
+{
+	HP_EACH(image, hp_image_file, HP_R_FILE, file)
+	if (file->object == object && file->kind == HP_F_MEMORY && file->flags & TMPFILE_BIT)
+		return hp_scratch_of(hp_image_path(hp_image_object(image, object))) ? file : NULL;
+	return NULL;
+}
+
+static int fresh_memory(const struct hp_image *image, const struct hp_image_object *object)
 {
 	char name[200];
-	const char *path = hp_image_path(object);
+	const char *path = hp_image_path(object), *place = object->path_bytes ? hp_scratch_of(path) : NULL;
+	const struct hp_image_file *namer = place ? namer_of(image, object->id) : NULL;
+	if (namer)
+		return open(place, O_TMPFILE | ((int)namer->flags & (O_ACCMODE | O_SYNC)), 0600);
+	if (place)
+		return open(place, O_TMPFILE | O_RDWR | O_EXCL, 0600);
 	if (object->path_bytes && !strncmp(path, "/memfd:", 7))
 		path += 7;
 	snprintf(name, sizeof name, "%.199s", object->path_bytes ? path : "");
 	char *deleted = strstr(name, " (deleted)");
 	if (deleted)
 		*deleted = '\0';
-	int fd = memfd_create(name, MFD_ALLOW_SEALING);
+	return memfd_create(name, MFD_ALLOW_SEALING);
+}
+
+static void make_memory(const struct hp_image *image, const struct hp_image_object *object)
+{
+	const char *name = object->path_bytes ? hp_image_path(object) : "";
+	int fd = fresh_memory(image, object);
 	if (fd < 0 || ftruncate(fd, (off_t)object->size))
 		hp_together_fail(errno, "memory file %.100s", name);
 	HP_EACH_RUN(image, object->id, run)
@@ -202,7 +224,31 @@ static int make_stdio(const struct hp_image *image, const struct hp_image_file *
 static bool by_process(const struct hp_image *image, const struct hp_image_file *file)
 {
 	const struct hp_image_object *object = hp_image_object(image, file->object);
-	return file->kind == HP_F_PROCESS || (file->kind == HP_F_NAMED && !strncmp(hp_image_path(object), "/proc/", 6));
+	return file->kind == HP_F_PROCESS || (file->kind == HP_F_NAMED && hp_is_of_proc(object));
+}
+
+static int make_opened(const struct hp_image *image, const struct hp_image_file *file)
+{
+	int fd, settable = (int)file->flags & SETTABLE & ~O_ASYNC;
+	if (image->index[file->object].has_name)
+		fd = open(hp_image_name_of(image, file->object), ((int)file->flags & ~AT_OPENING) | O_NOCTTY);
+	else if (file == namer_of(image, file->object))
+		fd = dup(hp_fd_of_object(image, file->object));
+	else
+		fd = reopen(hp_fd_of_object(image, file->object), (int)file->flags);
+	if (fd < 0 || fcntl(fd, F_SETFL, settable))
+		hp_together_fail(errno, "opening a file without a name again");
+	(void)lseek(fd, file->position, SEEK_SET);
+	return fd;
+}
+
+/* What it opens depends on who opens it, and when: restore_settings.c */
+static int keep_place(void)
+{
+	int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		hp_together_fail(errno, "opening /dev/null");
+	return fd;
 }
 
 static int make_file(const struct hp_image *image, const struct hp_image_file *file)
@@ -213,11 +259,10 @@ static int make_file(const struct hp_image *image, const struct hp_image_file *f
 	case HP_F_NAMED:
 		return make_named(image, file);
 	case HP_F_MEMORY:
+		return make_opened(image, file);
 	case HP_F_PIPE:
 	case HP_F_QUEUE:
 		fd = reopen(hp_fd_of_object(image, file->object), (int)file->flags);
-		if (fd >= 0 && file->kind == HP_F_MEMORY)
-			(void)lseek(fd, file->position, SEEK_SET);
 		break;
 	case HP_F_EVENT:
 		return make_event(file);
@@ -316,6 +361,21 @@ static void close_others(const struct hp_image *image, pid_t pid)
 		syscall(SYS_close_range, next, image->high - 1, 0);
 }
 
+/* It has, or for a moment gets, the number it had when the epoll was told. */
+static void add_watch(const struct hp_image *image, const struct hp_image_watch *watch)
+{
+	struct epoll_event event = { .events = watch->events, .data.u64 = watch->value };
+	bool is_there = watch->held == watch->fd;
+	int aside = is_there ? -1 : fcntl(watch->fd, F_DUPFD, image->high);
+	if ((!is_there && dup2(watch->held, watch->fd) < 0) ||
+	    epoll_ctl(hp_fd_of_file(image, watch->file), EPOLL_CTL_ADD, watch->fd, &event))
+		hp_together_fail(errno, "descriptor %d of an epoll", watch->fd);
+	if (aside >= 0)
+		hp_put_fd(aside, watch->fd);
+	else if (!is_there)
+		close(watch->fd);
+}
+
 void hp_place_files(const struct hp_image *image, const struct hp_image_process *process)
 {
 	HP_EACH(image, hp_image_file, HP_R_FILE, file)
@@ -324,19 +384,16 @@ void hp_place_files(const struct hp_image *image, const struct hp_image_process 
 		HP_EACH(image, hp_image_fd, HP_R_FD, fd)
 		mine |= fd->pid == process->pid && fd->file == file->id;
 		if (mine && by_process(image, file))
-			hp_put_fd(make_file(image, file), hp_fd_of_file(image, file->id));
+			hp_put_fd(file->kind == HP_F_PROCESS ? make_file(image, file) : keep_place(),
+				  hp_fd_of_file(image, file->id));
 	}
 	close_others(image, process->pid);
 	HP_EACH(image, hp_image_fd, HP_R_FD, fd)
 	if (fd->pid == process->pid && dup2(hp_fd_of_file(image, fd->file), fd->fd) < 0)
 		hp_together_fail(errno, "descriptor %d of process %d", fd->fd, (int)fd->pid);
 	HP_EACH(image, hp_image_watch, HP_R_WATCH, watch)
-	{
-		struct epoll_event event = { .events = watch->events, .data.u64 = watch->value };
-		if (watch->pid == process->pid &&
-		    epoll_ctl(hp_fd_of_file(image, watch->file), EPOLL_CTL_ADD, watch->fd, &event))
-			hp_together_fail(errno, "descriptor %d of an epoll", watch->fd);
-	}
+	if (watch->pid == process->pid)
+		add_watch(image, watch);
 	HP_EACH(image, hp_image_lock, HP_R_LOCK, lock)
 	if (lock->pid == process->pid)
 		take_lock(lock);

@@ -40,15 +40,6 @@ static void set(int fd, int level, int name, int value)
 	must(setsockopt(fd, level, name, &value, sizeof value), "options of a socket");
 }
 
-int hp_socket_options(const struct hp_image *of, uint32_t object, int fd)
-{
-	HP_EACH(of, hp_image_option, HP_R_OPTION, option)
-	if (option->object == object && !(option->level == SOL_SOCKET && option->name == SO_REUSEADDR) &&
-	    setsockopt(fd, (int)option->level, (int)option->name, option->value, option->bytes))
-		return -1;
-	return 0;
-}
-
 static void apply_options(const struct hp_image_object *object)
 {
 	must(hp_socket_options(image, object->id, made[object->id]), "options of a socket");
@@ -359,8 +350,10 @@ void hp_make_inet(const struct hp_image *of)
 		make(object);
 	keep_rooms(&rooms, true);
 	HP_EACH(image, hp_image_object, HP_R_OBJECT, object)
-	if (made[object->id] >= 0)
+	if (made[object->id] >= 0) {
 		set(made[object->id], SOL_SOCKET, SO_REUSEADDR, 0);
+		must(hp_socket_filter(image, object->id, made[object->id]), "the filter of a socket");
+	}
 	HP_EACH(image, hp_image_option, HP_R_OPTION, option)
 	if (option->level == SOL_SOCKET && option->name == SO_REUSEADDR && made[option->object] >= 0)
 		set(made[option->object], SOL_SOCKET, SO_REUSEADDR, 1);

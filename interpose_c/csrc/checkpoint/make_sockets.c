@@ -280,6 +280,11 @@ void hp_make_sockets(const struct hp_image *of)
 	if (object->kind == HP_O_SOCKET && object->extra[0] == AF_UNIX && fd_of(object) >= 0)
 		settle(object, fd_of(object));
 	HP_EACH(image, hp_image_object, HP_R_OBJECT, object)
-	if (object->kind == HP_O_SOCKET && object->extra[0] == AF_UNIX)
+	{
+		if (object->kind != HP_O_SOCKET || object->extra[0] != AF_UNIX)
+			continue;
 		settle_name(object);
+		if (fd_of(object) >= 0 && hp_socket_filter(image, object->id, fd_of(object)))
+			hp_together_fail(errno, "the filter of a socket");
+	}
 }

@@ -215,11 +215,15 @@ static bool check_files(struct hp_image *image)
 		image->high = fd->fd >= image->high ? fd->fd + 1 : image->high;
 	}
 	HP_EACH(image, hp_image_option, HP_R_OPTION, option)
-	if (option->bytes > HP_OPTION_MOST || !hp_image_object(image, option->object))
+	if (!tail_fits(option, sizeof *option, option->bytes, 0) || !hp_image_object(image, option->object))
 		return bad("an option of a socket", option->object);
 	HP_EACH(image, hp_image_watch, HP_R_WATCH, watch)
-	if (watch->file == 0 || watch->file > image->files || watch->fd < 0 || watch->fd >= FD_MOST)
-		return bad("a watch", watch_n);
+	{
+		if (watch->file == 0 || watch->file > image->files || watch->fd < 0 || watch->fd >= FD_MOST ||
+		    watch->held < 0 || watch->held >= FD_MOST)
+			return bad("a watch", watch_n);
+		image->high = watch->fd >= image->high ? watch->fd + 1 : image->high;
+	}
 	HP_EACH(image, hp_image_mark, HP_R_MARK, mark)
 	if (mark->file == 0 || mark->file > image->files || mark->wd < 1 || mark->wd > HP_WD_MOST ||
 	    mark->path_bytes == 0 || !tail_fits(mark, sizeof *mark, mark->path_bytes, 0) ||

@@ -33,6 +33,9 @@ bool hp_image_read(struct hp_image *, int meta, int pages);
 const char *hp_image_path(const struct hp_image_object *);
 const uint8_t *hp_image_extra(const struct hp_image_object *);
 const struct hp_image_object *hp_image_object(const struct hp_image *, uint32_t id);
+bool hp_is_of_proc(const struct hp_image_object *); /* tells of a process */
+/* A scratch name that has this content, or NULL. */
+const char *hp_image_name_of(const struct hp_image *, uint32_t id);
 const struct hp_image_process *hp_image_process(const struct hp_image *, pid_t pid);
 bool hp_image_pid_known(const struct hp_image *, pid_t pid); /* of anything */
 pid_t hp_image_free_pid(const struct hp_image *, pid_t below);
@@ -108,8 +111,10 @@ int hp_inet_made(uint32_t object); /* its descriptor */
 /* In the maker: to above that number. */
 void hp_inet_move_above(int number);
 void hp_inet_close(void);
-/* 0, or errno is set. */
+/* make_options.c. 0, or errno is set. */
 int hp_socket_options(const struct hp_image *, uint32_t object, int fd);
+/* When it is connected and filled: nothing of that is for its filter. 0, or errno is set. */
+int hp_socket_filter(const struct hp_image *, uint32_t object, int fd);
 
 /* ---- make_home.c: what is home's, in a new mirror ------------------------------------------------- */
 /* As open(2), after the starter has made it possible. */
@@ -153,6 +158,7 @@ bool hp_restore_terminals(struct hp_restored *);
 /* restore_marks.c: what inotify descriptors watch. When the making is over that could be heard. */
 bool hp_restore_marks(const struct hp_image *);
 bool hp_restore_settings(struct hp_restored *); /* restore_settings.c: of it and its threads */
+bool hp_restore_proc(struct hp_restored *);     /* what it has open below /proc of processes */
 bool hp_restore_process(struct hp_restored *);
 bool hp_restore_threads(struct hp_restored *);
 bool hp_restore_signals(struct hp_restored *);

@@ -177,7 +177,9 @@ static int open_mapped(struct hp_restored *to, const struct hp_image_vma *vma, c
 {
 	char path[64];
 	const char *name = hp_image_path(object);
-	if (object->kind == HP_O_MEMORY) {
+	if (object->kind == HP_O_MEMORY && to->image->index[object->id].has_name) {
+		name = hp_image_name_of(to->image, object->id);
+	} else if (object->kind == HP_O_MEMORY) {
 		snprintf(path, sizeof path, "/proc/self/fd/%d", hp_fd_of_object(to->image, object->id));
 		name = path;
 	}
@@ -319,7 +321,8 @@ bool hp_restore_seals(struct hp_restored *to)
 {
 	HP_EACH(to->image, hp_image_object, HP_R_OBJECT, object)
 	{
-		bool has_seals = object->kind == HP_O_MEMORY && object->seals && !to->image->index[object->id].has_name;
+		bool has_seals = object->kind == HP_O_MEMORY && object->seals &&
+				 !to->image->index[object->id].has_name && !hp_scratch_of(hp_image_path(object));
 		long error = has_seals ? HP_ASK(&to->leader, SYS_fcntl, hp_fd_of_object(to->image, object->id),
 						F_ADD_SEALS, object->seals) :
 					 0;

@@ -10,6 +10,7 @@
 #include <sys/syscall.h>
 
 #define LEAST_MEMORY_SCORE (-1000)
+#define OPENED_WITHOUT ((uint32_t)(O_CREAT | O_EXCL | O_TRUNC | O_ASYNC))
 
 /* As far as this machine allows it: a score is not lowered without privilege. */
 static void tell_proc(pid_t pid, const char *name, const char *format, long value)
@@ -69,9 +70,57 @@ static long apply(struct hp_restored *to, const struct hp_image_setting *setting
 		return 0;
 	case HP_S_SIGNAL:
 		return HP_ASK(task, SYS_fcntl, setting->of, F_SETSIG, setting->value);
+	case HP_S_ASYNC: /* by its number: that is what the signal tells */
+		(void)HP_ASK(task, SYS_fcntl, setting->of, F_SETFL, setting->value & ~(uint64_t)O_ASYNC);
+		return HP_ASK(task, SYS_fcntl, setting->of, F_SETFL, setting->value);
 	default:
 		return -EINVAL;
 	}
+}
+
+static const struct hp_image_file *of_proc(const struct hp_image *image, const struct hp_image_fd *fd)
+{
+	HP_EACH(image, hp_image_file, HP_R_FILE, file)
+	if (file->id == fd->file)
+		return file->kind == HP_F_NAMED && hp_is_of_proc(hp_image_object(image, file->object)) ? file : NULL;
+	return NULL;
+}
+
+static long open_proc(struct hp_restored *to, const struct hp_image_file *file, int at)
+{
+	struct hp_remote *task = &to->leader;
+	const char *path = hp_image_path(hp_image_object(to->image, file->object));
+	if (hp_remote_write(task->tid, task->scratch, path, strlen(path) + 1))
+		return -EFAULT;
+	long fd = HP_ASK(task, SYS_openat, AT_FDCWD, task->scratch, (file->flags & ~OPENED_WITHOUT) | O_CLOEXEC);
+	if (fd < 0)
+		return fd;
+	(void)HP_ASK(task, SYS_lseek, fd, file->position, SEEK_SET);
+	long error = HP_ASK(task, SYS_dup3, fd, at, 0);
+	(void)HP_ASK(task, SYS_close, fd);
+	return error < 0 ? error : 0;
+}
+
+/* By now all processes are there, with the memory they had: it is of what they are when it is opened. */
+bool hp_restore_proc(struct hp_restored *to)
+{
+	HP_EACH(to->image, hp_image_fd, HP_R_FD, fd)
+	{
+		const struct hp_image_file *file = fd->pid == to->process->pid ? of_proc(to->image, fd) : NULL;
+		const struct hp_image_fd *first = fd;
+		if (file == NULL)
+			continue;
+		HP_EACH(to->image, hp_image_fd, HP_R_FD, other)
+		if (other->pid == fd->pid && other->file == fd->file && other->fd < first->fd)
+			first = other;
+		long error =
+			first == fd ? open_proc(to, file, fd->fd) : HP_ASK(&to->leader, SYS_dup3, first->fd, fd->fd, 0);
+		if (error < 0)
+			return hp_refuse("process %d: opening %.200s again: %s", (int)fd->pid,
+					 hp_image_path(hp_image_object(to->image, file->object)),
+					 strerror((int)-error));
+	}
+	return true;
 }
 
 bool hp_restore_settings(struct hp_restored *to)

@@ -221,7 +221,7 @@ static void set_limits(struct hp_restored *to)
 bool hp_restore_process(struct hp_restored *to)
 {
 	struct hp_remote *leader = &to->leader;
-	if (!set_descriptor_flags(to) || !hp_restore_notices(to) || !hp_restore_terminals(to) ||
+	if (!hp_restore_proc(to) || !set_descriptor_flags(to) || !hp_restore_notices(to) || !hp_restore_terminals(to) ||
 	    !hp_restore_settings(to) || !take_locks(to) || !set_actions(to) || !set_timers(to))
 		return false;
 	for (unsigned n = 0; n < 3; n++) {

@@ -37,6 +37,9 @@ def kinds(world: World) -> str:
         ("apart", "has a directory or descriptors of its own"),
         ("traced", "is traced by another process"),
         ("leader", "without its first thread"),
+        ("changes", r"told by a signal \(F_NOTIFY\)"),
+        ("corked", r"keep back what has been sent \(UDP_CORK\)"),
+        ("asynchronous", r"asynchronous input and output of the kernel's \(io_setup\)"),
     ],
 )
 def test_what_cannot_travel_is_named_and_goes_on(world: World, kinds: str, kind: str, reason: str) -> None:

@@ -4,6 +4,7 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <mqueue.h>
+#include <netinet/udp.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
@@ -108,9 +109,22 @@ static void watch(uint32_t mask)
 	CHECK(mkdir("/tmp/place/below", 0700) == 0);
 }
 
+static void be_told_of_changes(void)
+{
+	CHECK(signal(SIGIO, SIG_IGN) != SIG_ERR);
+	CHECK(fcntl(open("/tmp", O_RDONLY | O_DIRECTORY), F_NOTIFY, DN_CREATE | DN_MULTISHOT) == 0);
+}
+
+static void keep_back(void)
+{
+	int on = 1, fd = socket(AF_INET, SOCK_DGRAM, 0);
+	CHECK(setsockopt(fd, IPPROTO_UDP, UDP_CORK, &on, sizeof on) == 0);
+}
+
 int main(int argc, char **argv)
 {
 	const char *kind = argc > 1 ? argv[1] : "";
+	unsigned long context = 0;
 	if (!strcmp(kind, "connection"))
 		connect_somewhere();
 	else if (!strcmp(kind, "filter"))
@@ -129,6 +143,12 @@ int main(int argc, char **argv)
 		let_a_thread_live_apart();
 	else if (!strcmp(kind, "traced"))
 		trace_a_child();
+	else if (!strcmp(kind, "changes"))
+		be_told_of_changes();
+	else if (!strcmp(kind, "corked"))
+		keep_back();
+	else if (!strcmp(kind, "asynchronous"))
+		CHECK(syscall(SYS_io_setup, 5, &context) == 0);
 	else if (!strcmp(kind, "leader"))
 		leave_to_a_thread();
 	linger();
