@@ -14,11 +14,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/timerfd.h>
 
+#define SOME 16 /* more than the restorer has open itself */
 #define TTY_SLAVES 136
 #define TTY_SLAVES_END 144
 #define TTYS 5
@@ -327,6 +329,17 @@ static bool dump_descriptor(struct look *look)
 	return !(is_new || strstr(look->info, "POSIX")) || dump_locks(look);
 }
 
+/* While a job is made again, all it has open lies above its highest number. */
+static bool has_room(const struct hp_dump *dump, const struct hp_process *process)
+{
+	struct rlimit most;
+	unsigned highest = process->fd_count ? (unsigned)process->fds[process->fd_count - 1] : 0;
+	return getrlimit(RLIMIT_NOFILE, &most) || highest + dump->files + dump->objects + SOME < most.rlim_max ||
+	       hp_refuse("process %d: descriptor %u: with all that is open there is no room above it for restoring, up "
+			 "to RLIMIT_NOFILE",
+			 (int)process->pid, highest);
+}
+
 bool hp_dump_files(struct hp_dump *dump, struct hp_process *process)
 {
 	for (int n = 0; n < process->fd_count; n++) {
@@ -346,5 +359,5 @@ bool hp_dump_files(struct hp_dump *dump, struct hp_process *process)
 		if (!fine)
 			return false;
 	}
-	return true;
+	return has_room(dump, process);
 }

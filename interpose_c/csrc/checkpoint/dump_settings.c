@@ -3,6 +3,7 @@
 #include "kernel.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +29,42 @@ static long number_in(pid_t tid, const char *name, int base, long otherwise)
 	return number;
 }
 
+/* Of what it runs at once, as long as its policy is an ordinary one; 0: as the kernel thinks fit. */
+static uint64_t slice_of(pid_t tid)
+{
+	static uint64_t usual_ns; /* told as a number too: whoever dumps has not asked for another */
+	struct hp_kernel_sched own, its;
+	if (!usual_ns && syscall(SYS_sched_getattr, 0, &own, sizeof own, 0) == 0)
+		usual_ns = own.runtime_ns;
+	if (syscall(SYS_sched_getattr, tid, &its, sizeof its, 0) || its.policy > SCHED_BATCH)
+		return 0;
+	return its.runtime_ns == usual_ns ? 0 : its.runtime_ns;
+}
+
+/* Those for which a bit is asked of the process alone. */
+static void dump_permissions(struct hp_dump *dump, const struct hp_process *process, struct hp_remote *leader)
+{
+	const uint64_t ask[6] = { HP_ARCH_GET_XCOMP_PERM, leader->scratch };
+	uint64_t may = 0, usual = 0;
+	if (hp_remote_ask_bytes(leader, SYS_arch_prctl, ask, &may, sizeof may) == 0 &&
+	    syscall(SYS_arch_prctl, HP_ARCH_GET_XCOMP_PERM, &usual) == 0 && may & ~usual)
+		write_down(dump, process->pid, process->pid, HP_S_REGISTERS, may & ~usual);
+}
+
+static void dump_habits(struct hp_dump *dump, const struct hp_process *process, struct hp_remote *leader)
+{
+	const uint64_t ask[6] = { PR_GET_TSC, leader->scratch };
+	int tsc = 0;
+	pid_t pid = process->pid;
+	if (hp_remote_ask_bytes(leader, SYS_prctl, ask, &tsc, sizeof tsc) == 0 && tsc == PR_TSC_SIGSEGV)
+		write_down(dump, pid, pid, HP_S_NO_TSC, PR_TSC_SIGSEGV);
+	long kill = HP_ASK(leader, SYS_prctl, PR_MCE_KILL_GET);
+	if (kill >= 0 && kill != PR_MCE_KILL_DEFAULT)
+		write_down(dump, pid, pid, HP_S_BAD_MEMORY, (uint64_t)kill);
+	if (HP_ASK(leader, SYS_prctl, HP_PR_GET_MEMORY_MERGE) == 1)
+		write_down(dump, pid, pid, HP_S_MERGE_MEMORY, 1);
+}
+
 void hp_dump_settings(struct hp_dump *dump, struct hp_process *process)
 {
 	struct hp_remote *leader = &process->tasks[0].remote;
@@ -38,9 +75,14 @@ void hp_dump_settings(struct hp_dump *dump, struct hp_process *process)
 		long priority = syscall(SYS_ioprio_get, HP_IOPRIO_OF_PROCESS, tid);
 		if (slack_ns != USUAL_SLACK_NS)
 			write_down(dump, pid, tid, HP_S_TIMER_SLACK, (uint64_t)slack_ns);
+		uint64_t slice_ns = slice_of(tid);
+		if (slice_ns)
+			write_down(dump, pid, tid, HP_S_SLICE, slice_ns);
 		if (priority > 0)
 			write_down(dump, pid, tid, HP_S_IO_PRIORITY, (uint64_t)priority);
 	}
+	dump_permissions(dump, process, leader);
+	dump_habits(dump, process, leader);
 	if (HP_ASK(leader, SYS_prctl, PR_GET_THP_DISABLE) == 1)
 		write_down(dump, pid, pid, HP_S_NO_HUGE_PAGES, 1);
 	long bits = HP_ASK(leader, SYS_prctl, HP_PR_GET_MDWE);

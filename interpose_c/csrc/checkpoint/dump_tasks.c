@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
@@ -21,6 +22,10 @@
 #include <sys/syscall.h>
 #include <sys/uio.h>
 
+#define XSTATE_IN_USE 512   /* XSTATE_BV: Intel SDM 1, 13.4.2 */
+#define TILES (1ull << 18)
+#define CALLING_PROCESS (-6) /* clock_getcpuclockid(3): of 0 */
+#define CALLING_THREAD (-2)
 #define CODE_64 0x33
 #define PENDING 32
 
@@ -155,6 +160,11 @@ static bool dump_thread(struct hp_dump *dump, struct hp_task *task)
 	if (ptrace(PTRACE_GETREGSET, task->tid, NT_X86_XSTATE, &room))
 		return gone(task);
 	thread.xstate_bytes = (uint32_t)room.iov_len;
+	uint64_t in_use;
+	memcpy(&in_use, xstate + XSTATE_IN_USE, sizeof in_use);
+	if (in_use & TILES) /* a thread that has not used any yet cannot be given them */
+		return hp_refuse("process %d: thread %d has something in its tiles (AMX)", (int)task->pid,
+				 (int)task->tid);
 	if (ptrace(HP_PTRACE_GET_RSEQ, task->tid, sizeof rseq, &rseq) > 0) {
 		thread.rseq = rseq.address;
 		thread.rseq_bytes = rseq.size;
@@ -237,8 +247,13 @@ static bool dump_timers(struct hp_dump *dump, struct hp_process *process)
 		if (timer.notify == SIGEV_SIGNAL && target && strstr(target, "/tid.") &&
 		    strstr(target, "/tid.") < strchr(target, '\n'))
 			timer.notify = SIGEV_THREAD_ID;
-		if (timer.clock < 0)
+		/* the C library asks for its own clocks by the numbers of whoever calls */
+		bool of_thread = timer.clock == CLOCK_THREAD_CPUTIME_ID || timer.clock == CALLING_THREAD;
+		if (timer.clock < 0 && timer.clock != CALLING_THREAD && timer.clock != CALLING_PROCESS)
 			fine = hp_refuse("process %d has a timer of another's processor time", (int)process->pid);
+		else if (of_thread && process->count > 1)
+			fine = hp_refuse("process %d has a timer of the processor time of one of its threads",
+					 (int)process->pid);
 		const uint64_t ask[6] = { (uint64_t)timer.id, remote->scratch };
 		if (fine && hp_remote_ask_bytes(remote, SYS_timer_gettime, ask, &left, sizeof left))
 			fine = gone(process->tasks);
@@ -308,6 +323,11 @@ bool hp_dump_tasks(struct hp_dump *dump, struct hp_process *process)
 		hp_write_record(&dump->writer, HP_R_PROCESS, &record, sizeof record, NULL, 0);
 		return true;
 	}
+	if (stat->exit_signal != SIGCHLD)
+		return hp_refuse(
+			"process %d ends with a signal other than SIGCHLD, as clone(2) was told: no process that "
+			"has executed a program does",
+			(int)process->pid);
 	for (unsigned n = 0; n < process->count; n++)
 		if (process->tasks[n].stop_signal)
 			record.state = HP_P_STOPPED, record.stop_signal = (uint32_t)process->tasks[n].stop_signal;

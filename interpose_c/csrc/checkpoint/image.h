@@ -284,6 +284,11 @@ enum hp_image_setting_kind {
 	HP_S_OWNER,  /* of a descriptor, who is told by a signal: struct f_owner_ex */
 	HP_S_SIGNAL, /* of a descriptor: by which */
 	HP_S_ASYNC,  /* of a descriptor: flags of its description, O_ASYNC among them */
+	HP_S_REGISTERS,    /* of a process: sets of registers it may use because it has asked (AMX) */
+	HP_S_NO_TSC,       /* PR_SET_TSC */
+	HP_S_BAD_MEMORY,   /* PR_MCE_KILL */
+	HP_S_MERGE_MEMORY, /* PR_SET_MEMORY_MERGE */
+	HP_S_SLICE,        /* of a thread; ns it runs at once, as sched_setattr has it */
 	HP_S_KINDS,
 };
 

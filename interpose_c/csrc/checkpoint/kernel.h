@@ -21,6 +21,14 @@ struct hp_kernel_rseq { /* struct ptrace_rseq_configuration */
 	uint32_t size, signature, flags, pad;
 };
 
+struct hp_kernel_sched { /* struct sched_attr, as it was at first */
+	uint32_t size, policy;
+	uint64_t flags;
+	int32_t nice;
+	uint32_t priority;
+	uint64_t runtime_ns, deadline_ns, period_ns;
+};
+
 struct hp_kernel_action {
 	uint64_t handler, flags, restorer, mask;
 };
@@ -37,6 +45,10 @@ struct hp_kernel_mm_map { /* struct prctl_mm_map */
 
 #define HP_PR_TIMER_CREATE_RESTORE_IDS 77
 #define HP_PR_SET_MDWE 65
+#define HP_PR_SET_MEMORY_MERGE 67
+#define HP_PR_GET_MEMORY_MERGE 68
+#define HP_ARCH_GET_XCOMP_PERM 0x1022
+#define HP_ARCH_REQ_XCOMP_PERM 0x1023
 #define HP_PR_GET_MDWE 66
 #define HP_MEMBARRIER_GET_REGISTRATIONS 512
 #define HP_IOPRIO_OF_PROCESS 1

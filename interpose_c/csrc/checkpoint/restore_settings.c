@@ -42,6 +42,26 @@ static long register_barriers(struct hp_remote *task, uint64_t commands)
 	return error;
 }
 
+static long permit(struct hp_remote *task, uint64_t sets)
+{
+	long error = 0;
+	for (unsigned bit = 0; bit < 64 && !error; bit++)
+		if (sets >> bit & 1)
+			error = HP_ASK(task, SYS_arch_prctl, HP_ARCH_REQ_XCOMP_PERM, bit);
+	return error;
+}
+
+/* A wish: a kernel that does not know of it goes by its own. */
+static long set_slice(pid_t tid, uint64_t slice_ns)
+{
+	struct hp_kernel_sched attributes;
+	if (syscall(SYS_sched_getattr, tid, &attributes, sizeof attributes, 0) == 0) {
+		attributes.runtime_ns = slice_ns;
+		(void)syscall(SYS_sched_setattr, tid, &attributes, 0);
+	}
+	return 0;
+}
+
 static long apply(struct hp_restored *to, const struct hp_image_setting *setting)
 {
 	struct hp_remote *task = &to->leader;
@@ -62,6 +82,17 @@ static long apply(struct hp_restored *to, const struct hp_image_setting *setting
 	case HP_S_CORE_FILTER:
 		tell_proc(to->process->pid, "coredump_filter", "0x%lx", (long)setting->value);
 		return 0;
+	case HP_S_REGISTERS:
+		return permit(task, setting->value);
+	case HP_S_NO_TSC:
+		return HP_ASK(task, SYS_prctl, PR_SET_TSC, setting->value);
+	case HP_S_BAD_MEMORY:
+		return HP_ASK(task, SYS_prctl, PR_MCE_KILL, PR_MCE_KILL_SET, setting->value);
+	case HP_S_MERGE_MEMORY: /* what a kernel without it cannot do nobody notices */
+		(void)HP_ASK(task, SYS_prctl, HP_PR_SET_MEMORY_MERGE, setting->value);
+		return 0;
+	case HP_S_SLICE:
+		return set_slice(setting->of, setting->value);
 	case HP_S_OWNER:
 		if (hp_remote_write(task->tid, task->scratch, &setting->value, sizeof setting->value))
 			return -EFAULT;

@@ -37,6 +37,8 @@ def kinds(world: World) -> str:
         ("apart", "has a directory or descriptors of its own"),
         ("traced", "is traced by another process"),
         ("leader", "without its first thread"),
+        ("clone", "ends with a signal other than SIGCHLD"),
+        ("room", "no room above it for restoring"),
         ("changes", r"told by a signal \(F_NOTIFY\)"),
         ("corked", r"keep back what has been sent \(UDP_CORK\)"),
         ("asynchronous", r"asynchronous input and output of the kernel's \(io_setup\)"),

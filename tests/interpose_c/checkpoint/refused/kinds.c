@@ -12,6 +12,7 @@
 #include <sys/inotify.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -121,6 +122,23 @@ static void keep_back(void)
 	CHECK(setsockopt(fd, IPPROTO_UDP, UDP_CORK, &on, sizeof on) == 0);
 }
 
+static void have_a_child_with_another_signal(void)
+{
+	CHECK(signal(SIGUSR1, SIG_IGN) != SIG_ERR);
+	if (syscall(SYS_clone, SIGUSR1, NULL, NULL, NULL, NULL) == 0) {
+		pause();
+		_exit(0);
+	}
+}
+
+static void have_no_room(void)
+{
+	struct rlimit most;
+	CHECK(getrlimit(RLIMIT_NOFILE, &most) == 0);
+	most.rlim_cur = most.rlim_max;
+	CHECK(setrlimit(RLIMIT_NOFILE, &most) == 0 && dup2(1, (int)most.rlim_max - 1) > 0);
+}
+
 int main(int argc, char **argv)
 {
 	const char *kind = argc > 1 ? argv[1] : "";
@@ -149,6 +167,10 @@ int main(int argc, char **argv)
 		keep_back();
 	else if (!strcmp(kind, "asynchronous"))
 		CHECK(syscall(SYS_io_setup, 5, &context) == 0);
+	else if (!strcmp(kind, "clone"))
+		have_a_child_with_another_signal();
+	else if (!strcmp(kind, "room"))
+		have_no_room();
 	else if (!strcmp(kind, "leader"))
 		leave_to_a_thread();
 	linger();
