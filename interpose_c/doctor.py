@@ -48,6 +48,7 @@ class Need(Enum):
     TO_TRACE = "jobs run, but not programs that only a tracer can serve"
     TO_PROTECT = "jobs run, less confined or less bounded"
     TO_CHECKPOINT = "jobs run, but cannot be moved or resumed"
+    TO_GO_ON_AT_ONCE = "a job that goes on from an image waits for all its memory first"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,7 @@ def examine() -> list[Finding]:
         userfaultfd(),
         pagemap_scan(),
         yama(),
+        kernel_faults(),
     ]
 
 
@@ -202,6 +204,19 @@ def userfaultfd() -> Finding:
 
     fix = "boot a kernel with CONFIG_USERFAULTFD=y, 5.11 or newer"
     return _tried("userfaultfd", try_it, Need.TO_CHECKPOINT, fix)
+
+
+def kernel_faults() -> Finding:
+    """Faults of the kernel too, as when a system call's buffer is missing. Who may open this device may have
+    those of processes of his own answered, and so make the kernel wait in the midst of a call."""
+    device = "/dev/userfaultfd"
+    found = "works" if os.access(device, os.R_OK | os.W_OK) else "not for this user"
+    rule = f'KERNEL=="userfaultfd", OWNER="{_user_name()}", MODE="0600"'
+    fix = f"echo '{rule}' | sudo tee /etc/udev/rules.d/60-hpool.rules && sudo udevadm control --reload"
+    fix += " && sudo udevadm trigger --name-match=userfaultfd"
+    if not os.path.exists(device):
+        found, fix = "no such device", "boot a kernel with CONFIG_USERFAULTFD=y, 6.1 or newer"
+    return Finding(device, found == "works", found, Need.TO_GO_ON_AT_ONCE, fix)
 
 
 def pagemap_scan() -> Finding:

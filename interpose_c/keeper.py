@@ -66,6 +66,8 @@ class KeeperSpec:
     cpu_level: int = 0  # of x86-64's ABI: what the job sees of the processor; 0: all
     restore: tuple[int, int] | None = None
     """Descriptors of a raw image's meta and pages: the job goes on from there."""
+    lazy: tuple[int, int] | None = None
+    """/dev/userfaultfd, and from how many bytes on memory follows while the job runs already."""
 
     def encode(self) -> bytes:
         """The bytes of SPEC_FD; raises ValueError for a string that holds a NUL."""
@@ -85,6 +87,8 @@ class KeeperSpec:
             pairs.append((b"cpu_level", b"%d" % self.cpu_level))
         if self.restore is not None:
             pairs.append((b"restore", b"%d %d" % self.restore))
+        if self.lazy is not None:
+            pairs.append((b"faults", b"%d %d" % self.lazy))
         if self.hostname is not None:
             pairs.append((b"hostname", self.hostname))
         if self.terminal is not None:
@@ -128,6 +132,11 @@ class Started:
 
 
 @dataclass(frozen=True, slots=True)
+class Restored:
+    """All memory of a job that goes on is there: its image is needed no more. Before or after much else."""
+
+
+@dataclass(frozen=True, slots=True)
 class Failed:
     """The job never ran: what was tried, and why it did not work."""
 
@@ -165,7 +174,7 @@ class Exited:
         return 128 + self.signal if self.signal else self.code
 
 
-Message = Protections | TerminalReady | Started | Signalled | Failed | Exceeded | Exited
+Message = Protections | TerminalReady | Started | Restored | Signalled | Failed | Exceeded | Exited
 
 
 class BadKeeperMessage(ValueError):
@@ -184,6 +193,8 @@ def parse(datagram: bytes, descriptors: Sequence[int] = ()) -> Message:
                 return TerminalReady(master_fd)
             case "started":
                 return Started()
+            case "restored":
+                return Restored()
             case "signalled":
                 return Signalled()
             case "failed":
@@ -238,7 +249,7 @@ class Keeper:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         spec_fd = os.memfd_create("hpool-spec", os.MFD_CLOEXEC)
         passed = [spec_fd, theirs.fileno(), root_fd]
-        restored = list(spec.restore or ())
+        restored = [*(spec.restore or ()), *(spec.lazy or ())[:1]]
         try:
             with theirs, open(spec_fd, "wb", closefd=False) as file:
                 file.write(spec.encode())

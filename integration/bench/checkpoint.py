@@ -2,7 +2,9 @@
 
 No home and no engine are involved: the keeper and the loader, as in tests/interpose_c/checkpoint. The
 image lies in memory. What a plain start takes stands beside a restore, how long the job was stopped in passes
-that copied its memory while it ran beside the last stop. Needs gcc.
+that copied its memory while it ran beside the last stop. "It follows": its memory does, while the restored
+job runs already and looks at all of it; `whole` is when all of it is there. Needs gcc, and for that row
+/dev/userfaultfd.
 
 CRIU is not beside it: Debian's (3.17.1) does not run on kernels of today, it expects another vdso
 ("Unexpected rt vDSO area bounds"), and needs privilege.
@@ -87,11 +89,13 @@ def touch_memory(place: Path) -> None:
 
 
 class Measured(NamedTuple):
-    """Milliseconds: stands still at last, stopped before that, until it runs again, until it ran first."""
+    """Milliseconds: stands still at last, stopped before that, until it runs again, until all its memory is
+    there, until it ran first."""
 
     frozen: float
     stopped: float
     again: float
+    whole: float
     first: float
 
 
@@ -107,13 +111,19 @@ def measure(made: Path, case: Case) -> Measured:
         if case.is_large:
             touch_memory(world.image)
         world.dump(live=case.live)
+        world.lazy_bytes = MUCH_BYTES if case.follows else None
         world.restore()
+        whole_us = world.await_memory()
         (world.place / Path(STOP).name).touch()
         ended = world.end()
         assert ended.code == 0, ended
         first_us, again_us = world.started_us
         return Measured(
-            world.frozen_us[0] / 1000, world.stopped_us[0] / 1000, again_us / 1000, first_us / 1000
+            world.frozen_us[0] / 1000,
+            world.stopped_us[0] / 1000,
+            again_us / 1000,
+            whole_us / 1000,
+            first_us / 1000,
         )
     raise AssertionError
 
@@ -124,16 +134,19 @@ class Case:
     argv: Sequence[str]
     live: bool = True
     is_large: bool = False
+    follows: bool = False
 
 
 SLEEPER: Final = "import time; print('ready', flush=True); time.sleep(1)"
 STOP: Final = "/work/stop"
+MUCH_BYTES: Final = 32 << 20  # of so much on it follows
 LARGE: Final = ("memory", "1024")
 CASES: Final = (
     Case("C, one thread", ("memory", "1", "100", STOP)),
     Case("python3", ("/usr/bin/python3", "-c", SLEEPER)),
     Case("C, 201 threads", ("threads",)),
     Case("1 GiB, all at once", (*LARGE, "100", STOP), live=False, is_large=True),
+    Case("1 GiB, it follows", (*LARGE, "100", STOP), live=False, is_large=True, follows=True),
     Case("1 GiB, 1 % written to", (*LARGE, "100", STOP), is_large=True),
     Case("1 GiB, 10 % written to", (*LARGE, "10", STOP), is_large=True),
 )
@@ -143,7 +156,7 @@ def main() -> None:
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 5
     with tempfile.TemporaryDirectory() as directory:
         build(Path(directory))
-        columns = ("frozen", "before", "restored", "started")
+        columns = ("frozen", "before", "restored", "whole", "started")
         print(f"{'median of ' + str(rounds) + ', ms':24}" + "".join(f"{column:>10}" for column in columns))
         for case in CASES:
             runs = [measure(Path(directory), case) for _ in range(rounds)]

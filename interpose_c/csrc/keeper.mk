@@ -13,7 +13,7 @@ KEEPER_OBJECTS := $(KEEPER_SOURCES:%=$(OBJECTS_DIR)/%.o) $(CHECKPOINT_SOURCES:%=
 keeper: $(BIN)/hpool-keeper
 
 $(BIN)/hpool-keeper: $(KEEPER_OBJECTS) | $(BIN)
-	$(CC) -static -Wl,-z,noexecstack -Wl,--gc-sections -o $@.new $^
+	$(CC) -static -pthread -Wl,-z,noexecstack -Wl,--gc-sections -o $@.new $^
 	mv $@.new $@
 
 $(OBJECTS_DIR)/%.o: $(CSRC)keeper/%.c $(CSRC)keeper/keeper.h $(wildcard $(CSRC)checkpoint/*.h) $(CSRC)keeper/tracer.h $(CSRC)include/hpool/tracer.h $(CSRC)include/hpool/shm.h $(CSRC)syscalls.def $(CSRC)keeper.mk | $(OBJECTS_DIR)

@@ -61,9 +61,11 @@ class JobRun:
         keeper_fd: int,
         recalled: memory.Recalled = memory.NOTHING,
         image: tuple[int, int] | None = None,
+        faults_fd: int = -1,
         tell_sandbox: Callable[[bytes], None] = lambda word: None,
     ) -> None:
-        """`image`: of a task that goes on."""
+        """`image`: of a task that goes on. `faults_fd`: /dev/userfaultfd, or -1."""
+        self._faults_fd = faults_fd
         self._tell_sandbox = tell_sandbox
         self._order = order
         self._job = task.job
@@ -196,6 +198,9 @@ class JobRun:
                         if self._feed_fd >= 0:  # what it had not read is in the pipe again by now
                             self._input.start(self._feed_fd)
                         self._begun()
+                    case jail.Restored() if self._image is not None:
+                        for fd in self._image:  # it is in memory
+                            os.close(fd)
                     case jail.Signalled():
                         self._signals.had_one()
                     case jail.Exceeded(what):
@@ -245,7 +250,7 @@ class JobRun:
 
     def _launch_with(self, input_fd: int, output_fd: int | None, error_fd: int | None) -> jail.Keeper:
         """Closes the descriptors given: they are the job's now."""
-        spec = spec_of(self._job, self._order, self._image)
+        spec = spec_of(self._job, self._order, self._image, self._faults_fd)
         if output_fd is None:
             output_fd = error_fd = input_fd
         try:

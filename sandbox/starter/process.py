@@ -107,6 +107,15 @@ def keep_blocks(blocks: KeptBlocks) -> None:
         log.warning("the cache takes no blocks of this run: %s", error)
 
 
+def open_faults() -> int:
+    """Before the privileges go: it may be root's alone. -1: not for us, a job that goes on has all its memory
+    first."""
+    try:
+        return os.open("/dev/userfaultfd", os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return -1
+
+
 def open_door(doors: Path | None, job_id: str) -> Door | None:
     """A job without one runs as well."""
     try:
@@ -123,6 +132,7 @@ def child_main(link: socket.socket, loader_fd: int, keeper_fd: int, doors: Path 
     failure: OSError | None = None
     door = open_door(doors, order.job_id)
     root_fd = cache_fd = -1
+    faults_fd = open_faults()
     try:
         if order.cache_directory:
             cache_fd = os.open(order.cache_directory, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -161,7 +171,9 @@ def child_main(link: socket.socket, loader_fd: int, keeper_fd: int, doors: Path 
             with contextlib.suppress(OSError):
                 link.sendall(word)
 
-        run = JobRun(order, task, home_link, engine, root_fd, keeper_fd, recalled, image, tell_sandbox)
+        run = JobRun(
+            order, task, home_link, engine, root_fd, keeper_fd, recalled, image, faults_fd, tell_sandbox
+        )
         watch_owner(link, run)
         if door is not None:
             door.serve(run.copy)

@@ -6,7 +6,7 @@ Owns: that translation. Leaves to others: the keeper's words (interpose_c), star
 from __future__ import annotations
 
 import os
-from typing import Literal
+from typing import Final, Literal
 
 from hpool.interpose_c import keeper as jail
 from hpool.matchmaker.model.errors import SandboxFailed
@@ -14,10 +14,15 @@ from hpool.sandbox.api.order import Order
 from hpool.sandbox.starter.before import island_roots
 from hpool.shadow.api.job import JobDescription
 
+# A smaller job has all of it about as soon as it would have had the first page it needs.
+LAZY_LEAST_BYTES: Final = 32 << 20
 
-def spec_of(job: JobDescription, order: Order, image: tuple[int, int] | None) -> jail.KeeperSpec:
-    """`image`: descriptors of the image to go on from, meta and pages. Raises SandboxFailed for what the
-    machine's owner does not allow."""
+
+def spec_of(
+    job: JobDescription, order: Order, image: tuple[int, int] | None, faults_fd: int
+) -> jail.KeeperSpec:
+    """`image`: descriptors of the image to go on from, meta and pages. `faults_fd`: /dev/userfaultfd, or -1.
+    Raises SandboxFailed for what the machine's owner does not allow."""
     network: Literal["none", "host"] = "none"
     if job.network == "host":
         if not order.host_network:
@@ -45,6 +50,7 @@ def spec_of(job: JobDescription, order: Order, image: tuple[int, int] | None) ->
         has_dispatch=os.environ.get("HPOOL_DISPATCH") != "none",
         cpu_level=int(job.cpu_level[-1:] or 0),
         restore=image,
+        lazy=None if faults_fd < 0 or image is None or job.restore_eagerly else (faults_fd, LAZY_LEAST_BYTES),
     )
 
 

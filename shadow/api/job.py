@@ -56,6 +56,7 @@ class JobDescription(NamedTuple):
     undo_bytes: int = 0
     checkpoint_every_s: int = 0  # 0: only when asked for
     cpu_level: str = ""  # "x86-64-v3": what it sees of the processor; empty: all
+    restore_eagerly: bool = False  # all its memory is there before it goes on from an image
     checkpoint_cheaply: bool = False  # rather more seldom than at a cost of over 1 % of the time
 
 

@@ -33,7 +33,7 @@ class Sharing(_message.Message):
     def __init__(self, path: _Optional[bytes] = ..., mode: _Optional[str] = ...) -> None: ...
 
 class JobDescription(_message.Message):
-    __slots__ = ("program", "arguments", "environment", "directory", "umask", "limits", "uid", "gid", "groups", "hostname", "terminal", "merged_output", "network", "cpus", "memory_bytes", "sharing", "owner", "intercept", "sync", "bandwidth", "ignored_signals", "blocked_signals", "leads_session", "restarts", "checkpoint_every_s", "cpu_level", "checkpoint_cheaply", "undo_bytes")
+    __slots__ = ("program", "arguments", "environment", "directory", "umask", "limits", "uid", "gid", "groups", "hostname", "terminal", "merged_output", "network", "cpus", "memory_bytes", "sharing", "owner", "intercept", "sync", "bandwidth", "ignored_signals", "blocked_signals", "leads_session", "restarts", "checkpoint_every_s", "cpu_level", "restore_eagerly", "checkpoint_cheaply", "undo_bytes")
     PROGRAM_FIELD_NUMBER: _ClassVar[int]
     ARGUMENTS_FIELD_NUMBER: _ClassVar[int]
     ENVIRONMENT_FIELD_NUMBER: _ClassVar[int]
@@ -60,6 +60,7 @@ class JobDescription(_message.Message):
     RESTARTS_FIELD_NUMBER: _ClassVar[int]
     CHECKPOINT_EVERY_S_FIELD_NUMBER: _ClassVar[int]
     CPU_LEVEL_FIELD_NUMBER: _ClassVar[int]
+    RESTORE_EAGERLY_FIELD_NUMBER: _ClassVar[int]
     CHECKPOINT_CHEAPLY_FIELD_NUMBER: _ClassVar[int]
     UNDO_BYTES_FIELD_NUMBER: _ClassVar[int]
     program: bytes
@@ -88,9 +89,10 @@ class JobDescription(_message.Message):
     restarts: int
     checkpoint_every_s: int
     cpu_level: str
+    restore_eagerly: bool
     checkpoint_cheaply: bool
     undo_bytes: int
-    def __init__(self, program: _Optional[bytes] = ..., arguments: _Optional[_Iterable[bytes]] = ..., environment: _Optional[_Iterable[bytes]] = ..., directory: _Optional[bytes] = ..., umask: _Optional[int] = ..., limits: _Optional[_Iterable[_Union[ResourceLimit, _Mapping[str, object]]]] = ..., uid: _Optional[int] = ..., gid: _Optional[int] = ..., groups: _Optional[_Iterable[int]] = ..., hostname: _Optional[str] = ..., terminal: _Optional[_Union[TerminalSize, _Mapping[str, object]]] = ..., merged_output: _Optional[bool] = ..., network: _Optional[str] = ..., cpus: _Optional[int] = ..., memory_bytes: _Optional[int] = ..., sharing: _Optional[_Iterable[_Union[Sharing, _Mapping[str, object]]]] = ..., owner: _Optional[str] = ..., intercept: _Optional[str] = ..., sync: _Optional[str] = ..., bandwidth: _Optional[int] = ..., ignored_signals: _Optional[_Iterable[int]] = ..., blocked_signals: _Optional[_Iterable[int]] = ..., leads_session: _Optional[bool] = ..., restarts: _Optional[int] = ..., checkpoint_every_s: _Optional[int] = ..., cpu_level: _Optional[str] = ..., checkpoint_cheaply: _Optional[bool] = ..., undo_bytes: _Optional[int] = ...) -> None: ...
+    def __init__(self, program: _Optional[bytes] = ..., arguments: _Optional[_Iterable[bytes]] = ..., environment: _Optional[_Iterable[bytes]] = ..., directory: _Optional[bytes] = ..., umask: _Optional[int] = ..., limits: _Optional[_Iterable[_Union[ResourceLimit, _Mapping[str, object]]]] = ..., uid: _Optional[int] = ..., gid: _Optional[int] = ..., groups: _Optional[_Iterable[int]] = ..., hostname: _Optional[str] = ..., terminal: _Optional[_Union[TerminalSize, _Mapping[str, object]]] = ..., merged_output: _Optional[bool] = ..., network: _Optional[str] = ..., cpus: _Optional[int] = ..., memory_bytes: _Optional[int] = ..., sharing: _Optional[_Iterable[_Union[Sharing, _Mapping[str, object]]]] = ..., owner: _Optional[str] = ..., intercept: _Optional[str] = ..., sync: _Optional[str] = ..., bandwidth: _Optional[int] = ..., ignored_signals: _Optional[_Iterable[int]] = ..., blocked_signals: _Optional[_Iterable[int]] = ..., leads_session: _Optional[bool] = ..., restarts: _Optional[int] = ..., checkpoint_every_s: _Optional[int] = ..., cpu_level: _Optional[str] = ..., restore_eagerly: _Optional[bool] = ..., checkpoint_cheaply: _Optional[bool] = ..., undo_bytes: _Optional[int] = ...) -> None: ...
 
 class Problem(_message.Message):
     __slots__ = ("code", "sentence", "way_out", "exit_code")

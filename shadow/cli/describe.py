@@ -34,6 +34,7 @@ def describe(
     undo_bytes: int = 0,
     checkpoint_every_s: int = 0,
     checkpoint_cheaply: bool = False,
+    restore_eagerly: bool = False,
     cpu_level: str = "",
 ) -> JobDescription:
     """Raises HpoolError for what could not be executed at home either."""
@@ -68,6 +69,7 @@ def describe(
         undo_bytes=undo_bytes,
         checkpoint_every_s=checkpoint_every_s,
         checkpoint_cheaply=checkpoint_cheaply,
+        restore_eagerly=restore_eagerly,
         cpu_level=cpu_level,
     )
 

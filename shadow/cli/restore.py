@@ -34,8 +34,11 @@ END_WITHIN_S: Final = 15.0
 
 
 @click.command()
+@click.option(
+    "--eager", is_flag=True, help="With all its memory at once; else much of it follows while it runs."
+)
 @click.argument("path", metavar="IMAGE", type=click.Path(path_type=Path))
-def restore(path: Path) -> int:
+def restore(path: Path, eager: bool) -> int:
     """Go on from IMAGE, which `hpool dump` wrote, or a relinked program: here, without a pool.
 
     Its files are those at home as they are now. Its streams are this terminal's; a file as stdin is read on
@@ -54,6 +57,8 @@ def restore(path: Path) -> int:
     task: Task = TASK.decode(told)
     if task.going is not None:
         _read_on(task.going.input)
+    if eager:
+        task = task._replace(job=task.job._replace(restore_eagerly=True))
     with _place(store, epoch, task) as place:
         return _run(path, place, is_terminal=task.job.terminal is not None)
 

@@ -98,6 +98,15 @@ AUTO_EVERY_S: Final = 60
     type=click.Choice(["x86-64-v1", "x86-64-v2", "x86-64-v3", "x86-64-v4"]),
     help="Show it a processor of that level only: once written down, it goes on on more machines.",
 )
+@click.option(
+    "--restore",
+    "restoring",
+    type=click.Choice(["auto", "eager"]),
+    default="auto",
+    show_default=True,
+    help="When it goes on from a checkpoint: at once, much memory following while it runs, where the machine"
+    " can do that soundly; or with all of it.",
+)
 @click.option("--memory", metavar="SIZE", help="Memory the job may use, e.g. 2G.")
 @click.option("--cpus", type=click.IntRange(1), default=1, show_default=True, help="Processors it wants.")
 @click.option("--pool", "pool_address", metavar="HOST:PORT", help="Matchmaker of the pool to use.")
@@ -116,6 +125,7 @@ def run(
     undo_limit: str,
     checkpoint_every: str,
     cpu_level: str | None,
+    restoring: str,
     memory: str | None,
     cpus: int,
     pool_address: str | None,
@@ -154,6 +164,7 @@ def run(
         checkpoint_every_s=every_s,
         checkpoint_cheaply=checkpoint_every == "auto",
         cpu_level=cpu_level or "",
+        restore_eagerly=restoring == "eager",
     )
     from hpool.shadow.cli.personal import Pool
 

@@ -14,6 +14,7 @@ from hpool.interpose_c.keeper import (
     Message,
     Protection,
     Protections,
+    Restored,
     Started,
     TerminalReady,
     WindowSize,
@@ -38,6 +39,8 @@ def test_a_spec_is_strings_in_pairs() -> None:
         memory_bytes=5,
         max_processes=6,
         intercept="trace",
+        restore=(4, 5),
+        lazy=(6, 1 << 20),
     )
     words = spec.encode().split(b"\0")
     assert words.pop() == b""
@@ -56,6 +59,8 @@ def test_a_spec_is_strings_in_pairs() -> None:
         (b"block", b"64"),
         (b"island", b"/tmp/w"),
         (b"session", b"own"),
+        (b"restore", b"4 5"),
+        (b"faults", b"6 1048576"),
         (b"hostname", b"h"),
         (b"tty", b"24 80"),
         (b"memory_bytes", b"5"),
@@ -72,6 +77,7 @@ def test_a_nul_cannot_be_smuggled_into_a_spec() -> None:
     ("datagram", "message"),
     [
         (b"started", Started()),
+        (b"restored", Restored()),
         (b"tty", TerminalReady(9)),
         (b"failed 2 /tmp/a b", Failed(2, "/tmp/a b")),
         (b"exceeded memory", Exceeded("memory")),

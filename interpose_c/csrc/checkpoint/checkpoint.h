@@ -24,10 +24,11 @@
 #define HP_LOADER "/.hpool/loader"
 #define HP_XSTATE_MOST 16384u
 /* PID 1 keeps three O_PATH descriptors: what the job's streams are; a pidfd of its first process; the other
- * end of its terminal. */
+ * end of its terminal; a pidfd of who ends when all memory of a restored job is there. */
 #define HP_KEPT_STDIO 100
 #define HP_KEPT_FIRST 103
 #define HP_KEPT_TERMINAL 104
+#define HP_KEPT_RESTORER 105
 
 /* ---- write.c ---------------------------------------------------------------------- */
 struct hp_writer {

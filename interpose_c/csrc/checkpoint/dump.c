@@ -18,6 +18,7 @@
 #include <cpuid.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -285,6 +286,17 @@ static bool freeze(struct hp_dump *dump, int64_t *start_ns)
 	}
 }
 
+/* A job that was restored a moment ago: what it has not got yet is nowhere to be read. It runs meanwhile. */
+static void await_memory(int init, int report)
+{
+	struct pollfd either[] = { { (int)syscall(SYS_pidfd_getfd, init, HP_KEPT_RESTORER, 0), POLLIN, 0 },
+				   { report, 0, 0 } };
+	while (either[0].fd >= 0 && poll(either, 2, -1) < 0 && errno == EINTR)
+		;
+	if (either[0].fd >= 0)
+		close(either[0].fd);
+}
+
 static _Noreturn void work(int init, int meta, int pages, int report, struct wishes wishes)
 {
 	static struct hp_dump dump;
@@ -296,6 +308,7 @@ static _Noreturn void work(int init, int meta, int pages, int report, struct wis
 		_exit(1);
 	}
 	/* PID 1 sees the machine's clocks, the job perhaps others: those of its processes. */
+	await_memory(init, report);
 	failed = hp_write_open(&dump.writer, meta, pages);
 	struct hp_precopied before = { 0 };
 	if (failed == 0 && wishes.live)

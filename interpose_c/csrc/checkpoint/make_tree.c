@@ -254,7 +254,7 @@ static _Noreturn void become(unsigned number)
 	hp_together_fail(errno, "executing the loader");
 }
 
-_Noreturn void hp_make_tree(const struct hp_image *of)
+_Noreturn void hp_make_tree(const struct hp_image *of, const struct hp_faults *faults)
 {
 	image = of;
 	struct rlimit most;
@@ -271,6 +271,7 @@ _Noreturn void hp_make_tree(const struct hp_image *of)
 	/* What PID 1 has may have any number: it would be taken for what is made at the high ones. */
 	hp_inet_move_above(hp_fd_last(image));
 	hp_keep_terminal(hp_fd_last(image));
+	hp_lazy_inherit(faults, hp_fd_last(image));
 	syscall(SYS_close_range, 3, hp_fd_last(image), 0);
 	umask(0);
 	hp_make_names(image);

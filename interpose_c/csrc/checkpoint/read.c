@@ -296,6 +296,13 @@ bool hp_image_read(struct hp_image *image, int meta, int pages)
 	       check_files(image) && check_ipc(image) && hp_index_content(image);
 }
 
+void hp_image_close(struct hp_image *image)
+{
+	munmap((void *)image->meta, image->meta_bytes);
+	if (image->pages)
+		munmap((void *)image->pages, image->pages_bytes);
+}
+
 const char *hp_image_path(const struct hp_image_object *object)
 {
 	return (const char *)(object + 1);

@@ -23,12 +23,12 @@
 
 #define CLONE_NEWTIME_ 0x80
 #define TRACED (PTRACE_O_EXITKILL | PTRACE_O_TRACEEXEC | PTRACE_O_TRACECLONE)
-#define HIGHEST 32000
 
 uint64_t hp_loader_sum(uint32_t *bytes);
 uint64_t hp_xfeatures(void);
 
 static struct hp_image image;
+static const struct hp_faults *faults;
 static int last_pid = -1;
 
 static int64_t now_ns(clockid_t clock)
@@ -82,6 +82,8 @@ static void must(bool fine)
 void hp_restore_prepare(int meta, int pages)
 {
 	must(hp_image_read(&image, meta, pages));
+	close(meta); /* both are mapped */
+	close(pages);
 	int failed = hp_proc_mount_own();
 	if (failed)
 		hp_die(-failed, "mounting a proc of our own");
@@ -163,6 +165,7 @@ static bool restore_all(struct hp_restored *processes)
 	live += process->state != HP_P_ZOMBIE;
 	if (!fits_this_machine() || !hp_together_serve(last_pid, &hp_together->placed, live))
 		return false;
+	hp_lazy_choose(&image, faults, set_last_pid);
 	for (unsigned n = 0; n < count; n++) {
 		struct hp_restored *to = &processes[made];
 		*to = (struct hp_restored){ .image = &image,
@@ -198,8 +201,11 @@ static _Noreturn void restore(int status)
 	prctl(PR_SET_NAME, "hpool-restore", 0, 0, 0);
 	hp_inet_close();
 	struct hp_restored *processes = calloc(image.count[HP_R_PROCESS], sizeof *processes);
-	if (processes != NULL && restore_all(processes))
+	if (processes != NULL && restore_all(processes)) {
+		close(status);
+		hp_lazy_end();
 		_exit(0);
+	}
 	struct hp_exec_failure failure = { .error = EPROTO };
 	snprintf(failure.stage, sizeof failure.stage, "restoring: %s", hp_refusal());
 	(void)!write(status, &failure, sizeof failure);
@@ -209,23 +215,25 @@ static _Noreturn void restore(int status)
 
 /* ---- PID 1 --------------------------------------------------------------------------------------- */
 
-void hp_restore_start(int *status)
+pid_t hp_restore_start(const struct hp_faults *given, int *status)
 {
 	int ends[2];
+	faults = given;
 	if (pipe2(ends, O_CLOEXEC))
 		hp_die(errno, "pipe");
 	hp_make_ipc(&image, last_pid);
 	hp_make_inet(&image);
-	set_last_pid(hp_image_free_pid(&image, HIGHEST));
+	set_last_pid(hp_image_free_pid(&image, HP_HIGHEST_PID));
 	long restorer = syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
 	if (restorer == 0)
 		restore(ends[1]);
 	if (restorer < 0)
 		hp_die(errno, "starting the restorer");
 	close(ends[1]);
-	set_last_pid(hp_image_free_pid(&image, hp_image_free_pid(&image, HIGHEST)));
+	set_last_pid(hp_image_free_pid(&image, hp_image_free_pid(&image, HP_HIGHEST_PID)));
 	close(last_pid);
 	*status = ends[0];
+	return (pid_t)restorer;
 }
 
 pid_t hp_restore_run(void)
@@ -233,10 +241,13 @@ pid_t hp_restore_run(void)
 	long maker = syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
 	if (maker == 0) {
 		(void)hp_signal_only_each_other();
-		hp_make_tree(&image);
+		hp_make_tree(&image, faults);
 	}
 	if (maker < 0)
 		hp_die(errno, "starting the maker");
 	hp_inet_close();
-	return (pid_t)image.job->first;
+	pid_t first = (pid_t)image.job->first;
+	hp_image_close(&image); /* as long as anybody has it, it takes memory */
+	close(faults->device);
+	return first;
 }

@@ -30,6 +30,8 @@ struct hp_image {
 
 /* True, or a refusal that names what is wrong. The descriptors stay the caller's. */
 bool hp_image_read(struct hp_image *, int meta, int pages);
+/* What it lists is no longer there; the lists are. */
+void hp_image_close(struct hp_image *);
 const char *hp_image_path(const struct hp_image_object *);
 const uint8_t *hp_image_extra(const struct hp_image_object *);
 const struct hp_image_object *hp_image_object(const struct hp_image *, uint32_t id);
@@ -38,6 +40,7 @@ bool hp_is_of_proc(const struct hp_image_object *); /* tells of a process */
 const char *hp_image_name_of(const struct hp_image *, uint32_t id);
 const struct hp_image_process *hp_image_process(const struct hp_image *, pid_t pid);
 bool hp_image_pid_known(const struct hp_image *, pid_t pid); /* of anything */
+#define HP_HIGHEST_PID 32000
 pid_t hp_image_free_pid(const struct hp_image *, pid_t below);
 
 /* The descriptors that all processes have while they are made. */
@@ -70,6 +73,7 @@ bool hp_index_content(struct hp_image *);
 struct hp_together {
 	uint32_t lock, want, granted;
 	uint32_t born, grouped, placed; /* how many */
+	int32_t device;  /* /dev/userfaultfd in the processes being made, or -1 */
 	uint32_t failed; /* errno; `stage` first */
 	char stage[200];
 	uint32_t go[]; /* by number of the process */
@@ -125,9 +129,16 @@ void hp_make_mapped(const struct hp_image *);
 int hp_home_lock(const struct hp_image_lock *);
 int hp_home_locked(const struct hp_image_lock *);
 
+/* Where lazy memory comes from (lazy.c). */
+struct hp_faults {
+	int device;  /* /dev/userfaultfd, or -1: all of it is there before the job runs */
+	uint64_t least; /* bytes: of less all is there, too */
+	int hold[2]; /* what is sent to [1] stays open as long as anybody has [0] */
+};
+
 /* ---- make_tree.c --------------------------------------------------------------------------------- */
 /* Makes all processes; each waits for its `go` and executes the loader. */
-_Noreturn void hp_make_tree(const struct hp_image *);
+_Noreturn void hp_make_tree(const struct hp_image *, const struct hp_faults *);
 
 /* ---- restore_*.c: from outside, by ptrace ------------------------------------------------------- */
 struct hp_restored {
@@ -142,6 +153,9 @@ struct hp_restored {
 
 bool hp_restore_memory(struct hp_restored *);
 bool hp_restore_shim(struct hp_restored *); /* after its memory */
+/* restore_shim.c: a table in the loader here, which is the image's (fits_this_machine), by its magic. */
+bool hp_loader_find(const char *magic, size_t length, void *table, size_t size);
+
 /* restore_memory.c: of memory files, in any process, when all have mapped them. */
 bool hp_restore_seals(struct hp_restored *);
 /* restore_ipc.c: segments of System V where they were attached, before anything else is mapped. */
@@ -165,11 +179,23 @@ bool hp_restore_signals(struct hp_restored *);
 /* Last: registers, dispatch, mask; and it runs. */
 bool hp_restore_finish(struct hp_restored *);
 
+/* ---- lazy.c: memory that follows while the job runs ------------------------------------------------ */
+/* In the restorer, when all processes are born. A thread of its own takes a number: `last_pid` is asked to be it. */
+void hp_lazy_choose(const struct hp_image *, const struct hp_faults *, void (*last_pid)(pid_t));
+/* In the maker: the device to above that number, for all processes. */
+void hp_lazy_inherit(const struct hp_faults *, int above);
+/* Content that is not to be written at once, if hp_lazy_begin can have it follow. */
+bool hp_lazy_is(const struct hp_image_run *);
+/* When all is mapped, and all else is written. False: write it too. */
+bool hp_lazy_begin(struct hp_restored *);
+/* When the job runs; returns when all its memory is there. */
+void hp_lazy_end(void);
+
 /* ---- restore.c: what PID 1 calls --------------------------------------------------------------------- */
 /* While it has all capabilities, before it mounts: reads the image, sets clocks. Dies on failure. */
 void hp_restore_prepare(int meta, int pages);
-/* After the mounts, before it sheds them: starts the restorer. */
-void hp_restore_start(int *status);
+/* After the mounts, before it sheds them: starts the restorer. *status is at its end when the job runs. */
+pid_t hp_restore_start(const struct hp_faults *, int *status);
 /* Confined: starts the tree. The job's first process. */
 pid_t hp_restore_run(void);
 

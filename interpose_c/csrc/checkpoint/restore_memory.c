@@ -255,6 +255,17 @@ static bool write_content(struct hp_restored *to, const struct hp_image_run *run
 	return true;
 }
 
+enum when { AT_ONCE, LAZY };
+
+static bool write_contents(struct hp_restored *to, enum when when)
+{
+	HP_EACH(to->image, hp_image_run, HP_R_RUN, run)
+	if (run->object == 0 && run->pid == to->process->pid && hp_lazy_is(run) == (when == LAZY) &&
+	    !write_content(to, run))
+		return false;
+	return true;
+}
+
 /* What cannot be written yet: the kernel's own pages, and the loader's text, were never mapped by us. */
 static bool make_writable(struct hp_restored *to, const struct hp_image_vma *vma, bool now)
 {
@@ -306,10 +317,7 @@ bool hp_restore_memory(struct hp_restored *to)
 	HP_EACH(to->image, hp_image_vma, HP_R_VMA, vma)
 	if (vma->pid == pid && (!map(to, vma) || !make_writable(to, vma, true)))
 		return false;
-	HP_EACH(to->image, hp_image_run, HP_R_RUN, run)
-	if (run->object == 0 && run->pid == pid && !write_content(to, run))
-		return false;
-	if (!install_guards(to))
+	if (!write_contents(to, AT_ONCE) || (!hp_lazy_begin(to) && !write_contents(to, LAZY)) || !install_guards(to))
 		return false;
 	HP_EACH(to->image, hp_image_vma, HP_R_VMA, vma)
 	if (vma->pid == pid && (!make_writable(to, vma, false) || !advise(to, vma)))

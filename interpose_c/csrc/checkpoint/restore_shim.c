@@ -11,24 +11,30 @@
 #define LOADER_MOST (4u << 20)
 #define TABLE_BYTES_MOST (1u << 20)
 
-/* Of the loader here, which is the image's (fits_this_machine). One without core knows nothing. */
-static const struct hp_forget *find_table(void)
+bool hp_loader_find(const char *magic, size_t length, void *table, size_t size)
 {
-	static struct hp_forget table;
-	static bool looked;
-	if (looked)
-		return table.magic[0] ? &table : NULL;
-	looked = true;
 	uint8_t *bytes = malloc(LOADER_MOST);
 	int fd = open(HP_LOADER, O_RDONLY | O_CLOEXEC);
 	ssize_t got = bytes && fd >= 0 ? read(fd, bytes, LOADER_MOST) : -1;
-	const uint8_t *found = got > 0 ? memmem(bytes, (size_t)got, HP_FORGET_MAGIC, sizeof HP_FORGET_MAGIC) : NULL;
-	if (found && (size_t)(bytes + got - found) >= sizeof table)
-		memcpy(&table, found, sizeof table);
+	const uint8_t *found = got > 0 ? memmem(bytes, (size_t)got, magic, length) : NULL;
+	bool whole = found && (size_t)(bytes + got - found) >= size;
+	if (whole)
+		memcpy(table, found, size);
 	free(bytes);
 	if (fd >= 0)
 		close(fd);
-	return table.magic[0] ? &table : NULL;
+	return whole;
+}
+
+/* One without core knows nothing. */
+static const struct hp_forget *find_table(void)
+{
+	static struct hp_forget table;
+	static bool looked, found;
+	if (!looked)
+		found = hp_loader_find(HP_FORGET_MAGIC, sizeof HP_FORGET_MAGIC, &table, sizeof table);
+	looked = true;
+	return found ? &table : NULL;
 }
 
 /* Only what has content in the image: the rest is zeros already. */

@@ -181,6 +181,8 @@ bool hp_too_large(int64_t size, int dirfd, const char *path);
 enum hp_word { HP_WORD_START, HP_WORD_ASKED, HP_WORD_TRIPS }; /* of hp_thread_words() */
 
 /* ---- special.c ---- */
+/* Memory of a process, by /proc. */
+bool hp_is_memory(const char *path);
 /* /proc/.../exe: what the program should find there, or NULL. */
 const char *hp_exe_alias(const char *path, char *room, unsigned size);
 long hp_new_mode(long mode); /* with the umask, for home to apply */

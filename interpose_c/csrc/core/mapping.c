@@ -55,6 +55,7 @@ long hp_call_pkey_mprotect(struct hp_call *call)
 
 long hp_call_mremap(struct hp_call *call)
 {
+	hp_gate_pass(); /* who moves or lengthens memory that still follows would overtake what is told of it */
 	if (unless_ours(call) != HP_PASS)
 		return -EFAULT;
 	if (call->arg[3] & MREMAP_FIXED && hp_is_shim_range((unsigned long)call->arg[4], (unsigned long)call->arg[2]))

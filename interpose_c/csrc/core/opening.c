@@ -276,6 +276,8 @@ static long open_at(int dirfd, const char *path, struct hp_open_how *how, bool e
 			hp_syscall1(__NR_close, fd);
 			return verdict;
 		}
+		if (verdict == 0 && path[0] == '/' && hp_is_memory(path))
+			hp_gate_pass(); /* what still follows would be an error to read */
 		if (verdict == 0 && path[0] == '/' && (exe = hp_exe_alias(path, alias, sizeof alias)) != NULL) {
 			hp_syscall1(__NR_close, fd);
 			return open_at(AT_FDCWD, exe, how, extended);

@@ -34,6 +34,13 @@ static const char *after_pid(const char *path)
 	return path;
 }
 
+bool hp_is_memory(const char *path)
+{
+	size_t length = hp_starts(path, "/proc/") ? hp_strlen(path) : 0;
+
+	return length > 4 && hp_equal(path + length - 4, "/mem");
+}
+
 /* /proc/PID/exe would show the loader. */
 const char *hp_exe_alias(const char *path, char *room, unsigned size)
 {

@@ -29,6 +29,8 @@ HANDLER(prctl);
 HANDLER(arch_prctl);
 HANDLER(seccomp);
 HANDLER(ptrace);
+HANDLER(madvise);
+HANDLER(process_madvise);
 long hp_observe_end(struct hp_call *call);
 
 static bool is_own_exe(long user)
@@ -69,6 +71,13 @@ static long call_open(struct hp_call *call)
 	return HP_TAIL;
 }
 
+static long call_mremap(struct hp_call *call)
+{
+	(void)call;
+	hp_gate_pass();
+	return HP_PASS;
+}
+
 const hp_handler hp_handlers[] = {
 	[__NR_rt_sigaction] = hp_call_rt_sigaction,
 	[__NR_rt_sigprocmask] = hp_call_rt_sigprocmask,
@@ -93,6 +102,9 @@ const hp_handler hp_handlers[] = {
 	[__NR_arch_prctl] = hp_call_arch_prctl,
 	[__NR_seccomp] = hp_call_seccomp,
 	[__NR_ptrace] = hp_call_ptrace,
+	[__NR_madvise] = hp_call_madvise,
+	[__NR_process_madvise] = hp_call_process_madvise,
+	[__NR_mremap] = call_mremap,
 	[__NR_open] = call_open,
 	[__NR_openat] = call_open,
 	[__NR_readlink] = call_readlink,

@@ -25,6 +25,8 @@ struct run {
 	int wait_status; /* of the job */
 	bool ended, failed;
 	int exec_status; /* hp_job_spawn's pipe, -1 when read */
+	pid_t restorer; /* 0: it has ended, or the job began here */
+	int restorer_status; /* -1: not yet */
 	struct hp_tty tty;
 	struct hp_watch watch;
 	int summons; /* -1: nobody is traced here */
@@ -62,6 +64,21 @@ static void let_go(pid_t pid, int number)
 	(void)ptrace(PTRACE_DETACH, pid, NULL, (void *)(long)number);
 }
 
+/* Nobody escapes by being born meanwhile: fork fails with a kill pending. */
+static void end_all(void)
+{
+	kill(-1, SIGKILL);
+	while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
+		;
+}
+
+/* As if this machine had died. What holds memory back from the job is closed when nobody of it is left. */
+static _Noreturn void lose_all(void)
+{
+	end_all();
+	_exit(1);
+}
+
 static void reap(struct run *run)
 {
 	int status;
@@ -70,11 +87,33 @@ static void reap(struct run *run)
 			let_go(pid, WSTOPSIG(status));
 			continue;
 		}
+		if (pid == run->restorer)
+			run->restorer_status = status;
 		if (pid != run->job)
 			continue;
 		run->ended = true;
 		run->wait_status = status;
 	}
+}
+
+/* For the dumper, too. */
+static void keep_process(pid_t pid, int at)
+{
+	int process = (int)syscall(SYS_pidfd_open, pid, 0);
+	if (process >= 0)
+		dup3(process, at, O_CLOEXEC), close(process);
+}
+
+/* As long as the job does not run, read_exec_status says what was wrong. Later there is memory missing that nobody
+ * else can give. */
+static void hear_of_restorer(struct run *run)
+{
+	if (run->restorer == 0 || run->restorer_status < 0 || run->exec_status >= 0 || run->ended)
+		return;
+	if (run->restorer_status)
+		lose_all();
+	run->restorer = 0;
+	hp_control_send("restored");
 }
 
 static void read_exec_status(struct run *run)
@@ -87,9 +126,7 @@ static void read_exec_status(struct run *run)
 		run->failed = run->ended = true;
 		hp_control_send("failed %d %s", failure.error, failure.stage);
 	} else {
-		int first = (int)syscall(SYS_pidfd_open, run->job, 0); /* for the dumper, too */
-		if (first >= 0)
-			dup3(first, HP_KEPT_FIRST, O_CLOEXEC), close(first);
+		keep_process(run->job, HP_KEPT_FIRST);
 		hp_control_send("started");
 	}
 }
@@ -112,14 +149,6 @@ static void obey(struct run *run, const struct hp_command *command)
 		kill(-1, SIGKILL);
 	else if (command->kind == HP_RESIZE && run->tty.master >= 0)
 		ioctl(run->tty.master, TIOCSWINSZ, &size);
-}
-
-/* Nobody escapes by being born meanwhile: fork fails with a kill pending. */
-static void end_all(void)
-{
-	kill(-1, SIGKILL);
-	while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
-		;
 }
 
 static void report_exit(const struct run *run)
@@ -160,14 +189,15 @@ static void serve(struct run *run, const struct hp_init *init, int children, int
 		if (watched[5].revents)
 			hp_summons_take(run->summons);
 		if (watched[2].revents || watched[3].revents)
-			_exit(1); /* and with PID 1 everybody */
+			lose_all();
 		if (watched[1].revents) {
 			struct hp_command command;
 			if (!hp_control_receive(&command))
-				_exit(1);
+				lose_all();
 			obey(run, &command);
 		}
 		reap(run);
+		hear_of_restorer(run);
 	}
 	if (run->exec_status >= 0)
 		read_exec_status(run);
@@ -175,12 +205,17 @@ static void serve(struct run *run, const struct hp_init *init, int children, int
 
 _Noreturn void hp_init_run(const struct hp_init *init)
 {
-	struct run run = { .exec_status = -1 };
+	struct run run = { .exec_status = -1, .restorer_status = -1 };
 	sigset_t births;
 	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	prctl(PR_SET_NAME, "hpool-init", 0, 0, 0);
 	setsid(); /* the job's first session: a number that the job can see */
-	hp_world_build(init, &run.tty, &run.watch, &run.summons, &run.exec_status);
+	struct hp_restoring restoring;
+	hp_world_build(init, &run.tty, &run.watch, &run.summons, &restoring);
+	run.exec_status = restoring.status;
+	run.restorer = restoring.restorer;
+	if (run.restorer)
+		keep_process(run.restorer, HP_KEPT_RESTORER);
 	sigemptyset(&births);
 	sigaddset(&births, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &births, NULL);

@@ -49,6 +49,8 @@ struct hp_spec {
 	bool without_dispatch; /* as on a kernel that has none */
 	uint64_t cpu_level;    /* of x86-64's ABI: what the job sees of the processor; 0: all */
 	int restore[2]; /* an image's two files, or -1: the job begins */
+	int faults;     /* /dev/userfaultfd, or -1: what an image has is there before the job goes on */
+	uint64_t lazy_bytes; /* as also if it has less than that */
 };
 
 /* 0 or -errno; EBADMSG for a key nobody knows. Never freed: it lives as long
@@ -94,6 +96,7 @@ struct hp_init {
 	uint64_t mirror_bytes;
 	int starter; /* pidfd, or -1 */
 	int alive; /* end of file: the supervisor is gone */
+	int hold[2]; /* see struct hp_faults, or -1 */
 	uint64_t others; /* tasks outside the job that count against its RLIMIT_NPROC */
 };
 
@@ -153,8 +156,11 @@ int hp_features_main(int argc, char **argv);
 
 /* ---- init.c, world.c: PID 1 --------------------------------------------------- */
 _Noreturn void hp_init_run(const struct hp_init *);
-/* Dies on failure; says by what the job is protected. *restored: as hp_job_spawn's status, when
- * the job is made from an image (checkpoint/), else -1. */
-void hp_world_build(const struct hp_init *, struct hp_tty *, struct hp_watch *, int *summons, int *restored);
+struct hp_restoring { /* the job from an image (checkpoint/) */
+	int status; /* as hp_job_spawn's; -1: it begins */
+	pid_t restorer; /* ends when all its memory is there */
+};
+/* Dies on failure; says by what the job is protected. */
+void hp_world_build(const struct hp_init *, struct hp_tty *, struct hp_watch *, int *summons, struct hp_restoring *);
 
 #endif

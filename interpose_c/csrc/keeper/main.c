@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
@@ -105,6 +106,9 @@ int main(int argc, char **argv)
 	if (pipe2(alive, O_CLOEXEC))
 		hp_die(errno, "pipe");
 	init.alive = alive[0];
+	init.hold[0] = init.hold[1] = -1;
+	if (spec.faults >= 0 && socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, init.hold))
+		hp_die(errno, "socketpair");
 	init.mirror_bytes = bytes_of(root);
 	/* What the job writes into the mirror is charged to its group too. */
 	uint64_t memory_bytes = spec.memory_bytes ? spec.memory_bytes + init.mirror_bytes : 0;
@@ -122,5 +126,7 @@ int main(int argc, char **argv)
 	}
 	close(control);
 	close(alive[0]);
+	for (unsigned n = 0; n < 2; n++)
+		close(spec.restore[n]);
 	supervise((pid_t)child, &cgroup);
 }

@@ -70,6 +70,15 @@ static bool read_restore(struct hp_spec *spec, const char *text)
 	return !fcntl(spec->restore[0], F_SETFD, FD_CLOEXEC) && !fcntl(spec->restore[1], F_SETFD, FD_CLOEXEC);
 }
 
+static bool read_faults(struct hp_spec *spec, const char *text)
+{
+	uint64_t device;
+	if (!read_number(&text, &device) || !read_number(&text, &spec->lazy_bytes) || *text || device < 3)
+		return false;
+	spec->faults = (int)device;
+	return !fcntl(spec->faults, F_SETFD, FD_CLOEXEC);
+}
+
 static bool read_umask(struct hp_spec *spec, const char *text)
 {
 	char *end;
@@ -134,6 +143,8 @@ static bool read_single(struct hp_spec *spec, const char *key, char *value)
 		return read_number(&text, &spec->cpu_level) && !*text && spec->cpu_level <= 4;
 	else if (!strcmp(key, "restore"))
 		return read_restore(spec, value);
+	else if (!strcmp(key, "faults"))
+		return read_faults(spec, value);
 	else if (!strcmp(key, "memory_bytes"))
 		return read_number(&text, &spec->memory_bytes) && !*text;
 	else if (!strcmp(key, "max_processes"))
@@ -164,7 +175,7 @@ int hp_spec_read(struct hp_spec *spec, int fd)
 	struct stat file;
 	if (fstat(fd, &file))
 		return -errno;
-	*spec = (struct hp_spec){ .umask = -1, .restore = { -1, -1 } };
+	*spec = (struct hp_spec){ .umask = -1, .restore = { -1, -1 }, .faults = -1 };
 	size_t size = (size_t)file.st_size;
 	char *text = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
 	if (text == MAP_FAILED)

@@ -96,7 +96,8 @@ static void bound_memory(struct hp_watch *watch, const struct hp_init *init)
 		hp_protection("memory", false, most ? "no-cgroup-and-no-proc" : "not-asked");
 }
 
-void hp_world_build(const struct hp_init *init, struct hp_tty *tty, struct hp_watch *watch, int *summons, int *restored)
+void hp_world_build(const struct hp_init *init, struct hp_tty *tty, struct hp_watch *watch, int *summons,
+		    struct hp_restoring *restoring)
 {
 	if (hp_cgroup_join(init->cgroup))
 		hp_die(errno, "joining the control group");
@@ -125,9 +126,11 @@ void hp_world_build(const struct hp_init *init, struct hp_tty *tty, struct hp_wa
 	if (*summons < 0 && init->spec->front == HP_FRONT_TRACE)
 		hp_die(-*summons, "opening the way to the tracer");
 	open_terminal(tty, init->spec);
-	*restored = -1;
+	*restoring = (struct hp_restoring){ .status = -1 };
+	static struct hp_faults faults; /* the restorer's and the maker's too */
+	faults = (struct hp_faults){ init->spec->faults, init->spec->lazy_bytes, { init->hold[0], init->hold[1] } };
 	if (init->spec->restore[0] >= 0)
-		hp_restore_start(restored);
+		restoring->restorer = hp_restore_start(&faults, &restoring->status);
 	hp_confine(closed);
 	hp_control_send_protections();
 }

@@ -93,6 +93,10 @@ def main() -> None:
     report = os.fdopen(config["report"], "w", buffering=1)
     keeper_fd = os.open(KEEPER, os.O_RDONLY)
     files = {name: os.open(path, os.O_RDWR) for name, path in config["image"].items()}
+    old = [os.open(path, os.O_RDWR) for path in config["from"].values()] if config["restore"] else []
+    lazy = None
+    if config["lazy_bytes"] is not None:
+        lazy = os.open("/dev/userfaultfd", os.O_RDWR | os.O_CLOEXEC), config["lazy_bytes"]
     root = enter(config)
     spec = KeeperSpec(
         exe=config["argv"][0].encode(),
@@ -102,7 +106,8 @@ def main() -> None:
         hostname=b"home",
         network="none",
         intercept="shim",
-        restore=(files["meta"], files["pages"]) if config["restore"] else None,
+        restore=(old[0], old[1]) if old else None,
+        lazy=lazy if config["restore"] else None,
     )
     begun_ns = time.monotonic_ns()
     with Keeper.launch(spec, root, stdin=config["stdin"], stdout=1, stderr=2, executable=keeper_fd) as keeper:

@@ -13,14 +13,10 @@ from tests.interpose_c.checkpoint.world import Ended, World
 DUMPS = 5
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", range(2))
-@pytest.mark.parametrize("name", ["mutating.c", "moved.c"])
-def test_memory_of_every_kind_that_changes_all_the_time(
-    world: World, compiled: Callable[..., str], name: str, seed: int
-) -> None:
+def stay_alive(world: World, program: str, seed: int) -> None:
+    """It is moved again and again, and ends."""
     chance = random.Random(seed)
-    world.start(compiled(f"../live/{name}"), "/work/stop")
+    world.start(program, "/work/stop")
     world.await_output("ready\n")
     for _ in range(DUMPS):
         time.sleep(chance.uniform(0, 0.3))
@@ -29,5 +25,14 @@ def test_memory_of_every_kind_that_changes_all_the_time(
         world.dump()
         world.restore()
     (world.place / "stop").touch()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("name", ["mutating.c", "moved.c"])
+def test_memory_of_every_kind_that_changes_all_the_time(
+    world: World, compiled: Callable[..., str], name: str, seed: int
+) -> None:
+    stay_alive(world, compiled(f"../live/{name}"), seed)
     assert world.end() == Ended(0, 0, "ready\nas it was\n")
     assert all(world.stopped_us)  # it was copied live

@@ -45,11 +45,13 @@ class World:
     loader: Path
     place: Path
     image: Path
+    lazy_bytes: int | None = None  # from so much on memory follows when it is restored; None: all comes first
     ordinary: bool = False  # started by an ordinary user; else by whoever tests
     descriptors: int | None = None  # at most, of each process; None: as many as whoever tests may have
     frozen_us: list[int] = field(default_factory=list)
     stopped_us: list[int] = field(default_factory=list)  # before that, while memory was copied live
     started_us: list[int] = field(default_factory=list)  # from the keeper's launch until all of it runs
+    _old: str = ""
     _out: bytearray = field(default_factory=bytearray)
     _process: subprocess.Popen[bytes] | None = None
     _reports: Any = None
@@ -84,8 +86,10 @@ class World:
             "report": report,
             "argv": self._argv,
             "restore": restore,
+            "lazy_bytes": self.lazy_bytes,
             "descriptors": self.descriptors,
             "image": {name: str(self.image / name) for name in ("meta", "pages")},
+            "from": {name: str(self.image / f"{name}{self._old}") for name in ("meta", "pages")},
             "stdin": null,
         }
         self._process = subprocess.Popen(
@@ -151,7 +155,22 @@ class World:
         return str(self._await("dumped", "refused")[0])
 
     def restore(self) -> None:
+        if self.lazy_bytes is not None:  # the image is needed still when the next is written
+            self._old = ".old"
+            for name in ("meta", "pages"):
+                (self.image / name).rename(self.image / f"{name}{self._old}")
+                (self.image / name).touch()
         self._launch(restore=True)
+
+    def await_memory(self) -> int:
+        """Microseconds from the keeper's launch until all of a restored job's is there."""
+        return int(self._await("Restored")[2])
+
+    def lost(self) -> bool:
+        """It has ended as if its machine had died: nobody says how. Else it ends in a way of its own."""
+        said = self._await("NoneType", "end")
+        self._close()
+        return bool(said[0] == "NoneType")
 
     def end(self) -> Ended:
         said = self._await("end")

@@ -56,6 +56,7 @@ long hp_call_ptrace(struct hp_call *call)
 {
 	long request = call->arg[0], result;
 
+	hp_gate_pass(); /* of memory that still follows ptrace knows nothing, and does not wait */
 	if (!hp_traced || (request != PTRACE_TRACEME && request != PTRACE_ATTACH && request != PTRACE_SEIZE))
 		return HP_PASS;
 	result = hp_syscall4(__NR_ptrace, request, call->arg[1], call->arg[2], call->arg[3]);

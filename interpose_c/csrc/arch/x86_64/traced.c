@@ -282,6 +282,7 @@ long hp_take_over(void)
 		return 0;
 	if (hp_front_mode != HP_MODE_AUTO || !hp_gs_free || hp_in_vfork_child() || hp_shares_memory())
 		return -EPERM;
+	hp_gate_pass(); /* a tracer is not made to wait for memory, it is told an error */
 	if (hp_signals_block(&mask))
 		return HP_AGAIN;
 	hp_lock(&taking);

@@ -148,6 +148,9 @@ bool hp_program_takes_gs(int fd);
 void hp_after_fork(void);
 /* Before this thread ends, begets or executes: its calls join the job's count. */
 void hp_count_calls(void);
+
+/* Returns when all memory of the job is there; at once, unless it was restored a moment ago (gate.c). */
+void hp_gate_pass(void);
 /* A call begins, and is over, while somebody watches. */
 void hp_seen_begin(const struct hp_recorded *call);
 void hp_seen_end(const struct hp_recorded *call, long result, bool passed);

@@ -1,0 +1,98 @@
+"""Memory that follows while the restored job runs: nobody in it can tell.
+
+As little of it as there is follows here, so that every program of the other tests is one whose stacks of
+threads, heaps and arenas are missing when it goes on.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Final
+
+import pytest
+
+from tests.interpose_c.checkpoint.test_live import stay_alive
+from tests.interpose_c.checkpoint.test_what_comes_back import PROGRAMS, lead_two_lives
+from tests.interpose_c.checkpoint.world import Ended, World
+
+DEVICE: Final = "/dev/userfaultfd"
+GO: Final = "/work/go"
+
+pytestmark = pytest.mark.skipif(
+    not os.access(DEVICE, os.R_OK | os.W_OK), reason=f"{DEVICE} is not for this user"
+)
+
+
+@pytest.fixture
+def lazy(world: World) -> World:
+    world.lazy_bytes = 0
+    return world
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_everything_is_as_it_was(lazy: World, compiled: Callable[..., str], name: str) -> None:
+    ended = lead_two_lives(lazy, compiled(name), seed=len(name), first_word="ready\n")
+    assert (ended.code, ended.signal) == (0, 0), ended.out
+    assert ended.out.startswith("ready\n") and ended.out.endswith("as it was\n")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("name", ["mutating.c", "moved.c"])
+def test_memory_that_changes_all_the_time(
+    lazy: World, compiled: Callable[..., str], name: str, seed: int
+) -> None:
+    stay_alive(lazy, compiled(f"../live/{name}"), seed)
+    assert lazy.end() == Ended(0, 0, "ready\nas it was\n")
+
+
+def leave(world: World, program: str, *words: str) -> None:
+    """It is written down and ends; what it waits for is there when it goes on."""
+    world.start(program, GO, *words)
+    world.await_output("ready\n")
+    world.dump()
+    (world.place / "go").touch()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("least", [0, 32 << 20])
+def test_missing_memory_is_called_with_given_up_moved_and_forked(
+    lazy: World, compiled: Callable[..., str], least: int
+) -> None:
+    lazy.lazy_bytes = least
+    leave(lazy, compiled("../lazy/touched.c"))
+    lazy.restore()
+    assert lazy.end() == Ended(0, 0, "ready\nas it was\n")
+
+
+def test_a_job_may_end_before_its_memory_is_there(lazy: World, compiled: Callable[..., str]) -> None:
+    leave(lazy, compiled("../lazy/touched.c"), "exit")
+    lazy.restore()
+    assert lazy.end() == Ended(7, 0, "ready\n")
+
+
+@pytest.mark.slow
+def test_a_dump_waits_until_all_memory_is_there(lazy: World, compiled: Callable[..., str]) -> None:
+    lazy.start(compiled("../lazy/touched.c"), GO)
+    lazy.await_output("ready\n")
+    for _ in range(3):
+        lazy.dump()
+        lazy.restore()
+    (lazy.place / "go").touch()
+    assert lazy.end() == Ended(0, 0, "ready\nas it was\n")
+
+
+@pytest.mark.slow
+def test_a_job_is_lost_rather_than_wrong_when_its_image_fails(
+    lazy: World, compiled: Callable[..., str]
+) -> None:
+    lazy.start(compiled("../lazy/touched.c"), GO)
+    lazy.await_output("ready\n")
+    lazy.dump()
+    lazy.restore()
+    os.truncate(lazy.image / "pages.old", 1 << 20)
+    (lazy.place / "go").touch()
+    assert lazy.lost()
+    assert lazy.output == b"ready\n"
