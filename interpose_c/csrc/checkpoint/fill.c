@@ -143,7 +143,9 @@ static bool go_on(struct hp_lazy *lazy)
 	uint64_t bytes = range->end - range->start < PIECE ? range->end - range->start : PIECE;
 	/* page by page the kernel would look for it twice */
 	(void)madvise((void *)(lazy->content + range->pages), bytes, MADV_POPULATE_READ);
+	const uint8_t *content = lazy->content + range->pages;
 	(void)fill(lazy, range->start, range->pages, bytes);
+	(void)madvise((void *)content, bytes, MADV_DONTNEED); /* or it would count as memory of the job's */
 	return true;
 }
 

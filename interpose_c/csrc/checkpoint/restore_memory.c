@@ -22,6 +22,7 @@
 
 #define FRESH 64 /* mappings of a loader that has just begun */
 #define SCRATCH_LOW 0x10000ull
+#define PIECE (4ul << 20) /* of the image: what has been written of it counts as memory of the job's no more */
 #define ADDRESS_MOST 0x7ffffffff000ull
 
 struct fresh {
@@ -245,11 +246,14 @@ static bool map(struct hp_restored *to, const struct hp_image_vma *vma)
 static bool write_content(struct hp_restored *to, const struct hp_image_run *run)
 {
 	for (uint64_t done = 0; done < run->bytes;) {
-		struct iovec ours = { (void *)(to->image->pages + run->pages + done), run->bytes - done };
-		struct iovec theirs = { (void *)(run->at + done), run->bytes - done };
+		uint64_t bytes = run->bytes - done < PIECE ? run->bytes - done : PIECE;
+		uint8_t *content = (uint8_t *)to->image->pages + run->pages + done;
+		struct iovec ours = { content, bytes }, theirs = { (void *)(run->at + done), bytes };
 		ssize_t got = process_vm_writev(to->leader.tid, &ours, 1, &theirs, 1, 0);
 		if (got <= 0)
 			return failed(to, "writing content", run->at + done, -errno);
+		if (bytes == PIECE)
+			(void)madvise((void *)((uintptr_t)content & ~(HP_IMAGE_PAGE - 1ul)), PIECE, MADV_DONTNEED);
 		done += (uint64_t)got;
 	}
 	return true;

@@ -107,6 +107,7 @@ def main() -> None:
         network="none",
         intercept="shim",
         restore=(old[0], old[1]) if old else None,
+        memory_bytes=config["memory_bytes"],
         lazy=lazy if config["restore"] else None,
     )
     begun_ns = time.monotonic_ns()

@@ -7,14 +7,18 @@ threads, heaps and arenas are missing when it goes on.
 from __future__ import annotations
 
 import os
+import shutil
+import signal
+import subprocess
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final
 
 import pytest
 
 from tests.interpose_c.checkpoint.test_live import stay_alive
-from tests.interpose_c.checkpoint.test_what_comes_back import PROGRAMS, lead_two_lives
-from tests.interpose_c.checkpoint.world import Ended, World
+from tests.interpose_c.checkpoint.test_what_comes_back import PROGRAMS, lead_two_lives, native
+from tests.interpose_c.checkpoint.world import HERE, Ended, World
 
 DEVICE: Final = "/dev/userfaultfd"
 GO: Final = "/work/go"
@@ -96,3 +100,65 @@ def test_a_job_is_lost_rather_than_wrong_when_its_image_fails(
     (lazy.place / "go").touch()
     assert lazy.lost()
     assert lazy.output == b"ready\n"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("victim", ["hpool-restore", "hpool-init", "hpool-keeper"])
+def test_nobody_reads_zeros_when_one_of_the_keepers_is_killed(
+    lazy: World, compiled: Callable[..., str], victim: str
+) -> None:
+    lazy.start(compiled("../lazy/touched.c"), GO)
+    lazy.await_output("ready\n")
+    lazy.dump()
+    (lazy.place / "go").touch()
+    lazy.restore()
+    os.kill(lazy.process_called(victim), signal.SIGKILL)
+    assert lazy.lost()
+    assert lazy.output == b"ready\n"
+
+
+@pytest.mark.slow
+def test_what_is_still_in_the_image_is_not_memory_of_the_job(
+    lazy: World, compiled: Callable[..., str]
+) -> None:
+    lazy.memory_bytes = 700 << 20  # of which it needs 450
+    leave(lazy, compiled("../lazy/touched.c"))
+    lazy.restore()
+    assert lazy.end() == Ended(0, 0, "ready\nas it was\n")
+
+
+@pytest.mark.slow
+def test_go(lazy: World, compiled: Callable[..., str]) -> None:
+    program = compiled("goroutines.go")
+    assert lead_two_lives(lazy, program, seed=3).out == native(str(lazy.place / "goroutines"))
+
+
+@pytest.mark.slow
+def test_java(lazy: World) -> None:
+    java = shutil.which("java")
+    if java is None or shutil.which("javac") is None:
+        pytest.skip("needs a JDK")
+    subprocess.run(["javac", "-d", lazy.place, HERE / "programs" / "Pool.java"], check=True)
+    argv = (str(Path(java).resolve()), "-Xms256m", "-XX:+AlwaysPreTouch", "-cp")
+    ended = lead_two_lives(lazy, *argv, "/work", "Pool", seed=4)
+    assert ended.out == native(*argv, str(lazy.place), "Pool")
+
+
+PYTHON: Final = """
+import hashlib, os
+table = {n: str(n) * 20 for n in range(400000)}
+for n in range(0, 400000, 3): table[n] += "x"
+sums = []
+for part in range(60):
+    if (child := os.fork()) == 0: os._exit(table[part * 3].endswith("x") and 5)
+    sums.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+    for n in range(part, 400000, 8): table[n] = table[n][::-1]
+print(sums, hashlib.sha256("".join(map(table.get, range(400000))).encode()).hexdigest())
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(2))
+def test_python(lazy: World, seed: int) -> None:
+    argv = ("/usr/bin/python3", "-c", PYTHON)
+    assert lead_two_lives(lazy, *argv, seed=seed).out == native(*argv)

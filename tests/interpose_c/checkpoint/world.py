@@ -47,6 +47,7 @@ class World:
     image: Path
     lazy_bytes: int | None = None  # from so much on memory follows when it is restored; None: all comes first
     ordinary: bool = False  # started by an ordinary user; else by whoever tests
+    memory_bytes: int | None = None  # at most, of all processes
     descriptors: int | None = None  # at most, of each process; None: as many as whoever tests may have
     frozen_us: list[int] = field(default_factory=list)
     stopped_us: list[int] = field(default_factory=list)  # before that, while memory was copied live
@@ -88,6 +89,7 @@ class World:
             "restore": restore,
             "lazy_bytes": self.lazy_bytes,
             "descriptors": self.descriptors,
+            "memory_bytes": self.memory_bytes,
             "image": {name: str(self.image / name) for name in ("meta", "pages")},
             "from": {name: str(self.image / f"{name}{self._old}") for name in ("meta", "pages")},
             "stdin": null,
@@ -165,6 +167,20 @@ class World:
     def await_memory(self) -> int:
         """Microseconds from the keeper's launch until all of a restored job's is there."""
         return int(self._await("Restored")[2])
+
+    def process_called(self, name: str) -> int:
+        """The number of one of its processes, the keeper's included."""
+        assert self._process is not None
+        below = {self._process.pid}
+        for stat in sorted(Path("/proc").glob("[0-9]*/stat"), key=lambda path: int(path.parent.name)):
+            with contextlib.suppress(OSError):
+                word, _, rest = stat.read_text().partition("(")[2].rpartition(")")
+                pid = int(stat.parent.name)
+                if int(rest.split()[1]) in below:
+                    below.add(pid)
+                    if word == name:
+                        return pid
+        raise AssertionError(f"there is no {name}")
 
     def lost(self) -> bool:
         """It has ended as if its machine had died: nobody says how. Else it ends in a way of its own."""
