@@ -14,6 +14,7 @@ int main(void)
 	VALUE(read(file, bytes, 1));
 	VALUE(write(file, bytes, 1));
 	TRY(lseek(file, 0, SEEK_END));
+	TRY(lseek(MUST(open("big.bin", O_PATH)), -1, SEEK_DATA));
 	TRY(ftruncate(file, 0));
 	TRY(fchmod(file, 0600));
 	TRY(fchown(file, -1, -1));

@@ -15,7 +15,7 @@ long hp_call_lseek(struct hp_call *call)
 	if (!file || hp_syscall2(__NR_fstat, call->arg[0], (long)&stat))
 		return HP_PASS;
 	if (call->arg[1] < 0 || call->arg[1] >= stat.size)
-		return -ENXIO;
+		return HP_PASS;
 	/* a hole may be a block that has not come; zeros that came are left as holes */
 	result = hp_hold(file, (uint64_t)call->arg[1], (uint64_t)(stat.size - call->arg[1]));
 	if (result)

@@ -102,10 +102,14 @@ static void exchange(hp_engine *engine, struct hp_name *one, struct hp_name *oth
 
 bool hp_rename_here(hp_engine *engine, struct hp_name *from, struct hp_name *to, unsigned exchanged)
 {
-	int directory = hp_mirror_dirfd(engine, from->parent), directory2 = hp_mirror_dirfd(engine, to->parent);
+	int directory = hp_mirror_own_dirfd(engine, from->parent), directory2 = hp_mirror_dirfd(engine, to->parent);
 	struct hp_object *old = to->object;
+	bool failed =
+		directory < 0 || directory2 < 0 || rename_in_mirror(engine, directory, from, directory2, to, exchanged);
 
-	if (directory < 0 || directory2 < 0 || rename_in_mirror(engine, directory, from, directory2, to, exchanged))
+	if (directory >= 0)
+		close(directory);
+	if (failed)
 		return false;
 	from->object->own = false;
 	if (exchanged) {

@@ -155,7 +155,9 @@ char *hp_name_path(const struct hp_object *parent, const char *text, size_t leng
 enum hp_kind hp_kind_of(uint32_t mode);
 
 /* mirror.c: the mirror as a file system */
+/* Good until the next call: a directory that is opened may take the place of another one in the table. */
 int hp_mirror_dirfd(hp_engine *, struct hp_object *directory);
+int hp_mirror_own_dirfd(hp_engine *, struct hp_object *directory); /* the caller's own, to be closed. Or -errno */
 void hp_mirror_forget_dirfd(hp_engine *, struct hp_object *directory);
 int hp_mirror_make(hp_engine *, struct hp_name *, const struct hpw_attr *, const char *target, size_t target_length);
 int hp_mirror_give_size(hp_engine *, struct hp_object *); /* a placeholder's is 0 */

@@ -36,6 +36,13 @@ int hp_mirror_dirfd(hp_engine *engine, struct hp_object *directory)
 	return fd;
 }
 
+int hp_mirror_own_dirfd(hp_engine *engine, struct hp_object *directory)
+{
+	int fd = hp_mirror_dirfd(engine, directory), own = fd < 0 ? fd : fcntl(fd, F_DUPFD_CLOEXEC, 0);
+
+	return fd >= 0 && own < 0 ? -errno : own;
+}
+
 void hp_mirror_forget_dirfd(hp_engine *engine, struct hp_object *directory)
 {
 	unsigned index = (unsigned)(directory->inode % HP_DIRFDS);
@@ -246,29 +253,36 @@ static int make_other(hp_engine *engine, struct hp_object *object, int parent, c
 	return hp_mirror_name(engine, engine->nameless_fd, MAKING, parent, name) ? -errno : 0;
 }
 
+static bool link_here(hp_engine *engine, const struct hp_object *object, const struct hp_name *name)
+{
+	int from = hp_mirror_own_dirfd(engine, object->name->parent);
+	int to = hp_mirror_dirfd(engine, name->parent);
+	bool linked = from >= 0 && to >= 0 && linkat(from, object->name->text, to, name->text, 0) == 0;
+
+	if (from >= 0)
+		close(from);
+	return linked;
+}
+
 /* Makes what `attr` describes under a name that the mirror lacks, and binds
  * it. A file that already has another name there becomes a hard link of it. */
 int hp_mirror_make(hp_engine *engine, struct hp_name *name, const struct hpw_attr *attr, const char *target,
 		   size_t target_length)
 {
-	int parent = hp_mirror_dirfd(engine, name->parent);
 	enum hp_kind kind = hp_kind_of(attr->mode);
 	struct hp_object *object, *twin;
-	int error;
+	int parent, error;
 
-	if (parent < 0)
-		return parent;
 	hp_mirror_links(engine, name->parent, kind);
 	twin = kind == HP_DIR || attr->nlink < 2 ? NULL : hp_object_by_home(engine, attr->dev, attr->ino);
-	if (twin && twin->name && twin->kind == kind) {
-		int other = hp_mirror_dirfd(engine, twin->name->parent);
-
-		if (other >= 0 && linkat(other, twin->name->text, parent, name->text, 0) == 0) {
-			hp_tree_bind(name, twin);
-			hp_refresh(engine, twin, attr);
-			return 0;
-		}
+	if (twin && twin->name && twin->kind == kind && link_here(engine, twin, name)) {
+		hp_tree_bind(name, twin);
+		hp_refresh(engine, twin, attr);
+		return 0;
 	}
+	parent = hp_mirror_dirfd(engine, name->parent);
+	if (parent < 0)
+		return parent;
 	object = hp_object_new(engine, kind);
 	object->attr = *attr;
 	if (kind == HP_SYMLINK)
@@ -331,14 +345,15 @@ int hp_mirror_fill_whole(hp_engine *engine, struct hp_object *object, const uint
  * still be open. */
 void hp_mirror_drop(hp_engine *engine, struct hp_name *name)
 {
-	int parent = hp_mirror_dirfd(engine, name->parent);
 	struct hp_object *object = name->object;
+	int parent;
 
 	if (!object)
 		return;
 	hp_mirror_moving(engine, object, 1);
 	for (struct hp_name *child = object->children; child; child = child->next_in_parent)
 		hp_mirror_drop(engine, child);
+	parent = hp_mirror_dirfd(engine, name->parent);
 	if (parent >= 0)
 		unlinkat(parent, name->text, object->kind == HP_DIR ? AT_REMOVEDIR : 0);
 	hp_mirror_moving(engine, object, -1);
