@@ -38,6 +38,15 @@ int main(void)
 	MUST(pwrite(fd, "w", 1, 10001));
 	printf("mapped %c\n", map[10001]);
 	TRY(msync(map, 1 << 20, MS_SYNC));
+	MUST(ftruncate(fd, 30000));
+	map[30001] = 'b';
+	MUST(msync(map, 1 << 20, MS_SYNC));
+	MUST(ftruncate(fd, 40000));
+	touch("written behind the end, then cut longer", map + 30001);
+	map[40001] = 'b';
+	MUST(msync(map, 1 << 20, MS_SYNC));
+	MUST(posix_fallocate(fd, 0, 50000) ? -1 : 0);
+	touch("written behind the end, then allocated", map + 40001);
 	MUST(ftruncate(fd, 0));
 	touch("empty", map);
 	MUST(pwrite(fd, "again", 5, 0));

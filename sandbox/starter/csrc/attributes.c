@@ -72,10 +72,30 @@ static void adopt_times(hp_engine *engine, struct hp_object *object)
 	close(fd);
 }
 
+/* What a mapping wrote behind the end is not the file's: home's file system has zeros there when the file
+ * grows over it, the mirror's would show it again. */
+static int clear_behind_end(const struct hp_object *object, uint64_t size)
+{
+	const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+	struct stat status;
+	uint64_t end, rest;
+
+	if (fstat(object->fd, &status))
+		return -errno;
+	end = (uint64_t)status.st_size;
+	rest = -end % page;
+	if (size <= end || rest == 0)
+		return 0;
+	return fallocate(object->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)end, (off_t)rest) ? -errno : 0;
+}
+
 /* Home's size for the mirror's file. */
 static int resize(hp_engine *engine, struct hp_object *object, uint64_t size)
 {
-	int error = ftruncate(object->fd, (off_t)size) ? -errno : 0;
+	int error = clear_behind_end(object, size);
+
+	if (!error && ftruncate(object->fd, (off_t)size))
+		error = -errno;
 
 	if (!error)
 		tell(engine, object, &size);
@@ -95,6 +115,8 @@ static int allocate_here(hp_engine *engine, struct hp_object *object, const stru
 
 	if (empties)
 		hp_file_outdate(engine, object, effect->offset, end);
+	if (!(effect->mode & FALLOC_FL_KEEP_SIZE) && clear_behind_end(object, end))
+		return -errno;
 	if ((empties || effect->length < engine->config.mirror_bytes / 4) &&
 	    fallocate(object->fd, mode, (off_t)effect->offset, (off_t)effect->length) && (empties || errno != ENOSPC))
 		return -errno;
