@@ -9,7 +9,7 @@ import time
 import pytest
 
 from integration.judge import Ended, says_one_sentence
-from integration.pool import StrictPool
+from integration.pool import HPOOL, StrictPool
 from integration.rooms import wait_until
 from integration.tidy import Note
 
@@ -118,3 +118,32 @@ def test_the_terminal_closes(pool: StrictPool, number: signal.Signals) -> None:
     size = (running.work / "records").stat().st_size
     time.sleep(0.1)
     assert (running.work / "records").stat().st_size == size
+
+
+def test_by_hand_all_is_as_it_was_and_what_others_did_stays_unless_forced(own_pool: StrictPool) -> None:
+    home = own_pool.home
+    running = Running(own_pool, options=("--restarts", "0"))
+    changed, other = running.work / "records", running.work / "other"
+    kill_one(running, "hpool.sandbox.starter")
+    assert running.ends().code == 125
+    job = home.run([HPOOL, "queue", "--history"], home.work).stdout.split(b"\n")[-2].split()[0].decode()
+    mine = changed.read_bytes() + b"mine\n"
+    changed.write_bytes(mine)
+    refused = home.run([HPOOL, "rollback", job, "0"], home.work)
+    assert refused.code == 125
+    assert b"others have changed it since" in refused.stderr and b"HOME-003" in refused.stderr
+    assert changed.read_bytes() == mine
+    other.write_bytes(b"of nobody's")
+    assert home.run([HPOOL, "rollback", job, "0", "--force"], home.work).code == 0
+    assert not changed.exists()
+    assert other.read_bytes() == b"of nobody's"
+
+
+def test_what_a_job_that_completed_has_changed_stays(own_pool: StrictPool) -> None:
+    home = own_pool.home
+    work = home.fresh_work()
+    assert home.job("/bin/sh", "-c", "echo kept >file").code == 0
+    refused = home.run([HPOOL, "rollback", "1.0", "0"], home.work)
+    assert refused.code == 125
+    assert b"HOME-004" in refused.stderr and b"what a job that completed has changed stays" in refused.stderr
+    assert (work / "file").read_bytes() == b"kept\n"

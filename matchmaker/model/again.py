@@ -21,6 +21,18 @@ class CannotRollBack(HpoolError):
     why: str
 
 
+class NoWayBack(HpoolError):
+    """The journal of what a job changed is kept for a day if the job did not complete; of one that completed
+    it is gone, and while it runs the job's own.
+    """
+
+    code = "HOME-004"
+    says = "job {job_id} cannot be rolled back: {why}"
+    remedy = "`hpool queue --history` says how it ended: what a job that completed has changed stays."
+    job_id: str
+    why: str
+
+
 class InputLost(HpoolError):
     """The job had to begin again, and more of its input had been read from a pipe than hpool keeps (64 MiB).
 

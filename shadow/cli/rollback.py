@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from hpool.matchmaker.model.again import CannotRollBack
+from hpool.matchmaker.model.again import CannotRollBack, NoWayBack
 from hpool.matchmaker.model.ids import JobId
 from hpool.shadow.api import queue as api
 from hpool.shadow.cli.render import printable
@@ -36,5 +36,5 @@ def rollback(job_id: str, epoch: int, force: bool) -> None:
     for line in back.lines:
         click.echo(printable(line), err=True)
     if not back.is_whole:
-        raise CannotRollBack(job_id, back.why_not)
+        raise (CannotRollBack if back.lines else NoWayBack)(job_id, back.why_not)
     click.echo(f"What job {job_id} changed since epoch {epoch} is undone.")
