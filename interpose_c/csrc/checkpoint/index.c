@@ -53,6 +53,18 @@ bool hp_is_of_proc(const struct hp_image_object *object)
 	return object->kind == HP_O_NAMED && !strncmp(path, "/proc/", 6) && path[6] >= '0' && path[6] <= '9';
 }
 
+const struct hp_image_file *hp_proc_at(const struct hp_image *image, pid_t pid, int number)
+{
+	uint32_t id = 0;
+	HP_EACH(image, hp_image_fd, HP_R_FD, fd)
+	if (fd->pid == pid && fd->fd == number)
+		id = fd->file;
+	HP_EACH(image, hp_image_file, HP_R_FILE, file)
+	if (file->id == id)
+		return file->kind == HP_F_NAMED && hp_is_of_proc(hp_image_object(image, file->object)) ? file : NULL;
+	return NULL;
+}
+
 const char *hp_image_name_of(const struct hp_image *image, uint32_t id)
 {
 	HP_EACH(image, hp_image_name, HP_R_NAME, name)

@@ -36,6 +36,8 @@ const char *hp_image_path(const struct hp_image_object *);
 const uint8_t *hp_image_extra(const struct hp_image_object *);
 const struct hp_image_object *hp_image_object(const struct hp_image *, uint32_t id);
 bool hp_is_of_proc(const struct hp_image_object *); /* tells of a process */
+/* What a process has at a number, if that is of such a file; else NULL. */
+const struct hp_image_file *hp_proc_at(const struct hp_image *, pid_t pid, int number);
 /* A scratch name that has this content, or NULL. */
 const char *hp_image_name_of(const struct hp_image *, uint32_t id);
 const struct hp_image_process *hp_image_process(const struct hp_image *, pid_t pid);

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
@@ -109,14 +110,6 @@ static long apply(struct hp_restored *to, const struct hp_image_setting *setting
 	}
 }
 
-static const struct hp_image_file *of_proc(const struct hp_image *image, const struct hp_image_fd *fd)
-{
-	HP_EACH(image, hp_image_file, HP_R_FILE, file)
-	if (file->id == fd->file)
-		return file->kind == HP_F_NAMED && hp_is_of_proc(hp_image_object(image, file->object)) ? file : NULL;
-	return NULL;
-}
-
 static long open_proc(struct hp_restored *to, const struct hp_image_file *file, int at)
 {
 	struct hp_remote *task = &to->leader;
@@ -132,12 +125,39 @@ static long open_proc(struct hp_restored *to, const struct hp_image_file *file, 
 	return error < 0 ? error : 0;
 }
 
+/* As add_watch (make_files.c), by the process itself. */
+static long watch_proc(struct hp_restored *to, const struct hp_image_watch *watch)
+{
+	struct hp_remote *task = &to->leader;
+	struct epoll_event event = { .events = watch->events, .data.u64 = watch->value };
+	int aside = to->image->high, epoll = -1;
+	HP_EACH(to->image, hp_image_fd, HP_R_FD, fd)
+	if (fd->pid == watch->pid && fd->file == watch->file)
+		epoll = fd->fd;
+	if (watch->held != watch->fd) {
+		long kept = HP_ASK(task, SYS_dup3, watch->fd, aside, O_CLOEXEC);
+		aside = kept == -EBADF ? -1 : aside;
+		(void)HP_ASK(task, SYS_dup3, watch->held, watch->fd, 0);
+	}
+	long error = hp_remote_write(task->tid, task->scratch, &event, sizeof event) ?
+			     -EFAULT :
+			     HP_ASK(task, SYS_epoll_ctl, epoll, EPOLL_CTL_ADD, watch->fd, task->scratch);
+	if (watch->held != watch->fd && aside >= 0) {
+		(void)HP_ASK(task, SYS_dup3, aside, watch->fd, 0);
+		(void)HP_ASK(task, SYS_close, aside);
+	} else if (watch->held != watch->fd) {
+		(void)HP_ASK(task, SYS_close, watch->fd);
+	}
+	return error;
+}
+
 /* By now all processes are there, with the memory they had: it is of what they are when it is opened. */
 bool hp_restore_proc(struct hp_restored *to)
 {
 	HP_EACH(to->image, hp_image_fd, HP_R_FD, fd)
 	{
-		const struct hp_image_file *file = fd->pid == to->process->pid ? of_proc(to->image, fd) : NULL;
+		const struct hp_image_file *file =
+			fd->pid == to->process->pid ? hp_proc_at(to->image, fd->pid, fd->fd) : NULL;
 		const struct hp_image_fd *first = fd;
 		if (file == NULL)
 			continue;
@@ -149,6 +169,13 @@ bool hp_restore_proc(struct hp_restored *to)
 		if (error < 0)
 			return hp_refuse("process %d: opening %.200s again: %s", (int)fd->pid,
 					 hp_image_path(hp_image_object(to->image, file->object)),
+					 strerror((int)-error));
+	}
+	HP_EACH(to->image, hp_image_watch, HP_R_WATCH, watch)
+	if (watch->pid == to->process->pid && hp_proc_at(to->image, watch->pid, watch->held)) {
+		long error = watch_proc(to, watch);
+		if (error < 0)
+			return hp_refuse("process %d: descriptor %d of an epoll: %s", (int)watch->pid, watch->fd,
 					 strerror((int)-error));
 	}
 	return true;

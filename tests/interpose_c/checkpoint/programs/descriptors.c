@@ -47,7 +47,10 @@ int main(void)
 		pause();
 	snprintf(found, sizeof found, "/proc/%d/stat", child);
 	int its_stat = open(found, O_RDONLY), own = open("/proc/self/mem", O_RDWR),
-	    maps = open("/proc/self/maps", O_RDONLY);
+	    maps = open("/proc/self/maps", O_RDONLY), mounts = open("/proc/self/mounts", O_RDONLY);
+	event.events = EPOLLPRI;
+	CHECK(epoll_ctl(epoll, EPOLL_CTL_ADD, mounts, &event) == 0);
+	CHECK(dup2(mounts, 703) == 703 && epoll_ctl(epoll, EPOLL_CTL_ADD, 703, &event) == 0 && close(703) == 0);
 	int again = dup(maps), direct = open("/tmp/direct", O_CREAT | O_RDWR | O_DIRECT, 0600);
 	CHECK(read(maps, found, 10) == 10);
 	int file = open("/tmp/one", O_CREAT | O_RDWR, 0600), empty = open("/tmp/none", O_CREAT | O_RDWR, 0600);
@@ -59,6 +62,9 @@ int main(void)
 
 	linger();
 
+	CHECK(epoll_ctl(epoll, EPOLL_CTL_ADD, mounts, &event) == -1 && errno == EEXIST);
+	CHECK(fcntl(703, F_GETFD) == -1 && dup2(mounts, 703) == 703);
+	CHECK(epoll_ctl(epoll, EPOLL_CTL_ADD, 703, &event) == -1 && errno == EEXIST);
 	for (int n = 0; n < EARLIER; n++) {
 		CHECK(epoll_wait(epoll, &event, 1, 0) == 0 && write(pipes[n][1], "x", 1) == 1);
 		CHECK(epoll_wait(epoll, &event, 1, 0) == 1 && event.data.u64 == (uint64_t)n);
