@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import os
 from collections.abc import Callable, Iterator
@@ -87,3 +88,33 @@ def make_client(tmp_path: Path) -> Iterator[MakeClient]:
 @pytest.fixture
 def client(make_client: MakeClient) -> Client:
     return make_client()
+
+
+def fork() -> int:
+    """As os.fork(). A channel or server of gRPC that garbage collection ends in the child would wait for ever
+    for threads that only the parent has."""
+    child = os.fork()
+    if child == 0:
+        gc.disable()
+    return child
+
+
+def in_child(what: Callable[[], None], uid: int | None = None) -> None:
+    """In a process of its own, as that user; its failure is ours."""
+    reader, writer = os.pipe()
+    child = fork()
+    if child == 0:
+        try:
+            if uid is not None:
+                os.setgroups([])
+                os.setgid(uid)
+                os.setuid(uid)
+            what()
+        except BaseException as error:
+            os.write(writer, repr(error).encode()[:4000])
+        os._exit(0)
+    os.close(writer)
+    with open(reader, "rb") as failure:
+        said = failure.read()
+    os.waitpid(child, 0)
+    assert said == b""

@@ -8,7 +8,6 @@ import resource
 import shutil
 import subprocess
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,28 +15,13 @@ import pytest
 
 from hpool.shadow.api.wire import Op
 from hpool.shadow.home.landlock import confine
+from tests.shadow.home.conftest import in_child
 
 if TYPE_CHECKING:
     from tests.shadow.home.conftest import MakeClient
 
 ROOT = Path(__file__).resolve().parents[3]
 CORE = ROOT / "shadow/home/csrc"
-
-
-def in_child(what: Callable[[], None]) -> None:
-    reader, writer = os.pipe()
-    child = os.fork()
-    if child == 0:
-        try:
-            what()
-        except BaseException as error:
-            os.write(writer, repr(error).encode()[:4000])
-        os._exit(0)
-    os.close(writer)
-    with open(reader, "rb") as failure:
-        said = failure.read()
-    os.waitpid(child, 0)
-    assert said == b""
 
 
 def test_a_confined_process_writes_below_its_roots_only(make_client: MakeClient, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from hpool.shadow.home.epochs import roll_back
 from hpool.shadow.home.policy import Rule, Share, SharingPolicy
 from hpool.shadow.home.service import Home
 from tests.shadow.home.changing import Changes, plant, tree_of
-from tests.shadow.home.conftest import Client
+from tests.shadow.home.conftest import Client, fork
 
 if TYPE_CHECKING:
     from hpool.shadow.home.epochs import RolledBack
@@ -206,7 +206,7 @@ def chance_of(seed: int) -> random.Random:
 
 def killed_after(seconds: float, work: Callable[[], object]) -> bool:
     """In a process of its own, killed then. Had it not ended yet?"""
-    pid = os.fork()
+    pid = fork()
     if pid == 0:
         try:
             work()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +21,7 @@ from hpool.shadow.home.policy import (
     parse_share,
     policy_for,
 )
+from tests.shadow.home.conftest import in_child
 
 if TYPE_CHECKING:
     from tests.shadow.home.conftest import Client, MakeClient
@@ -229,26 +229,6 @@ def test_home_s_proc_is_never_shown(client: Client) -> None:
     assert client.refusals() == []
 
 
-def run_as(uid: int, what: Callable[[], None]) -> None:
-    """In a child that is an ordinary user; its failure is ours."""
-    reader, writer = os.pipe()
-    child = os.fork()
-    if child == 0:
-        try:
-            os.setgroups([])
-            os.setgid(uid)
-            os.setuid(uid)
-            what()
-        except BaseException as error:
-            os.write(writer, repr(error).encode()[:4000])
-        os._exit(0)
-    os.close(writer)
-    with open(reader, "rb") as failure:
-        said = failure.read()
-    os.waitpid(child, 0)
-    assert said == b""
-
-
 @pytest.mark.root
 @pytest.mark.skipif(os.geteuid() != 0, reason="becomes another user")
 def test_access_of_an_ordinary_user_is_the_kernel_s(make_client: MakeClient, tmp_path: Path) -> None:
@@ -277,7 +257,7 @@ def test_access_of_an_ordinary_user_is_the_kernel_s(make_client: MakeClient, tmp
         assert own.error(Op.OPEN, "f0-4321", handle=1) == errno.EACCES
         assert own.refusals() == []
 
-    run_as(4321, check)
+    in_child(check, uid=4321)
 
 
 def test_options_are_read_as_written(tmp_path: Path) -> None:
