@@ -93,6 +93,13 @@ static bool peek(pid_t pid, int number, int fd, struct messages *to)
 	return fine || cannot(pid, number, "with descriptors on their way in a message");
 }
 
+/* One byte that overtakes the others; sent again it would be one of them. */
+static bool has_urgent(int fd)
+{
+	char byte;
+	return option(fd, SO_TYPE) == SOCK_STREAM && recv(fd, &byte, 1, MSG_OOB | MSG_PEEK | MSG_DONTWAIT) == 1;
+}
+
 /* Of the name it was bound to. One that does not begin at the root was told to somebody who knew where. */
 static uint64_t mode_of(const char *name, size_t length)
 {
@@ -127,6 +134,8 @@ static bool dump_unix(struct hp_dump *dump, pid_t pid, int number, int fd, struc
 		if (other.peer != object->inode && mode_of(other.name, other.name_bytes) == HP_NAME_GONE)
 			return cannot(pid, number, "that sends to one who has lost its name");
 	}
+	if (has_urgent(fd))
+		return cannot(pid, number, "with an urgent byte that nobody has read");
 	if (!object->extra[2])
 		fine = peek(pid, number, fd, &messages);
 	fine = fine &&

@@ -30,6 +30,7 @@ def kinds(world: World) -> str:
         ("connection", "not accepted yet that has sent something"),
         ("filter", "a seccomp filter of its own"),
         ("descriptor", "descriptors on their way"),
+        ("urgent", "with an urgent byte that nobody has read"),
         ("unread", "has heard of changes that nobody has read yet"),
         ("once", "/tmp/place is watched for being opened once"),
         ("elsewhere", "inotify watches inode [0-9]+, which has no name"),

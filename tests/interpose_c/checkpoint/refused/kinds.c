@@ -49,6 +49,12 @@ static void send_descriptor(void)
 	CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0 && sendmsg(ends[0], &message, 0) == 1);
 }
 
+static void send_urgent(void)
+{
+	int ends[2];
+	CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0 && send(ends[0], "ab", 2, MSG_OOB) == 2);
+}
+
 static void *go_on(void *unused)
 {
 	char stat[200] = "";
@@ -171,6 +177,8 @@ int main(int argc, char **argv)
 		have_a_child_with_another_signal();
 	else if (!strcmp(kind, "room"))
 		have_no_room();
+	else if (!strcmp(kind, "urgent"))
+		send_urgent();
 	else if (!strcmp(kind, "leader"))
 		leave_to_a_thread();
 	linger();
