@@ -44,25 +44,33 @@ bool hp_index_content(struct hp_image *image)
 	for (uint32_t id = 1; id <= image->objects; id++)
 		if (is_held(&image->index[id]))
 			image->index[id].place = ++image->held;
+	HP_EACH(image, hp_image_file, HP_R_FILE, file)
+	image->has_proc |= hp_is_of_proc(image, file);
 	return true;
 }
 
-bool hp_is_of_proc(const struct hp_image_object *object)
+bool hp_is_of_proc(const struct hp_image *image, const struct hp_image_file *file)
 {
+	const struct hp_image_object *object = hp_image_object(image, file->object);
+	if (file->kind != HP_F_NAMED || object == NULL || object->kind != HP_O_NAMED)
+		return false;
 	const char *path = hp_image_path(object);
-	return object->kind == HP_O_NAMED && !strncmp(path, "/proc/", 6) && path[6] >= '0' && path[6] <= '9';
+	return !strncmp(path, "/proc/", 6) && path[6] >= '0' && path[6] <= '9';
 }
 
-const struct hp_image_file *hp_proc_at(const struct hp_image *image, pid_t pid, int number)
+bool hp_is_proc_at(const struct hp_image *image, pid_t pid, int number)
 {
-	uint32_t id = 0;
-	HP_EACH(image, hp_image_fd, HP_R_FD, fd)
-	if (fd->pid == pid && fd->fd == number)
-		id = fd->file;
+	if (!image->has_proc)
+		return false;
 	HP_EACH(image, hp_image_file, HP_R_FILE, file)
-	if (file->id == id)
-		return file->kind == HP_F_NAMED && hp_is_of_proc(hp_image_object(image, file->object)) ? file : NULL;
-	return NULL;
+	{
+		if (!hp_is_of_proc(image, file))
+			continue;
+		HP_EACH(image, hp_image_fd, HP_R_FD, fd)
+		if (fd->pid == pid && fd->fd == number && fd->file == file->id)
+			return true;
+	}
+	return false;
 }
 
 const char *hp_image_name_of(const struct hp_image *image, uint32_t id)

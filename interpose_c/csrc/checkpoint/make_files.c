@@ -223,8 +223,7 @@ static int make_stdio(const struct hp_image *image, const struct hp_image_file *
 
 static bool by_process(const struct hp_image *image, const struct hp_image_file *file)
 {
-	const struct hp_image_object *object = hp_image_object(image, file->object);
-	return file->kind == HP_F_PROCESS || (file->kind == HP_F_NAMED && hp_is_of_proc(object));
+	return file->kind == HP_F_PROCESS || hp_is_of_proc(image, file);
 }
 
 static int make_opened(const struct hp_image *image, const struct hp_image_file *file)
@@ -392,7 +391,7 @@ void hp_place_files(const struct hp_image *image, const struct hp_image_process 
 	if (fd->pid == process->pid && dup2(hp_fd_of_file(image, fd->file), fd->fd) < 0)
 		hp_together_fail(errno, "descriptor %d of process %d", fd->fd, (int)fd->pid);
 	HP_EACH(image, hp_image_watch, HP_R_WATCH, watch)
-	if (watch->pid == process->pid && !hp_proc_at(image, watch->pid, watch->held))
+	if (watch->pid == process->pid && !hp_is_proc_at(image, watch->pid, watch->held))
 		add_watch(image, watch);
 	HP_EACH(image, hp_image_lock, HP_R_LOCK, lock)
 	if (lock->pid == process->pid)

@@ -26,6 +26,7 @@ struct hp_image {
 	struct hp_indexed *index; /* of objects; 0: memory of processes */
 	uint32_t *next_run;       /* of the same object, as first_run */
 	uint32_t held;            /* how many have a place */
+	bool has_proc;            /* some file tells of a process */
 };
 
 /* True, or a refusal that names what is wrong. The descriptors stay the caller's. */
@@ -35,9 +36,9 @@ void hp_image_close(struct hp_image *);
 const char *hp_image_path(const struct hp_image_object *);
 const uint8_t *hp_image_extra(const struct hp_image_object *);
 const struct hp_image_object *hp_image_object(const struct hp_image *, uint32_t id);
-bool hp_is_of_proc(const struct hp_image_object *); /* tells of a process */
-/* What a process has at a number, if that is of such a file; else NULL. */
-const struct hp_image_file *hp_proc_at(const struct hp_image *, pid_t pid, int number);
+bool hp_is_of_proc(const struct hp_image *, const struct hp_image_file *); /* tells of a process */
+/* Whether that is what a process has at a number. */
+bool hp_is_proc_at(const struct hp_image *, pid_t pid, int number);
 /* A scratch name that has this content, or NULL. */
 const char *hp_image_name_of(const struct hp_image *, uint32_t id);
 const struct hp_image_process *hp_image_process(const struct hp_image *, pid_t pid);

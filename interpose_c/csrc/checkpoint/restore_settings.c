@@ -154,25 +154,26 @@ static long watch_proc(struct hp_restored *to, const struct hp_image_watch *watc
 /* By now all processes are there, with the memory they had: it is of what they are when it is opened. */
 bool hp_restore_proc(struct hp_restored *to)
 {
-	HP_EACH(to->image, hp_image_fd, HP_R_FD, fd)
+	HP_EACH(to->image, hp_image_file, HP_R_FILE, file)
 	{
-		const struct hp_image_file *file =
-			fd->pid == to->process->pid ? hp_proc_at(to->image, fd->pid, fd->fd) : NULL;
-		const struct hp_image_fd *first = fd;
-		if (file == NULL)
+		int first = -1;
+		if (!hp_is_of_proc(to->image, file))
 			continue;
-		HP_EACH(to->image, hp_image_fd, HP_R_FD, other)
-		if (other->pid == fd->pid && other->file == fd->file && other->fd < first->fd)
-			first = other;
-		long error =
-			first == fd ? open_proc(to, file, fd->fd) : HP_ASK(&to->leader, SYS_dup3, first->fd, fd->fd, 0);
-		if (error < 0)
-			return hp_refuse("process %d: opening %.200s again: %s", (int)fd->pid,
-					 hp_image_path(hp_image_object(to->image, file->object)),
-					 strerror((int)-error));
+		HP_EACH(to->image, hp_image_fd, HP_R_FD, fd)
+		{
+			if (fd->pid != to->process->pid || fd->file != file->id)
+				continue;
+			long error = first < 0 ? open_proc(to, file, fd->fd) :
+						 HP_ASK(&to->leader, SYS_dup3, first, fd->fd, 0);
+			if (error < 0)
+				return hp_refuse("process %d: opening %.200s again: %s", (int)fd->pid,
+						 hp_image_path(hp_image_object(to->image, file->object)),
+						 strerror((int)-error));
+			first = first < 0 ? fd->fd : first;
+		}
 	}
 	HP_EACH(to->image, hp_image_watch, HP_R_WATCH, watch)
-	if (watch->pid == to->process->pid && hp_proc_at(to->image, watch->pid, watch->held)) {
+	if (watch->pid == to->process->pid && hp_is_proc_at(to->image, watch->pid, watch->held)) {
 		long error = watch_proc(to, watch);
 		if (error < 0)
 			return hp_refuse("process %d: descriptor %d of an epoll: %s", (int)watch->pid, watch->fd,

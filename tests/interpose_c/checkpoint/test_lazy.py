@@ -7,18 +7,21 @@ threads, heaps and arenas are missing when it goes on.
 from __future__ import annotations
 
 import os
-import shutil
 import signal
-import subprocess
 from collections.abc import Callable
-from pathlib import Path
 from typing import Final
 
 import pytest
 
 from tests.interpose_c.checkpoint.test_live import stay_alive
-from tests.interpose_c.checkpoint.test_what_comes_back import PROGRAMS, lead_two_lives, native
-from tests.interpose_c.checkpoint.world import HERE, Ended, World
+from tests.interpose_c.checkpoint.test_what_comes_back import (
+    PROGRAMS,
+    go_on_in_go,
+    go_on_in_java,
+    lead_two_lives,
+    native,
+)
+from tests.interpose_c.checkpoint.world import Ended, World
 
 DEVICE: Final = "/dev/userfaultfd"
 GO: Final = "/work/go"
@@ -129,19 +132,12 @@ def test_what_is_still_in_the_image_is_not_memory_of_the_job(
 
 @pytest.mark.slow
 def test_go(lazy: World, compiled: Callable[..., str]) -> None:
-    program = compiled("goroutines.go")
-    assert lead_two_lives(lazy, program, seed=3).out == native(str(lazy.place / "goroutines"))
+    go_on_in_go(lazy, compiled("goroutines.go"))
 
 
 @pytest.mark.slow
 def test_java(lazy: World) -> None:
-    java = shutil.which("java")
-    if java is None or shutil.which("javac") is None:
-        pytest.skip("needs a JDK")
-    subprocess.run(["javac", "-d", lazy.place, HERE / "programs" / "Pool.java"], check=True)
-    argv = (str(Path(java).resolve()), "-Xms256m", "-XX:+AlwaysPreTouch", "-cp")
-    ended = lead_two_lives(lazy, *argv, "/work", "Pool", seed=4)
-    assert ended.out == native(*argv, str(lazy.place), "Pool")
+    go_on_in_java(lazy, "-Xms256m", "-XX:+AlwaysPreTouch")
 
 
 PYTHON: Final = """

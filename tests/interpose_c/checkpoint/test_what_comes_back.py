@@ -109,21 +109,28 @@ def test_a_pipeline_of_bash(world: World, seed: int) -> None:
     assert ended == Ended(0, 0, native("/bin/bash", "-c", PIPELINE))
 
 
-@pytest.mark.slow
-def test_go(world: World, compiled: Callable[..., str]) -> None:
-    program = compiled("goroutines.go")
+def go_on_in_go(world: World, program: str) -> None:
     assert lead_two_lives(world, program, seed=3).out == native(str(world.place / "goroutines"))
 
 
-@pytest.mark.slow
-def test_java(world: World) -> None:
+def go_on_in_java(world: World, *options: str) -> None:
     java = shutil.which("java")
     if java is None or shutil.which("javac") is None:
         pytest.skip("needs a JDK")
     subprocess.run(["javac", "-d", world.place, HERE / "programs" / "Pool.java"], check=True)
-    argv = (str(Path(java).resolve()), "-cp")
+    argv = (str(Path(java).resolve()), *options, "-cp")
     ended = lead_two_lives(world, *argv, "/work", "Pool", seed=4)
     assert ended.out == native(*argv, str(world.place), "Pool")
+
+
+@pytest.mark.slow
+def test_go(world: World, compiled: Callable[..., str]) -> None:
+    go_on_in_go(world, compiled("goroutines.go"))
+
+
+@pytest.mark.slow
+def test_java(world: World) -> None:
+    go_on_in_java(world)
 
 
 @pytest.mark.slow
