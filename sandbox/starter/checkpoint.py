@@ -42,10 +42,8 @@ def fetch(link: Link, going: home.Going) -> tuple[int, int]:
     gathering = Gathering(meta_fd, pages_fd, "the shadow")
     link.send(home.ImageTaken(0))
     while not gathering.is_complete:
-        message = link.receive()
-        if isinstance(message, home.ImagePart):
-            gathering.take(message)
-            link.send(home.ImageTaken(gathering.taken))
+        gathering.take(link.receive(home.ImagePart))
+        link.send(home.ImageTaken(gathering.taken))
     gathering.finish(going.meta_bytes, going.pages_bytes)
     return meta_fd, pages_fd
 

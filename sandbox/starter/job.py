@@ -77,7 +77,9 @@ class JobRun:
         going = task.going
         self._image = image
         self._begun_at = (0, 0) if going is None else (going.output, going.error)
-        self._output = OutputPump(link.send, task.output_window, engine.await_synced)
+        self._output = OutputPump(
+            link.send, task.output_window, engine.await_synced, is_held=task.output_held
+        )
         given = 0 if going is None else going.input
         self._input = InputPump(link.send, is_terminal=self._job.terminal is not None, position=given)
         self._standing = Standing(keeper_fd, self._stands)

@@ -15,7 +15,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
-from typing import Final
+from typing import Final, TypeVar
 
 import grpc
 
@@ -32,6 +32,7 @@ log = logging.getLogger("link")
 CLOCK_PROBES: Final = 4
 LANES: Final = 2
 KNOCK_S: Final = 2.0
+Kind = TypeVar("Kind")
 
 
 class LinkLost(Exception):
@@ -47,6 +48,7 @@ class Link:
         self._channel = rpc.sync_channel(address)
         self._outgoing: queue.SimpleQueue[home.FromStarter | None] = queue.SimpleQueue()
         self._incoming: queue.SimpleQueue[home.ToStarter | LinkLost] = queue.SimpleQueue()
+        self._early: list[home.ToStarter] = []  # came before follow()
         self._lost: Callable[[str], None] = lambda why: None
         self._is_over = threading.Event()
         self._lease_s = 0.0
@@ -77,9 +79,11 @@ class Link:
         self._session.budget = self._budget = Budget(task.job.bandwidth)
         return task
 
-    def receive(self) -> home.ToStarter:
-        """Before follow(): the next message. Raises LinkLost."""
-        return self._receive()
+    def receive(self, kind: type[Kind]) -> Kind:
+        """Before follow(): the next message of this kind; others wait for follow(). Raises LinkLost."""
+        while not isinstance(message := self._receive(), kind):
+            self._early.append(message)
+        return message
 
     def measure_clock(self) -> int:
         """Home's clock minus ours in ns: the middle of the quickest of a few round trips."""
@@ -89,9 +93,7 @@ class Link:
             sent_ns.append(time.time_ns())
             self.send(home.ClockProbe(number))
         for before_ns in sent_ns:
-            reading = self._receive()
-            if not isinstance(reading, home.ClockReading):
-                raise LinkLost("the shadow did not tell the time")
+            reading = self.receive(home.ClockReading)
             took_ns = time.time_ns() - before_ns
             if took_ns < best_ns:
                 best_ns, offset_ns = took_ns, reading.home_ns - (before_ns + took_ns // 2)
@@ -103,6 +105,8 @@ class Link:
         self._lost = on_lost
 
         def listen() -> None:
+            for early in self._early:
+                on_message(early)
             while not isinstance(message := self._incoming.get(), LinkLost):
                 on_message(message)
             self._say_lost(str(message))

@@ -50,13 +50,22 @@ class OutputPump:
     """Reads what the job writes and never gets further ahead of home than the window.
 
     `before_shown` is waited for between reading and sending: who sees the output may rely on what
-    the job had synced before it wrote that.
+    the job had synced before it wrote that. One that `is_held` waits for home's first word: it has not taken
+    yet what former lives said, and each could add a window to that.
     """
 
-    def __init__(self, send: Send, window: int, before_shown: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        send: Send,
+        window: int,
+        before_shown: Callable[[], None] = lambda: None,
+        *,
+        is_held: bool = False,
+    ) -> None:
         self._send = send
         self._before_shown = before_shown
         self._window = window
+        self._ahead = window if is_held else 0
         self._sources: dict[int, _Source] = {}
         self._selector = selectors.DefaultSelector()
         self._wake_fd, self._waker_fd = os.pipe()
@@ -71,7 +80,7 @@ class OutputPump:
     def add(self, stream: int, fd: int, position: int = 0, *, is_terminal: bool = False) -> None:
         """Before start. The pump closes `fd`. `position`: what the job had written in former lives."""
         os.set_blocking(fd, not is_terminal)
-        self._sources[stream] = _Source(stream, fd, position, position, is_terminal=is_terminal)
+        self._sources[stream] = _Source(stream, fd, position, position - self._ahead, is_terminal=is_terminal)
         self._positions[stream] = position
 
     def written(self, stream: int) -> int:

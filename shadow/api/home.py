@@ -103,6 +103,8 @@ class Task(NamedTuple):
     """How long either side waits for the other when the connection is broken."""
     going: Going | None = None
     """The image to go on from; None: it begins."""
+    output_held: bool = False
+    """Home has not taken yet what former runs said: no output before an OutputTaken."""
 
 
 class Started(NamedTuple):

@@ -132,20 +132,22 @@ class ClockReading(_message.Message):
     def __init__(self, number: _Optional[int] = ..., home_ns: _Optional[int] = ...) -> None: ...
 
 class Task(_message.Message):
-    __slots__ = ("job", "input_window", "output_window", "memory_key", "lease_ms", "going")
+    __slots__ = ("job", "input_window", "output_window", "memory_key", "lease_ms", "going", "output_held")
     JOB_FIELD_NUMBER: _ClassVar[int]
     INPUT_WINDOW_FIELD_NUMBER: _ClassVar[int]
     OUTPUT_WINDOW_FIELD_NUMBER: _ClassVar[int]
     MEMORY_KEY_FIELD_NUMBER: _ClassVar[int]
     LEASE_MS_FIELD_NUMBER: _ClassVar[int]
     GOING_FIELD_NUMBER: _ClassVar[int]
+    OUTPUT_HELD_FIELD_NUMBER: _ClassVar[int]
     job: _job_pb2.JobDescription
     input_window: int
     output_window: int
     memory_key: bytes
     lease_ms: int
     going: Going
-    def __init__(self, job: _Optional[_Union[_job_pb2.JobDescription, _Mapping[str, object]]] = ..., input_window: _Optional[int] = ..., output_window: _Optional[int] = ..., memory_key: _Optional[bytes] = ..., lease_ms: _Optional[int] = ..., going: _Optional[_Union[Going, _Mapping[str, object]]] = ...) -> None: ...
+    output_held: bool
+    def __init__(self, job: _Optional[_Union[_job_pb2.JobDescription, _Mapping[str, object]]] = ..., input_window: _Optional[int] = ..., output_window: _Optional[int] = ..., memory_key: _Optional[bytes] = ..., lease_ms: _Optional[int] = ..., going: _Optional[_Union[Going, _Mapping[str, object]]] = ..., output_held: _Optional[bool] = ...) -> None: ...
 
 class Protections(_message.Message):
     __slots__ = ("names",)

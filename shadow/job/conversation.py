@@ -142,8 +142,7 @@ class Conversation:
         self._starter.put_nowait(
             home.Task(
                 *(self.job, stdio.INPUT_WINDOW, stdio.OUTPUT_WINDOW, self._memory_key),
-                lease_ms=round(self._lease_s * 1000),
-                going=self._moves.going,
+                *(round(self._lease_s * 1000), self._moves.going, self._terminal_run != self._run),
             )
         )
         if self._removing is not None:
@@ -268,6 +267,9 @@ class Conversation:
     def terminal_said(self, message: attach.FromTerminal) -> None:
         if isinstance(message, attach.Restarted):
             self._terminal_run = message.run
+            if message.run == self._run:
+                self._outputs.begin(self._tell_starter)
+                self._moves.shown(self._outputs)
             return
         if isinstance(message, _OF_STREAMS) and self._terminal_run != self._run:
             return  # of a run that is lost
@@ -347,7 +349,7 @@ class Conversation:
         if going is not None:
             positions = (going.input, going.output, going.error, going.signals)
         self._run += 1
-        self._outputs = OutputWindows(*positions[1:3])
+        self._outputs = OutputWindows(positions[1], positions[2], is_held=True)
         self._terminal.put_nowait(attach.Restart(self._run, sentence, *positions))
         self._terminal.put_nowait(attach.Progress("waiting", "", 0))
 

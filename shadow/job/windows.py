@@ -5,6 +5,8 @@ Owns: positions and windows of the two outputs. Leaves to others: the bytes (con
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from hpool.matchmaker.model.errors import BadMessage
 from hpool.shadow.api import stdio
 
@@ -15,9 +17,12 @@ class OutputWindows:
     Without it a machine that lies could fill this process's memory.
     """
 
-    def __init__(self, output: int = 0, error: int = 0) -> None:
-        self._sent = {stdio.STDOUT: output, stdio.STDERR: error}
-        self._taken = {stdio.STDOUT: output, stdio.STDERR: error}
+    def __init__(self, output: int = 0, error: int = 0, *, is_held: bool = False) -> None:
+        """What former runs had said. `is_held`: the terminal may not have taken all of that."""
+        self._begun = {stdio.STDOUT: output, stdio.STDERR: error}
+        self._sent = dict(self._begun)
+        held = stdio.OUTPUT_WINDOW if is_held else 0
+        self._taken = {stream: position - held for stream, position in self._begun.items()}
         self._closed: set[int] = set()
 
     def check(self, output: stdio.Output) -> None:
@@ -33,6 +38,12 @@ class OutputWindows:
     def taken(self, credit: stdio.OutputTaken) -> None:
         if credit.stream in self._taken:
             self._taken[credit.stream] = max(self._taken[credit.stream], credit.position)
+
+    def begin(self, tell: Callable[[stdio.OutputTaken], None]) -> None:
+        """The terminal has taken what former runs had said; the starter may be told to go on."""
+        for stream, position in self._begun.items():
+            self.taken(credit := stdio.OutputTaken(stream, position))
+            tell(credit)
 
     def closed(self, stream: int) -> None:
         """Nobody reads it any more."""

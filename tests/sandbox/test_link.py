@@ -93,6 +93,14 @@ class Shadow:
     async def _settle(self, outcome: Outcome) -> None:
         self.outcomes.append(outcome)
 
+    def terminal_says(self, message: attach.FromTerminal) -> None:
+        """It is on its way to the starter when this returns."""
+        assert self.conversation is not None
+        is_said = threading.Event()
+        self._loop.call_soon_threadsafe(self.conversation.terminal_said, message)
+        self._loop.call_soon_threadsafe(is_said.set)
+        assert is_said.wait(10)
+
     def stop(self) -> None:
         if self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._stop.set)
@@ -167,6 +175,20 @@ def test_a_session_from_hello_to_release(shadow: Shadow) -> None:
     link.send(home.Finished(True, 5, 0, 0))
     assert isinstance(messages.get(timeout=5), home.Release)
     assert shadow.outcomes[0].shell_status == 5
+    link.close()
+
+
+def test_what_home_says_while_something_else_is_waited_for_is_heard_later(shadow: Shadow) -> None:
+    """A signal while the time is asked for."""
+    link = Link(shadow.address, SECRET, "m", "1")
+    link.receive_task()
+    shadow.terminal_says(stdio.Signal(1))
+    shadow.terminal_says(stdio.Signal(10))
+    link.measure_clock()
+    messages: queue.Queue[Any] = queue.Queue()
+    link.follow(messages.put, messages.put)
+    assert messages.get(timeout=5) == stdio.Signal(1)
+    assert messages.get(timeout=5) == stdio.Signal(10)
     link.close()
 
 

@@ -66,6 +66,22 @@ def test_output_never_gets_further_ahead_than_the_window(session: Session) -> No
     os.close(fd)
 
 
+def test_what_is_held_waits_for_the_first_credit_or_a_promise(session: Session) -> None:
+    pump = OutputPump(session.send, WINDOW, is_held=True)
+    read_fd, fd = os.pipe()
+    pump.add(1, read_fd, 7)
+    pump.start()
+    os.write(fd, b"waits")
+    assert session.is_silent()
+    pump.wait_for(1, pump.written(1))  # it is to leave
+    assert session.next() == stdio.Output(1, 7, b"waits")
+    os.write(fd, b"on")
+    assert session.is_silent()
+    pump.taken(1, 7)
+    assert session.next() == stdio.Output(1, 12, b"on")
+    os.close(fd)
+
+
 def test_the_end_comes_after_the_last_byte(session: Session) -> None:
     pump, fd = output(session)
     os.write(fd, b"x")

@@ -264,12 +264,33 @@ def test_a_job_whose_machine_is_lost_begins_again() -> None:
         # What the terminal says of the run before is not heard.
         stage.talk.terminal_said(stdio.Input(5, b"old"))
         stage.talk.terminal_said(attach.Restarted(1))
+        assert stage.starter.get_nowait() == stdio.OutputTaken(1, 0)
+        assert stage.starter.get_nowait() == stdio.OutputTaken(2, 0)
         stage.talk.terminal_said(stdio.Input(0, b"again"))
         assert stage.starter.get_nowait() == stdio.Input(0, b"again")
         stage.talk.starter_said(stdio.Output(1, 0, b"one"))
         stage.talk.starter_said(home.Finished(True, 0, 0, 0))
         assert (await stage.terminal())[-1] == attach.Ended(stage.settled[0])
         assert stage.settled[0].shell_status == 0
+
+    play(scene, restarts_left=1)
+
+
+def test_a_run_says_nothing_before_the_terminal_has_what_the_last_one_said() -> None:
+    """Else each one could add a window to what waits for a terminal that shows nothing."""
+
+    async def scene(stage: Stage) -> None:
+        stage.claim_and_start()
+        stage.talk.starter_said(stdio.Output(1, 0, bytes(stdio.OUTPUT_WINDOW)))
+        stage.talk.starter_gone("it burns")
+        await asyncio.sleep(0)
+        starter = stage.talk.starter_came()
+        task = starter.get_nowait()
+        assert isinstance(task, home.Task) and task.output_held
+        with pytest.raises(BadMessage):
+            stage.talk.starter_said(stdio.Output(1, 0, bytes(MOST)))
+        stage.talk.terminal_said(attach.Restarted(1))
+        stage.talk.starter_said(stdio.Output(1, 0, bytes(MOST)))
 
     play(scene, restarts_left=1)
 
