@@ -14,7 +14,7 @@ from typing import Final
 from hpool.matchmaker.model.image_errors import ImageDamaged, ImageTooNew
 
 MAGIC: Final = int.from_bytes(b"hpoolimg", "little")
-VERSION: Final = 8
+VERSION: Final = 9
 PAGE: Final = 4096
 _HEAD: Final = struct.Struct("<II")
 _END: Final = struct.Struct("<IIQQ")

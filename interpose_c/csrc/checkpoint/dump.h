@@ -222,6 +222,10 @@ bool hp_dump_inet(struct hp_dump *, pid_t pid, int number, int fd, struct hp_ima
 /* dump_options.c: the record, and one for each option that is not what a new socket has. */
 bool hp_dump_write_socket(struct hp_dump *, struct hp_image_object *, int fd, const void *address, size_t length,
 			  const void *content, size_t bytes);
+/* One more, of a socket that has its record. */
+void hp_dump_option(struct hp_dump *, uint32_t object, int level, int name, const void *value, size_t bytes);
+/* dump_groups.c: the multicast groups it is a member of, as options. */
+bool hp_dump_groups(struct hp_dump *, pid_t pid, int number, int fd, uint32_t object);
 bool hp_dump_object_terminal(struct hp_dump *, unsigned index, uint32_t *id);
 bool hp_dump_object_runs(struct hp_dump *, int fd, uint32_t id, uint64_t size, uint64_t region);
 

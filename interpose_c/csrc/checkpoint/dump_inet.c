@@ -45,6 +45,12 @@ static int option(int fd, int level, int name)
 	return getsockopt(fd, level, name, &value, &length) ? -1 : value;
 }
 
+static int events_of(int fd)
+{
+	struct pollfd look = { fd, POLLIN | POLLRDHUP, 0 };
+	return poll(&look, 1, 0) < 0 ? 0 : look.revents;
+}
+
 static int state_of(int fd)
 {
 	struct tcp_info info = { 0 };
@@ -55,12 +61,6 @@ static int state_of(int fd)
 static bool has_sent_its_end(int state)
 {
 	return state == TCP_FIN_WAIT1 || state == TCP_FIN_WAIT2 || state == TCP_CLOSING || state == TCP_LAST_ACK;
-}
-
-static int events_of(int fd)
-{
-	struct pollfd look = { fd, POLLIN | POLLRDHUP, 0 };
-	return poll(&look, 1, 0) < 0 ? 0 : look.revents;
 }
 
 /* ---- queues ------------------------------------------------------------------------------------ */
@@ -195,9 +195,11 @@ static bool look_at_partner(struct inet *inet, const struct hp_inet_socket *ours
 	const struct hp_inet_socket *partner = ours ? hp_inet_socket_partner(ours) : NULL;
 	bool has_ended = events_of(inet->fd) & POLLRDHUP;
 	bool made;
-	object->extra[3] = (has_ended ? 1u : 0) | (has_sent_its_end(state) ? 2u : 0);
+	object->extra[3] = (has_ended ? HP_ENDS_RECEIVING : 0u) | (has_sent_its_end(state) ? HP_ENDS_SENDING : 0u);
 	if (!inet->dump->own_network)
 		return cannot(inet, "with a network connection");
+	if (events_of(inet->fd) & POLLERR)
+		return cannot(inet, "with something in its queue of errors that nobody has read");
 	if (partner == ours && partner)
 		return cannot(inet, "connected with itself");
 	if (partner && partner->pid) {
@@ -205,7 +207,7 @@ static bool look_at_partner(struct inet *inet, const struct hp_inet_socket *ours
 		object->extra[4] = hp_dump_thing(inet->dump, object->device, partner->inode, HP_O_SOCKET, &made);
 		return object->extra[4] && peek_stream(inet) && add_from(inet, partner);
 	}
-	if (partner && partner->inode == 0 && partner->state != TCP_TIME_WAIT && !has_ended &&
+	if (partner && partner->inode == 0 && (partner->state == TCP_ESTABLISHED || partner->state == TCP_CLOSE_WAIT) &&
 	    hp_inet_socket_door(&partner->ours)) {
 		object->extra[2] = HP_I_WAITS;
 		return partner->waiting == 0 || cannot(inet, "not accepted yet that has sent something already");
@@ -214,6 +216,21 @@ static bool look_at_partner(struct inet *inet, const struct hp_inet_socket *ours
 	if (!has_ended)
 		return cannot(inet, partner ? "whose partner has closed it, with bytes on their way" :
 					      "connected with somebody outside of the job");
+	return peek_stream(inet);
+}
+
+/* An error that has not been told is not told to us either, for then it would be gone: what it is follows from what
+ * has happened. Who never measured how long an answer takes never had one. */
+static bool look_at_what_is_over(struct inet *inet)
+{
+	struct tcp_info info = { 0 };
+	socklen_t length = sizeof info;
+	if (getsockopt(inet->fd, IPPROTO_TCP, TCP_INFO, &info, &length))
+		return cannot(inet, "of which the kernel tells nothing");
+	bool had_answer = info.tcpi_rtt != 0 || info.tcpi_rttvar == 0;
+	inet->object->extra[2] = had_answer ? HP_I_OVER : HP_I_REFUSED;
+	if (!had_answer && inet->object->extra[4] && info.tcpi_total_retrans)
+		return cannot(inet, "that could not connect, and has told nobody why");
 	return peek_stream(inet);
 }
 
@@ -233,12 +250,49 @@ static bool look_at_stream(struct inet *inet)
 			return true;
 		if (!inet->dump->own_network)
 			return cannot(inet, "that had a network connection");
-		inet->object->extra[2] = HP_I_OVER;
 		inet->object->extra[4] = (events & POLLERR) != 0;
-		return peek_stream(inet);
+		return look_at_what_is_over(inet);
 	default:
 		return look_at_partner(inet, ours, state);
 	}
+}
+
+/* 239.1.2.3, 127.255.255.255 and the like: what is sent there again would be everybody's. */
+static bool is_shared(const struct sockaddr_storage *name)
+{
+	const struct sockaddr_in *four = (const void *)name;
+	const struct sockaddr_in6 *six = (const void *)name;
+	if (name->ss_family == AF_INET)
+		return IN_MULTICAST(ntohl(four->sin_addr.s_addr)) || four->sin_addr.s_addr == INADDR_BROADCAST ||
+		       ntohl(four->sin_addr.s_addr) == 0x7fffffff;
+	return IN6_IS_ADDR_MULTICAST(&six->sin6_addr);
+}
+
+/* Then what has gone wrong waits in a queue, in which more than one thing may be. */
+static bool tells_errors(int fd)
+{
+	return option(fd, IPPROTO_IP, IP_RECVERR) == 1 || option(fd, IPPROTO_IPV6, IPV6_RECVERR) == 1 ||
+	       option(fd, SOL_SOCKET, SO_TIMESTAMPING) > 0 || option(fd, SOL_SOCKET, SO_ZEROCOPY) > 0;
+}
+
+static bool look_at_datagrams(struct inet *inet, bool connected)
+{
+	const struct hp_inet_socket *ours = hp_inet_socket_find(inet->object->inode);
+	int events = events_of(inet->fd), told = (events & POLLHUP) ? 3 : (events & POLLRDHUP) ? 1 : 0;
+	bool waits = events & POLLIN, fails = events & POLLERR;
+	/* of a socket without a port the kernel has no entry: that sends no more cannot be seen then */
+	inet->object->extra[2] = connected ? HP_I_CONNECTED : HP_I_PLAIN;
+	inet->object->extra[3] = ours ? ours->shutdown : (unsigned)told;
+	if (option(inet->fd, IPPROTO_UDP, UDP_CORK) == 1)
+		return cannot(inet, "that may keep back what has been sent (UDP_CORK)");
+	if (fails && (!connected || waits || !inet->dump->own_network || tells_errors(inet->fd)))
+		return cannot(inet, "with an error that nobody has been told yet");
+	inet->object->extra[4] = fails;
+	if (!inet->dump->own_network || fails) /* looking at what waits would take the error away */
+		return true;
+	return peek_datagrams(inet) &&
+	       (inet->used == 0 || !is_shared(&inet->names[0]) ||
+		cannot(inet, "bound to an address that others share, with something in it that nobody has read"));
 }
 
 bool hp_dump_inet(struct hp_dump *dump, pid_t pid, int number, int fd, struct hp_image_object *object)
@@ -246,7 +300,7 @@ bool hp_dump_inet(struct hp_dump *dump, pid_t pid, int number, int fd, struct hp
 	struct inet inet = { .dump = dump, .object = object, .pid = pid, .number = number, .fd = fd };
 	int protocol = option(fd, SOL_SOCKET, SO_PROTOCOL);
 	socklen_t length = sizeof inet.names[0];
-	bool stream = protocol == IPPROTO_TCP && object->extra[1] == SOCK_STREAM, fine = true;
+	bool stream = protocol == IPPROTO_TCP && object->extra[1] == SOCK_STREAM, fine;
 	if (!stream && !(protocol == IPPROTO_UDP && object->extra[1] == SOCK_DGRAM))
 		return cannot(&inet, "of a kind that cannot be carried");
 	if (getsockname(fd, (struct sockaddr *)&inet.names[0], &length))
@@ -255,15 +309,9 @@ bool hp_dump_inet(struct hp_dump *dump, pid_t pid, int number, int fd, struct hp
 	bool connected = getpeername(fd, (struct sockaddr *)&inet.names[1], &length) == 0;
 	object->size = (uint32_t)option(fd, SOL_SOCKET, SO_RCVBUF) |
 		       (uint64_t)(uint32_t)option(fd, SOL_SOCKET, SO_SNDBUF) << 32;
-	if (!stream && option(fd, IPPROTO_UDP, UDP_CORK) == 1)
-		return cannot(&inet, "that may keep back what has been sent (UDP_CORK)");
-	if (stream) {
-		fine = look_at_stream(&inet);
-	} else {
-		object->extra[2] = connected ? HP_I_CONNECTED : HP_I_PLAIN;
-		fine = !dump->own_network || peek_datagrams(&inet);
-	}
-	fine = fine && hp_dump_write_socket(dump, object, fd, inet.names, sizeof inet.names, inet.content, inet.used);
+	fine = stream ? look_at_stream(&inet) : look_at_datagrams(&inet, connected);
+	fine = fine && hp_dump_write_socket(dump, object, fd, inet.names, sizeof inet.names, inet.content, inet.used) &&
+	       (stream || hp_dump_groups(dump, pid, number, fd, object->id));
 	free(inet.content);
 	return fine;
 }

@@ -171,7 +171,7 @@ static bool is_settled(const struct hp_image_object *object, int level, int name
 	       (level == IPPROTO_IPV6 && (name == IPV6_MULTICAST_HOPS || name == IPV6_MULTICAST_IF));
 }
 
-static void write_option(struct hp_dump *dump, uint32_t object, int level, int name, const void *value, size_t bytes)
+void hp_dump_option(struct hp_dump *dump, uint32_t object, int level, int name, const void *value, size_t bytes)
 {
 	struct hp_image_option option = {
 		.object = object, .level = (uint32_t)level, .name = (uint32_t)name, .bytes = (uint32_t)bytes
@@ -188,7 +188,7 @@ static bool write_filter(struct hp_dump *dump, uint32_t object, int fd)
 	if (getsockopt(fd, SOL_SOCKET, SO_GET_FILTER, program, &count))
 		return hp_refuse("a socket has a filter that cannot be read: %s", strerror(errno));
 	if (count)
-		write_option(dump, object, SOL_SOCKET, SO_ATTACH_FILTER, program, count * sizeof *program);
+		hp_dump_option(dump, object, SOL_SOCKET, SO_ATTACH_FILTER, program, count * sizeof *program);
 	return true;
 }
 
@@ -216,7 +216,7 @@ bool hp_dump_write_socket(struct hp_dump *dump, struct hp_image_object *object, 
 			room /= 2;
 			memcpy(value, &room, sizeof room);
 		}
-		write_option(dump, object->id, level, name, value, has);
+		hp_dump_option(dump, object->id, level, name, value, has);
 	}
 	if (fresh >= 0)
 		close(fresh);

@@ -9,9 +9,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <netinet/tcp.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -36,6 +40,13 @@ static int option(int fd, int name)
 	return getsockopt(fd, SOL_SOCKET, name, &value, &length) ? -1 : value;
 }
 
+/* Poll tells that there is one, and takes it from nobody. */
+static bool has_error(int fd)
+{
+	struct pollfd look = { fd, 0, 0 };
+	return poll(&look, 1, 0) == 1 && look.revents & POLLERR;
+}
+
 static void drop_rights(struct msghdr *message, bool *rights)
 {
 	for (struct cmsghdr *part = CMSG_FIRSTHDR(message); part != NULL; part = CMSG_NXTHDR(message, part)) {
@@ -55,10 +66,13 @@ static bool peek(pid_t pid, int number, int fd, struct messages *to)
 {
 	int none = -1, begin = 0, before = option(fd, SO_PEEK_OFF);
 	bool rights = false, fine = true, may_be_empty = option(fd, SO_TYPE) == SOCK_DGRAM;
+	int unread = INT_MAX; /* bytes; past the last of them an error would be told to us, and to nobody else */
+	if (has_error(fd) && (ioctl(fd, FIONREAD, &unread) || (unread && option(fd, SO_TYPE) != SOCK_STREAM)))
+		return cannot(pid, number, "with an error that nobody has been told yet, before something that waits");
 	to->bytes = malloc(MESSAGES_MOST);
 	if (to->bytes == NULL || setsockopt(fd, SOL_SOCKET, SO_PEEK_OFF, &begin, sizeof begin))
 		return cannot(pid, number, "whose messages cannot be looked at");
-	while (fine) {
+	while (fine && unread > 0) {
 		union {
 			struct cmsghdr header;
 			char room[CMSG_SPACE(253 * sizeof(int))];
@@ -87,6 +101,7 @@ static bool peek(pid_t pid, int number, int fd, struct messages *to)
 		to->used += head.address_bytes;
 		memmove(to->bytes + to->used, part.iov_base, (size_t)got);
 		to->used += (size_t)got;
+		unread -= unread == INT_MAX ? 0 : (int)got;
 		fine = !rights && !(message.msg_flags & (MSG_TRUNC | MSG_CTRUNC));
 	}
 	(void)setsockopt(fd, SOL_SOCKET, SO_PEEK_OFF, before == -1 ? &none : &before, sizeof none);
@@ -122,7 +137,10 @@ static bool dump_unix(struct hp_dump *dump, pid_t pid, int number, int fd, struc
 	if (!hp_unix_socket_find(object->inode, &about))
 		return cannot(pid, number, "of which the kernel tells nothing");
 	object->size = mode_of(about.name, about.name_bytes);
-	object->extra[3] = about.shutdown;
+	object->extra[3] = about.shutdown | (about.state == TCP_ESTABLISHED ? HP_ENDS_MET : 0u) |
+			   (has_error(fd) ? HP_ENDS_UNREAD : 0u);
+	if (object->extra[3] & HP_ENDS_UNREAD && object->extra[1] == SOCK_DGRAM)
+		return cannot(pid, number, "whose partner has left it for another, which nobody has been told yet");
 	object->extra[5] = about.backlog;
 	if (object->extra[2] && about.waiting)
 		return cannot(pid, number, "with connections not accepted yet");

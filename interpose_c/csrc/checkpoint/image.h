@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #define HP_IMAGE_MAGIC 0x676d696c6f6f7068ull /* "hpoolimg" */
-#define HP_IMAGE_VERSION 8u
+#define HP_IMAGE_VERSION 9u
 #define HP_IMAGE_PAGE 4096u
 #define HP_IMAGE_ALIGN 65536u /* of each region in `pages`: chunks of two images fall on the same content */
 
@@ -348,10 +348,20 @@ enum hp_image_inet { /* extra[2] of a socket of the Internet families */
 		     HP_I_WAITS, /* connected, but not accepted yet */
 		     HP_I_OVER, /* was connected */
 		     HP_I_CONNECTED, /* datagrams: knows whom it talks to */
+		     HP_I_REFUSED, /* could not connect: nobody was there */
 		     HP_I_KINDS,
 };
 
-/* Of a socket, where it is not what a new one has; its value follows. Of SO_ATTACH_FILTER: the filter's program. */
+enum hp_image_ends { /* extra[3] of a socket */
+		     HP_ENDS_RECEIVING = 1,
+		     HP_ENDS_SENDING = 2,
+		     HP_ENDS_UNREAD =
+			     4, /* unix: its partner left without having read all, which nobody has been told */
+		     HP_ENDS_MET = 8, /* unix: has or had a partner */
+};
+
+/* Of a socket, where it is not what a new one has; its value follows. Of SO_ATTACH_FILTER: the filter's program; of
+ * MCAST_MSFILTER: a group it is a member of, struct group_filter. */
 struct hp_image_option {
 	struct hp_record head;
 	uint32_t object, level, name, bytes;

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <linux/inet_diag.h>
+#include <linux/rtnetlink.h>
 #include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -28,9 +29,12 @@ static void read_end(struct hp_inet_end *end, int family, const uint32_t *addres
 	}
 }
 
+static uint8_t asked; /* protocol */
+
 static int add(const struct nlmsghdr *answer)
 {
 	const struct inet_diag_msg *told = NLMSG_DATA(answer);
+	int bytes = (int)NLMSG_PAYLOAD(answer, sizeof *told);
 	if (count == room) {
 		struct hp_inet_socket *larger = realloc(sockets, (room = room ? room * 2 : 64) * sizeof *larger);
 		if (larger == NULL)
@@ -39,15 +43,19 @@ static int add(const struct nlmsghdr *answer)
 	}
 	struct hp_inet_socket *to = &sockets[count++];
 	*to = (struct hp_inet_socket){ .inode = told->idiag_inode,
+				       .protocol = asked,
 				       .state = told->idiag_state,
 				       .waiting = told->idiag_rqueue,
 				       .backlog = told->idiag_wqueue };
 	read_end(&to->ours, told->idiag_family, told->id.idiag_src, told->id.idiag_sport);
 	read_end(&to->theirs, told->idiag_family, told->id.idiag_dst, told->id.idiag_dport);
+	for (const struct rtattr *part = (const void *)(told + 1); RTA_OK(part, bytes); part = RTA_NEXT(part, bytes))
+		if (part->rta_type == INET_DIAG_SHUTDOWN && RTA_PAYLOAD(part) >= 1)
+			to->shutdown = *(const uint8_t *)RTA_DATA(part);
 	return 0;
 }
 
-static int read_family(uint8_t family)
+static int read_family(uint8_t family, uint8_t protocol)
 {
 	struct {
 		struct nlmsghdr head;
@@ -56,17 +64,21 @@ static int read_family(uint8_t family)
 		.head = { .nlmsg_len = sizeof question,
 			  .nlmsg_type = SOCK_DIAG_BY_FAMILY,
 			  .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP },
-		.ask = { .sdiag_family = family, .sdiag_protocol = IPPROTO_TCP, .idiag_states = ~0u },
+		.ask = { .sdiag_family = family, .sdiag_protocol = protocol, .idiag_states = ~0u },
 	};
+	asked = protocol;
 	return hp_sock_diag(&question, sizeof question, add);
 }
 
 int hp_inet_sockets_read(void)
 {
-	int failed = read_family(AF_INET);
-	if (!failed)
-		failed = read_family(AF_INET6);
-	return failed == -ENOENT ? 0 : failed; /* a kernel without that family, or without its table */
+	static const uint8_t families[] = { AF_INET, AF_INET6 }, protocols[] = { IPPROTO_TCP, IPPROTO_UDP };
+	int failed = 0;
+	for (int n = 0; n < 4 && !failed; n++) {
+		failed = read_family(families[n % 2], protocols[n / 2]);
+		failed = failed == -ENOENT ? 0 : failed; /* a kernel without that family, or without its table */
+	}
+	return failed;
 }
 
 void hp_inet_socket_hold(uint64_t inode, pid_t pid, int fd)
@@ -92,8 +104,8 @@ static bool same(const struct hp_inet_end *one, const struct hp_inet_end *other)
 const struct hp_inet_socket *hp_inet_socket_partner(const struct hp_inet_socket *of)
 {
 	for (unsigned n = 0; n < count; n++)
-		if (sockets[n].state != TCP_LISTEN && same(&sockets[n].ours, &of->theirs) &&
-		    same(&sockets[n].theirs, &of->ours))
+		if (sockets[n].protocol == of->protocol && sockets[n].state != TCP_LISTEN &&
+		    same(&sockets[n].ours, &of->theirs) && same(&sockets[n].theirs, &of->ours))
 			return &sockets[n];
 	return NULL;
 }

@@ -1,4 +1,4 @@
-/* The kernel's table of TCP sockets (sock_diag) of the network namespace we are in. */
+/* The kernel's tables of TCP and UDP sockets (sock_diag) of the network namespace we are in. */
 #ifndef HPOOL_INET_DIAG_H
 #define HPOOL_INET_DIAG_H
 
@@ -13,7 +13,8 @@ struct hp_inet_end { /* IPv4 as IPv6 has it: mapped; the port as on the wire */
 
 struct hp_inet_socket {
 	uint64_t inode; /* 0: nobody's */
-	uint8_t state; /* as <netinet/tcp.h> numbers them */
+	uint8_t protocol, state; /* state: as <netinet/tcp.h> numbers them */
+	uint8_t shutdown; /* 1: receives no more, 2: sends no more */
 	struct hp_inet_end ours, theirs;
 	uint32_t waiting,
 		backlog; /* bytes to be read; of one that listens: connections not accepted, and how many may be */

@@ -5,7 +5,7 @@
  * keeps of it is its own, and nobody has to know what that is. Those who listen come afterwards,
  * then who had connected and was not accepted yet.
  */
-#include "restore.h"
+#include "make_inet.h"
 #include "../keeper/keeper.h"
 
 #include <errno.h>
@@ -24,40 +24,41 @@
 static const struct hp_image *image;
 static int *made; /* by number of the object; -1: none of ours */
 
-static _Noreturn void fail(const char *what)
+_Noreturn void hp_inet_fail(const char *what)
 {
 	hp_die(errno, what);
 }
 
-static void must(int result, const char *what)
+void hp_inet_must(int result, const char *what)
 {
 	if (result < 0)
-		fail(what);
+		hp_inet_fail(what);
 }
 
-static void set(int fd, int level, int name, int value)
+void hp_inet_set(int fd, int level, int name, int value)
 {
-	must(setsockopt(fd, level, name, &value, sizeof value), "options of a socket");
+	hp_inet_must(setsockopt(fd, level, name, &value, sizeof value), "options of a socket");
 }
 
 static void apply_options(const struct hp_image_object *object)
 {
-	must(hp_socket_options(image, object->id, made[object->id]), "options of a socket");
+	hp_inet_must(hp_socket_options(image, object->id, made[object->id]), "options of a socket");
 }
 
-static const struct sockaddr *name_of(const struct hp_image_object *object, int which)
+const struct sockaddr *hp_inet_name(const struct hp_image_object *object, int which)
 {
 	return (const struct sockaddr *)(hp_image_path(object) + (size_t)which * sizeof(struct sockaddr_storage));
 }
 
-static socklen_t length_of(const struct hp_image_object *object)
+socklen_t hp_inet_length(const struct hp_image_object *object)
 {
 	return object->extra[0] == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
 }
 
-static uint16_t port_of(const struct hp_image_object *object)
+uint16_t hp_inet_port(const struct hp_image_object *object)
 {
-	return ((const struct sockaddr_in *)(const void *)name_of(object, 0))->sin_port; /* IPv6 has it there too */
+	return ((const struct sockaddr_in *)(const void *)hp_inet_name(object, 0))
+		->sin_port; /* IPv6 has it there too */
 }
 
 /* ---- how much may wait -------------------------------------------------------------------------- */
@@ -110,26 +111,26 @@ static void keep_rooms(struct rooms *rooms, bool back)
 
 static int high(int fd)
 {
-	must(fd, "making a socket");
+	hp_inet_must(fd, "making a socket");
 	int moved = fcntl(fd, F_DUPFD_CLOEXEC, ABOVE);
-	must(moved, "making a socket");
+	hp_inet_must(moved, "making a socket");
 	close(fd);
 	return moved;
 }
 
 /* SO_REUSEADDR for now: others have been bound to that port, too. */
-static int fresh(const struct hp_image_object *object)
+int hp_inet_fresh(const struct hp_image_object *object)
 {
 	int fd = high(socket((int)object->extra[0], (int)object->extra[1] | SOCK_CLOEXEC, 0));
-	set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+	hp_inet_set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
 	return fd;
 }
 
-static void bind_to(const struct hp_image_object *object, int fd)
+void hp_inet_bind(const struct hp_image_object *object, int fd)
 {
 	/* with a port of 0 it was not bound; one that only its connection bound is bound by name now */
-	if (port_of(object))
-		must(bind(fd, name_of(object, 0), length_of(object)), "binding a socket again");
+	if (hp_inet_port(object))
+		hp_inet_must(bind(fd, hp_inet_name(object, 0), hp_inet_length(object)), "binding a socket again");
 }
 
 static void send_all(int fd, const struct hp_image_object *to)
@@ -137,7 +138,7 @@ static void send_all(int fd, const struct hp_image_object *to)
 	const uint8_t *at = hp_image_extra(to), *end = at + to->extra_bytes;
 	while (at < end) {
 		ssize_t part = send(fd, at, (size_t)(end - at), MSG_DONTWAIT | MSG_NOSIGNAL);
-		must((int)(part < 0 ? -1 : 0), "filling a socket");
+		hp_inet_must((int)(part < 0 ? -1 : 0), "filling a socket");
 		at += part;
 	}
 }
@@ -149,7 +150,7 @@ static bool was_accepted(const struct hp_image_object *object)
 {
 	HP_EACH(image, hp_image_object, HP_R_OBJECT, other)
 	if (other->kind == HP_O_SOCKET && other->extra[0] != AF_UNIX && other->extra[2] == HP_I_LISTENS &&
-	    port_of(other) == port_of(object))
+	    hp_inet_port(other) == hp_inet_port(object))
 		return true;
 	return false;
 }
@@ -159,14 +160,14 @@ static void connect_ends(const struct hp_image_object *caller, int door, int end
 {
 	struct sockaddr_storage to;
 	socklen_t length = sizeof to;
-	must(listen(door, 1), "listening for a connection");
-	must(getsockname(door, (struct sockaddr *)&to, &length), "listening for a connection");
-	ends[0] = fresh(caller);
-	bind_to(caller, ends[0]);
+	hp_inet_must(listen(door, 1), "listening for a connection");
+	hp_inet_must(getsockname(door, (struct sockaddr *)&to, &length), "listening for a connection");
+	ends[0] = hp_inet_fresh(caller);
+	hp_inet_bind(caller, ends[0]);
 	bool known = caller->extra[2] != HP_I_OVER;
-	must(known ? connect(ends[0], name_of(caller, 1), length_of(caller)) :
-		     connect(ends[0], (struct sockaddr *)&to, length),
-	     "connecting a socket again");
+	hp_inet_must(known ? connect(ends[0], hp_inet_name(caller, 1), hp_inet_length(caller)) :
+			     connect(ends[0], (struct sockaddr *)&to, length),
+		     "connecting a socket again");
 	ends[1] = high(accept(door, NULL, NULL));
 	close(door);
 }
@@ -177,8 +178,8 @@ static void make_pair(const struct hp_image_object *one, const struct hp_image_o
 	const struct hp_image_object *caller = first_accepted ? other : one, *accepted = first_accepted ? one : other;
 	int ends[2];
 	make_room(accepted, caller);
-	int door = fresh(accepted);
-	bind_to(accepted, door);
+	int door = hp_inet_fresh(accepted);
+	hp_inet_bind(accepted, door);
 	make_room(caller, accepted);
 	connect_ends(caller, door, ends);
 	made[caller->id] = ends[0];
@@ -188,9 +189,9 @@ static void make_pair(const struct hp_image_object *one, const struct hp_image_o
 	for (int n = 0; n < 2; n++) {
 		const struct hp_image_object *of = n ? other : one, *partner = n ? one : other;
 		if (of->extra[3] & 2)
-			must(shutdown(made[of->id], SHUT_WR), "ending a connection");
+			hp_inet_must(shutdown(made[of->id], SHUT_WR), "ending a connection");
 		if (of->extra[3] & 1 && !(partner->extra[3] & 2))
-			must(shutdown(made[of->id], SHUT_RD), "ending a connection");
+			hp_inet_must(shutdown(made[of->id], SHUT_RD), "ending a connection");
 		apply_options(of);
 	}
 }
@@ -203,22 +204,23 @@ static void make_survivor(const struct hp_image_object *object)
 	int ends[2];
 	struct sockaddr_storage at;
 	memset(&at, 0, sizeof at);
-	memcpy(&at, name_of(object, over ? 0 : 1), length_of(object));
+	memcpy(&at, hp_inet_name(object, over ? 0 : 1), hp_inet_length(object));
 	if (over) /* nobody remembers with whom */
 		((struct sockaddr_in *)&at)->sin_port = 0;
 	make_room(object, NULL);
-	int door = fresh(object);
-	must(bind(door, (struct sockaddr *)&at, length_of(object)), "listening for a connection");
+	int door = hp_inet_fresh(object);
+	hp_inet_must(bind(door, (struct sockaddr *)&at, hp_inet_length(object)), "listening for a connection");
 	connect_ends(object, door, ends);
 	made[object->id] = ends[0];
 	send_all(ends[1], object);
 	if (over && !error)
-		must(shutdown(ends[0], SHUT_WR), "ending a connection");
+		hp_inet_must(shutdown(ends[0], SHUT_WR), "ending a connection");
 	if (error)
-		must(setsockopt(ends[1], SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once), "ending a connection");
+		hp_inet_must(setsockopt(ends[1], SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once),
+			     "ending a connection");
 	close(ends[1]);
 	if (!over && object->extra[3] & 2)
-		must(shutdown(ends[0], SHUT_WR), "ending a connection");
+		hp_inet_must(shutdown(ends[0], SHUT_WR), "ending a connection");
 	apply_options(object);
 }
 
@@ -226,15 +228,36 @@ static void make_caller(const struct hp_image_object *object)
 {
 	const struct timeval patience = { 2, 0 };
 	make_room(object, NULL);
-	int fd = fresh(object);
+	int fd = hp_inet_fresh(object);
 	made[object->id] = fd;
-	bind_to(object, fd);
-	must(setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience), "connecting a socket again");
-	must(connect(fd, name_of(object, 1), length_of(object)), "connecting a socket again");
+	hp_inet_bind(object, fd);
+	hp_inet_must(setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience), "connecting a socket again");
+	hp_inet_must(connect(fd, hp_inet_name(object, 1), hp_inet_length(object)), "connecting a socket again");
 	const struct timeval none = { 0, 0 };
-	must(setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &none, sizeof none), "options of a socket");
-	if (object->extra[3] & 2)
-		must(shutdown(fd, SHUT_WR), "ending a connection");
+	hp_inet_must(setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &none, sizeof none), "options of a socket");
+	int how = hp_ends_of(object);
+	if (how >= 0)
+		hp_inet_must(shutdown(fd, how), "ending a connection");
+	apply_options(object);
+}
+
+/* Where somebody is bound and does not listen. */
+static void make_refused(const struct hp_image_object *object)
+{
+	struct sockaddr_storage nobody;
+	socklen_t length = hp_inet_length(object);
+	int fd = made[object->id] = hp_inet_fresh(object), flags = fcntl(fd, F_GETFL), error = 0;
+	int taken = hp_inet_bound_beside(hp_inet_name(object, 0), object, &nobody);
+	hp_inet_bind(object, fd);
+	hp_inet_must(fcntl(fd, F_SETFL, flags | O_NONBLOCK), "connecting a socket again");
+	if (connect(fd, (struct sockaddr *)&nobody, length) == 0 || (errno != EINPROGRESS && errno != ECONNREFUSED))
+		hp_inet_fail("connecting a socket again");
+	hp_inet_await_error(fd);
+	hp_inet_must(fcntl(fd, F_SETFL, flags), "connecting a socket again");
+	close(taken);
+	length = sizeof error;
+	if (object->extra[4] == 0)
+		hp_inet_must(getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length), "connecting a socket again");
 	apply_options(object);
 }
 
@@ -243,55 +266,12 @@ static void make_caller(const struct hp_image_object *object)
 static void make_plain(const struct hp_image_object *object)
 {
 	make_room(object, NULL);
-	int fd = fresh(object);
+	int fd = hp_inet_fresh(object);
 	made[object->id] = fd;
 	apply_options(object);
-	bind_to(object, fd);
+	hp_inet_bind(object, fd);
 	if (object->extra[2] == HP_I_LISTENS)
-		must(listen(fd, (int)object->extra[5]), "listening");
-}
-
-/* Each sent by somebody who has the sender's address for a moment. */
-static void send_datagrams(const struct hp_image_object *object)
-{
-	const uint8_t *at = hp_image_extra(object), *end = at + object->extra_bytes;
-	struct sockaddr_storage to;
-	socklen_t length = sizeof to;
-	must(getsockname(made[object->id], (struct sockaddr *)&to, &length), "filling a socket");
-	while ((size_t)(end - at) >= sizeof(struct hp_image_datagram)) {
-		struct hp_image_datagram head;
-		memcpy(&head, at, sizeof head);
-		at += sizeof head;
-		if (head.bytes > (size_t)(end - at))
-			hp_die(EBADMSG, "filling a socket");
-		int sender = fresh(object);
-		must(bind(sender, (const struct sockaddr *)head.from, length_of(object)), "filling a socket");
-		ssize_t sent = sendto(sender, at, head.bytes, MSG_DONTWAIT, (struct sockaddr *)&to, length);
-		must(sent == (ssize_t)head.bytes ? 0 : -1, "filling a socket");
-		close(sender);
-		at += head.bytes;
-	}
-}
-
-static void set_size(int fd, int name, uint32_t bytes)
-{
-	int has = 0;
-	socklen_t length = sizeof has;
-	if (getsockopt(fd, SOL_SOCKET, name, &has, &length) == 0 && (uint32_t)has != bytes)
-		set(fd, SOL_SOCKET, name, (int)(bytes / 2)); /* the kernel doubles it */
-}
-
-static void make_datagrams(const struct hp_image_object *object)
-{
-	int fd = fresh(object);
-	made[object->id] = fd;
-	set_size(fd, SO_RCVBUF, (uint32_t)object->size);
-	set_size(fd, SO_SNDBUF, (uint32_t)(object->size >> 32));
-	apply_options(object);
-	bind_to(object, fd);
-	send_datagrams(object);
-	if (object->extra[2] == HP_I_CONNECTED)
-		must(connect(fd, name_of(object, 1), length_of(object)), "connecting a socket again");
+		hp_inet_must(listen(fd, (int)object->extra[5]), "listening");
 }
 
 /* ---- all of them ------------------------------------------------------------------------------------------ */
@@ -315,9 +295,12 @@ static void make(const struct hp_image_object *object)
 	case HP_I_WAITS:
 		make_caller(object);
 		return;
+	case HP_I_REFUSED:
+		make_refused(object);
+		return;
 	default:
 		if (object->extra[1] == SOCK_DGRAM)
-			make_datagrams(object);
+			hp_make_datagrams(image, object, made[object->id] = hp_inet_fresh(object));
 		else
 			make_plain(object);
 	}
@@ -351,12 +334,13 @@ void hp_make_inet(const struct hp_image *of)
 	keep_rooms(&rooms, true);
 	HP_EACH(image, hp_image_object, HP_R_OBJECT, object)
 	if (made[object->id] >= 0) {
-		set(made[object->id], SOL_SOCKET, SO_REUSEADDR, 0);
-		must(hp_socket_filter(image, object->id, made[object->id]), "the filter of a socket");
+		hp_inet_set(made[object->id], SOL_SOCKET, SO_REUSEADDR, 0);
+		hp_inet_must(hp_socket_groups(image, object->id, made[object->id]), "the groups of a socket");
+		hp_inet_must(hp_socket_filter(image, object->id, made[object->id]), "the filter of a socket");
 	}
 	HP_EACH(image, hp_image_option, HP_R_OPTION, option)
 	if (option->level == SOL_SOCKET && option->name == SO_REUSEADDR && made[option->object] >= 0)
-		set(made[option->object], SOL_SOCKET, SO_REUSEADDR, 1);
+		hp_inet_set(made[option->object], SOL_SOCKET, SO_REUSEADDR, 1);
 }
 
 int hp_inet_made(uint32_t object)

@@ -14,9 +14,6 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
-#define ENDS_RECEIVING 1u
-#define ENDS_SENDING 2u
-
 static const struct hp_image *image;
 
 static const struct hp_image_file *file_of(uint32_t object)
@@ -191,6 +188,14 @@ static bool meet(const struct hp_image_object *inside, const struct hp_image_obj
 	return ends[0] >= 0;
 }
 
+/* Somebody who has gone: with something unread, where it had been so. */
+static void leave(const struct hp_image_object *object, const int *ends)
+{
+	if (object->extra[3] & HP_ENDS_UNREAD && send(ends[0], "", 1, MSG_NOSIGNAL) != 1)
+		hp_together_fail(errno, "ending a pair of sockets");
+	close(ends[1]);
+}
+
 static void make_pair(const struct hp_image_object *object, const struct hp_image_object *peer)
 {
 	int ends[2], turned[2];
@@ -209,7 +214,7 @@ static void make_pair(const struct hp_image_object *object, const struct hp_imag
 	if (peer)
 		fill(peer, ends[0], NULL, 0), keep(peer, ends[1]);
 	else
-		close(ends[1]);
+		leave(object, ends);
 	keep(object, ends[0]);
 }
 
@@ -226,8 +231,7 @@ static bool is_of_a_pair(const struct hp_image_object *object)
 		return is_connected_back(object, peer) && (!object->path_bytes || !peer->path_bytes);
 	if (object->extra[1] == SOCK_DGRAM)
 		return !object->path_bytes && object->extra_bytes;
-	return !object->extra[2] &&
-	       (peer || object->extra[3] == (ENDS_RECEIVING | ENDS_SENDING) || object->extra_bytes);
+	return !object->extra[2] && (peer || object->extra[3] & HP_ENDS_MET);
 }
 
 static void make_singles(void)
@@ -262,9 +266,9 @@ static void settle(const struct hp_image_object *object, int fd)
 		if (connect(fd, (struct sockaddr *)&address, length))
 			hp_together_fail(errno, "connecting a socket with %.100s", address.sun_path);
 	}
-	unsigned ended = (unsigned)object->extra[3];
-	if (ended)
-		(void)shutdown(fd, ended == ENDS_RECEIVING ? SHUT_RD : ended == ENDS_SENDING ? SHUT_WR : SHUT_RDWR);
+	int how = hp_ends_of(object);
+	if (how >= 0)
+		(void)shutdown(fd, how);
 }
 
 void hp_make_sockets(const struct hp_image *of)

@@ -120,6 +120,10 @@ void hp_inet_move_above(int number);
 void hp_inet_close(void);
 /* make_options.c. 0, or errno is set. */
 int hp_socket_options(const struct hp_image *, uint32_t object, int fd);
+/* What shutdown() is told to end what had been ended, or -1: nothing. */
+int hp_ends_of(const struct hp_image_object *);
+/* When all are filled: the multicast groups it is a member of. 0, or errno is set. */
+int hp_socket_groups(const struct hp_image *, uint32_t object, int fd);
 /* When it is connected and filled: nothing of that is for its filter. 0, or errno is set. */
 int hp_socket_filter(const struct hp_image *, uint32_t object, int fd);
 

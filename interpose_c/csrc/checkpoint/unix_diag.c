@@ -33,7 +33,7 @@ static int add(const struct nlmsghdr *answer)
 		sockets = larger;
 	}
 	struct hp_unix_socket *to = &sockets[count++];
-	*to = (struct hp_unix_socket){ .inode = told->udiag_ino };
+	*to = (struct hp_unix_socket){ .inode = told->udiag_ino, .state = told->udiag_state };
 	for (const struct rtattr *part = (const void *)(told + 1); RTA_OK(part, bytes); part = RTA_NEXT(part, bytes)) {
 		const void *value = RTA_DATA(part);
 		uint32_t length = (uint32_t)RTA_PAYLOAD(part);

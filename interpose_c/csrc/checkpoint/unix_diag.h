@@ -7,7 +7,8 @@
 
 struct hp_unix_socket {
 	uint64_t inode, peer; /* peer 0: none */
-	uint32_t waiting, backlog, shutdown; /* waiting: connections not accepted, of one that listens */
+	uint32_t waiting, backlog, shutdown,
+		state; /* state: as TCP's; waiting: connections not accepted, of one that listens */
 	uint32_t name_bytes;
 	char name[112]; /* sun_path, as it was bound */
 	bool held; /* by a process of the job */

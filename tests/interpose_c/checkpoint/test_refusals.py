@@ -42,6 +42,10 @@ def kinds(world: World) -> str:
         ("room", "no room above it for restoring"),
         ("changes", r"told by a signal \(F_NOTIFY\)"),
         ("corked", r"keep back what has been sent \(UDP_CORK\)"),
+        ("errors", "with an error that nobody has been told yet"),
+        ("group", "bound to an address that others share, with something in it"),
+        ("another", "whose partner has left it for another"),
+        ("packets", "with an error that nobody has been told yet, before something that waits"),
         ("asynchronous", r"asynchronous input and output of the kernel's \(io_setup\)"),
     ],
 )

@@ -6,6 +6,7 @@
 #include <mqueue.h>
 #include <netinet/udp.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -53,6 +54,63 @@ static void send_urgent(void)
 {
 	int ends[2];
 	CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0 && send(ends[0], "ab", 2, MSG_OOB) == 2);
+}
+
+/* A datagram socket's partner on loopback, which is not there any more; what it says to that one comes back. */
+static void be_refused(int fd)
+{
+	struct sockaddr_in here = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
+	socklen_t length = sizeof here;
+	struct pollfd look = { fd, 0, 0 };
+	int gone = socket(AF_INET, SOCK_DGRAM, 0);
+	CHECK(bind(gone, (struct sockaddr *)&here, sizeof here) == 0);
+	CHECK(getsockname(gone, (struct sockaddr *)&here, &length) == 0);
+	CHECK(connect(fd, (struct sockaddr *)&here, sizeof here) == 0);
+	close(gone);
+	CHECK(send(fd, "x", 1, 0) == 1 && poll(&look, 1, 5000) == 1 && look.revents & POLLERR);
+}
+
+static void have_errors_queued(void)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM, 0), on = 1;
+	CHECK(setsockopt(fd, IPPROTO_IP, IP_RECVERR, &on, sizeof on) == 0);
+	be_refused(fd);
+}
+
+static void hear_a_group(void)
+{
+	struct sockaddr_in group = { .sin_family = AF_INET };
+	struct ip_mreqn request = { .imr_address = { htonl(INADDR_LOOPBACK) } };
+	socklen_t length = sizeof group;
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+	CHECK(inet_pton(AF_INET, "239.1.2.3", &group.sin_addr) == 1);
+	request.imr_multiaddr = group.sin_addr;
+	CHECK(bind(fd, (struct sockaddr *)&group, sizeof group) == 0);
+	CHECK(setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &request, sizeof request) == 0);
+	CHECK(setsockopt(fd, IPPROTO_IP, IP_MULTICAST_IF, &request, sizeof request) == 0);
+	CHECK(getsockname(fd, (struct sockaddr *)&group, &length) == 0);
+	CHECK(sendto(fd, "x", 1, 0, (struct sockaddr *)&group, sizeof group) == 1);
+}
+
+static int ends[2];
+
+static void be_left_for_another(void)
+{
+	struct sockaddr none = { .sa_family = AF_UNSPEC };
+	CHECK(socketpair(AF_UNIX, SOCK_DGRAM, 0, ends) == 0 && send(ends[0], "x", 1, 0) == 1);
+	CHECK(connect(ends[1], &none, sizeof none) == 0); /* it has thrown away what it had not read */
+}
+
+static void be_left_with_something_unread(void)
+{
+	CHECK(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends) == 0 && send(ends[0], "x", 1, 0) == 1);
+	CHECK(send(ends[1], "y", 1, 0) == 1 && close(ends[1]) == 0);
+}
+
+static void still_left(void)
+{
+	char byte;
+	CHECK(recv(ends[0], &byte, 1, 0) < 0 && errno == ECONNRESET);
 }
 
 static void *go_on(void *unused)
@@ -171,6 +229,14 @@ int main(int argc, char **argv)
 		be_told_of_changes();
 	else if (!strcmp(kind, "corked"))
 		keep_back();
+	else if (!strcmp(kind, "errors"))
+		have_errors_queued();
+	else if (!strcmp(kind, "group"))
+		hear_a_group();
+	else if (!strcmp(kind, "another"))
+		be_left_for_another();
+	else if (!strcmp(kind, "packets"))
+		be_left_with_something_unread();
 	else if (!strcmp(kind, "asynchronous"))
 		CHECK(syscall(SYS_io_setup, 5, &context) == 0);
 	else if (!strcmp(kind, "clone"))
@@ -182,5 +248,7 @@ int main(int argc, char **argv)
 	else if (!strcmp(kind, "leader"))
 		leave_to_a_thread();
 	linger();
+	if (ends[0])
+		still_left();
 	return done();
 }
