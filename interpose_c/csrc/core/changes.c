@@ -191,7 +191,8 @@ static long link_name(int dirfd1, long path1, int dirfd2, long path2, int flags)
 		struct hp_ask ask = { .op = HP_REQ_LINK };
 		long answer;
 
-		if (hp_syscall2(__NR_fstat, dirfd1, (long)&stat) || !hp_is_home(stat.dev, stat.ino))
+		if (hp_syscall4(__NR_newfstatat, dirfd1, (long)path1, (long)&stat, HP_AT_EMPTY_PATH) ||
+		    !hp_is_home(stat.dev, stat.ino))
 			return native;
 		answer = second_name(where.text, (const char *)path2);
 		if (answer)

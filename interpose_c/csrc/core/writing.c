@@ -110,12 +110,29 @@ static bool syncs(const struct hp_call *call, int output)
 	       hp_syscall3(__NR_fcntl, output, F_GETFL, 0) & HP_O_DSYNC;
 }
 
+/* How much of a failed call stands in the file nevertheless, at most. */
+static long written_anyway(int output, long result, long length, int64_t at, int64_t before)
+{
+	struct hp_stat stat;
+	int64_t end;
+
+	/* the bytes were moved, then a place for the new position of either side turned out not to be writable */
+	if (result != -EFAULT)
+		return 0;
+	if (at < 0)
+		return hp_syscall3(__NR_lseek, output, 0, 1) - before;
+	if (hp_syscall2(__NR_fstat, output, (long)&stat))
+		return 0;
+	end = length < stat.size - at ? at + length : stat.size;
+	return end > at ? end - at : 0;
+}
+
 long hp_write_once(struct hp_call *call, struct hp_file *file, int output, long length, int64_t at)
 {
 	bool blocks = __atomic_load_n(&file->flags, __ATOMIC_ACQUIRE) & HP_FILE_BLOCKS;
 	int64_t before = at >= 0 ? at : write_offset(output), after;
 	int lost = hp_lost_write(file);
-	long result;
+	long result, anyway;
 
 	if (lost)
 		return -lost;
@@ -139,6 +156,8 @@ long hp_write_once(struct hp_call *call, struct hp_file *file, int output, long 
 		after = hp_syscall3(__NR_lseek, output, 0, 1);
 		/* others may have moved a shared position on since: what they wrote in between is noted twice */
 		note(file, (uint64_t)(before < after - result ? before : after - result), (uint64_t)after);
+	} else if ((anyway = written_anyway(output, result, length, at, before)) > 0) {
+		note(file, (uint64_t)before, (uint64_t)(before + anyway));
 	}
 	hp_release(file);
 	if (result > 0 && syncs(call, output)) {

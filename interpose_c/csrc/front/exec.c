@@ -250,8 +250,6 @@ static long execute(int dirfd, const char *user_path, unsigned long argv, unsign
 	if (flags & ~(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW))
 		return -EINVAL;
 	count = count_words(argv);
-	if (count < 0)
-		return count;
 	failed = name_it(&plan, path, dirfd);
 	if (failed)
 		return failed;
@@ -264,6 +262,8 @@ static long execute(int dirfd, const char *user_path, unsigned long argv, unsign
 		plan.front[0] = (const char *)word;
 	}
 	failed = follow(&plan, path, dirfd, flags);
+	if (!failed && count < 0)
+		failed = count; /* the kernel, too, looks for the file first */
 	if (!failed && plan.fd >= 0)
 		hp_syscall3(__NR_fcntl, plan.fd, F_SETFD, 0); /* the loader closes it */
 	if (!failed)
