@@ -255,5 +255,7 @@ void hp_dump_hush(struct hp_dump *);
 /* ---- dump_names.c: scratch directories --------------------------------------------------------- */
 bool hp_dump_names(struct hp_dump *);
 bool hp_is_scratch(const char *path);
+/* A path of that socket's file, if it is in scratch and that has room for it. `inode`: 32 bits of it, then all. */
+bool hp_scratch_socket(uint64_t device, uint64_t *inode, char *path, size_t room);
 
 #endif

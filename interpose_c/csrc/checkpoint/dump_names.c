@@ -9,6 +9,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <stdlib.h>
 #include <string.h>
 #include <limits.h>
@@ -148,6 +149,34 @@ const char *hp_scratch_of(const char *path)
 bool hp_is_scratch(const char *path)
 {
 	return hp_scratch_of(path) != NULL;
+}
+
+static struct {
+	uint64_t device, inode;
+	char *path;
+	size_t room;
+} sought;
+
+static int seek(const char *path, const struct stat *found, int kind, struct FTW *unused)
+{
+	(void)kind, (void)unused;
+	/* sock_diag tells 32 bits of an inode */
+	if (!S_ISSOCK(found->st_mode) || (uint32_t)found->st_ino != (uint32_t)sought.inode ||
+	    found->st_dev != sought.device || strlen(path) >= sought.room)
+		return 0;
+	sought.inode = found->st_ino;
+	strcpy(sought.path, path);
+	return 1;
+}
+
+bool hp_scratch_socket(uint64_t device, uint64_t *inode, char *path, size_t room)
+{
+	bool there = false;
+	sought.device = device, sought.inode = *inode, sought.path = path, sought.room = room;
+	for (unsigned n = 0; n < PLACES && !there; n++)
+		there = nftw(places[n], seek, 16, FTW_PHYS) == 1;
+	*inode = sought.inode;
+	return there;
 }
 
 bool hp_dump_names(struct hp_dump *dump)

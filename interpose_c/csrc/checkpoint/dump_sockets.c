@@ -5,6 +5,7 @@
  */
 #include "dump.h"
 #include "kernel.h"
+#include "hpool/shm.h"
 #include "unix_diag.h"
 
 #include <errno.h>
@@ -115,18 +116,54 @@ static bool has_urgent(int fd)
 	return option(fd, SO_TYPE) == SOCK_STREAM && recv(fd, &byte, 1, MSG_OOB | MSG_PEEK | MSG_DONTWAIT) == 1;
 }
 
-/* Of the name it was bound to. One that does not begin at the root was told to somebody who knew where. */
-static uint64_t mode_of(const char *name, size_t length)
+static bool is_file(const char *path, const struct hp_unix_socket *about, struct stat *found)
+{
+	return lstat(path, found) == 0 && S_ISSOCK(found->st_mode) && found->st_dev == about->name_device &&
+	       (uint32_t)found->st_ino == (uint32_t)about->name_inode;
+}
+
+/* Rights of its name's file, wherever that is now, or HP_NAME_*. */
+static uint64_t mode_of(const struct hp_unix_socket *about)
 {
 	struct sockaddr_un address = { 0 };
 	struct stat found;
-	memcpy(address.sun_path, name, length < sizeof address.sun_path ? length : sizeof address.sun_path);
-	if (address.sun_path[0] != '/')
+	uint64_t inode = about->name_inode;
+	char place[sizeof address.sun_path];
+	memcpy(address.sun_path, about->name, about->name_bytes);
+	if (about->name_bytes == 0 || about->name[0] == '\0')
 		return HP_NAME_UNKNOWN;
 	address.sun_path[sizeof address.sun_path - 1] = '\0';
-	if (lstat(address.sun_path, &found) || !S_ISSOCK(found.st_mode))
-		return HP_NAME_GONE;
-	return found.st_mode & 07777;
+	if (address.sun_path[0] == '/' && is_file(address.sun_path, about, &found))
+		return found.st_mode & 07777;
+	if (inode && hp_scratch_socket(about->name_device, &inode, place, sizeof place) && lstat(place, &found) == 0)
+		return found.st_mode & 07777;
+	return HP_NAME_GONE;
+}
+
+/* Restored, it is bound to that name from where that leads to its file; moved to another afterwards it is moved again. */
+static bool look_at_name(pid_t pid, int number, const struct hp_unix_socket *about, struct hp_image_object *object)
+{
+	char place[sizeof(struct sockaddr_un) - sizeof(sa_family_t)], name[sizeof about->name + 1] = { 0 };
+	uint64_t inode = about->name_inode;
+	object->device = object->inode = 0;
+	object->size = mode_of(about);
+	memcpy(name, about->name, about->name_bytes);
+	if (object->size == HP_NAME_UNKNOWN)
+		return true;
+	if (!strncmp(name, HP_BOUND_ASIDE, strlen(HP_BOUND_ASIDE)))
+		return cannot(pid, number,
+			      "bound to a name at home, where nobody could reach it afterwards: with a name "
+			      "below /tmp it could travel");
+	if (object->size != HP_NAME_GONE && hp_scratch_socket(about->name_device, &inode, place, sizeof place)) {
+		size_t behind = strlen(place) > strlen(name) ? strlen(place) - strlen(name) : 0;
+		object->device = about->name_device;
+		object->inode = inode;
+		if (name[0] == '/' || (behind && place[behind - 1] == '/' && !strcmp(place + behind, name)))
+			return true;
+	}
+	return name[0] == '/' || cannot(pid, number,
+					"bound to a relative name that leads to it no longer, or never did by "
+					"way of /tmp: with a whole name it could travel");
 }
 
 static bool dump_unix(struct hp_dump *dump, pid_t pid, int number, int fd, struct hp_image_object *object)
@@ -136,7 +173,9 @@ static bool dump_unix(struct hp_dump *dump, pid_t pid, int number, int fd, struc
 	bool made, fine = true;
 	if (!hp_unix_socket_find(object->inode, &about))
 		return cannot(pid, number, "of which the kernel tells nothing");
-	object->size = mode_of(about.name, about.name_bytes);
+	uint64_t device = object->device;
+	if (!look_at_name(pid, number, &about, object))
+		return false;
 	object->extra[3] = about.shutdown | (about.state == TCP_ESTABLISHED ? HP_ENDS_MET : 0u) |
 			   (has_error(fd) ? HP_ENDS_UNREAD : 0u);
 	if (object->extra[3] & HP_ENDS_UNREAD && object->extra[1] == SOCK_DGRAM)
@@ -146,10 +185,10 @@ static bool dump_unix(struct hp_dump *dump, pid_t pid, int number, int fd, struc
 		return cannot(pid, number, "with connections not accepted yet");
 	if (about.peer) {
 		struct hp_unix_socket other;
-		object->extra[4] = hp_dump_thing(dump, object->device, about.peer, HP_O_SOCKET, &made);
+		object->extra[4] = hp_dump_thing(dump, device, about.peer, HP_O_SOCKET, &made);
 		if (!hp_unix_socket_find(about.peer, &other) || !hp_unix_socket_held(about.peer))
 			return cannot(pid, number, "connected with somebody outside of the job");
-		if (other.peer != object->inode && mode_of(other.name, other.name_bytes) == HP_NAME_GONE)
+		if (other.peer != about.inode && mode_of(&other) == HP_NAME_GONE)
 			return cannot(pid, number, "that sends to one who has lost its name");
 	}
 	if (has_urgent(fd))

@@ -63,26 +63,81 @@ static bool has_address(const struct hp_image_object *object, const void *path, 
 	       !memcmp(hp_image_path(object), path, length);
 }
 
-static void bind_to(int fd, const struct hp_image_object *object)
+/* Where the file is that it was bound to, or its door; NULL: nowhere. */
+static const char *place_of(const struct hp_image_object *object)
+{
+	if (object->inode == 0)
+		return NULL;
+	HP_EACH(image, hp_image_name, HP_R_NAME, name)
+	if (S_ISSOCK(name->mode) && name->inode == object->inode && name->device == object->device)
+		return (const char *)(name + 1);
+	return NULL;
+}
+
+/* By which somebody else finds it, whatever it was bound to. */
+static socklen_t way_to(struct sockaddr_un *address, const struct hp_image_object *object)
+{
+	const char *place = place_of(object);
+	return place ? address_of(address, place, strlen(place) + 1) :
+		       address_of(address, hp_image_path(object), object->path_bytes);
+}
+
+/* To a relative name from the directory where that leads to its file, which may have got another name since. */
+static int bind_name(int fd, const struct hp_image_object *object)
 {
 	struct sockaddr_un address;
 	socklen_t length = address_of(&address, hp_image_path(object), object->path_bytes);
-	if (address.sun_path[0])
+	const char *place = place_of(object);
+	size_t name = strnlen(address.sun_path, sizeof address.sun_path);
+	bool is_relative = name && address.sun_path[0] != '/';
+	char from[sizeof address.sun_path] = "";
+	if (is_relative && (!place || strlen(place) <= name || strlen(place) >= sizeof from)) {
+		errno = EBADMSG;
+		return -1;
+	}
+	if (is_relative)
+		memcpy(from, place, strlen(place) - name);
+	if (is_relative && chdir(from))
+		return -1;
+	if (name)
 		(void)unlink(address.sun_path);
-	if (bind(fd, (struct sockaddr *)&address, length))
-		hp_together_fail(errno, "binding a socket to %.100s", address.sun_path);
+	int failed = bind(fd, (struct sockaddr *)&address, length);
+	if (!failed && place && !is_relative && strcmp(place, address.sun_path))
+		failed = rename(address.sun_path, place);
+	return is_relative && chdir("/") ? -1 : failed;
+}
+
+static void bind_to(int fd, const struct hp_image_object *object)
+{
+	if (bind_name(fd, object))
+		hp_together_fail(errno, "binding a socket to %.100s", hp_image_path(object));
+}
+
+/* Somebody else of the job has it. */
+static bool is_others(const char *name)
+{
+	HP_EACH(image, hp_image_object, HP_R_OBJECT, object)
+	{
+		const char *place =
+			object->kind == HP_O_SOCKET && object->extra[0] == AF_UNIX ? place_of(object) : NULL;
+		if (place && !strcmp(place, name))
+			return true;
+	}
+	return false;
 }
 
 static void settle_name(const struct hp_image_object *object)
 {
 	struct sockaddr_un address;
-	(void)address_of(&address, hp_image_path(object), object->path_bytes);
+	(void)way_to(&address, object);
 	if (object->path_bytes == 0 || object->size == HP_NAME_UNKNOWN)
 		return;
-	if (object->size == HP_NAME_GONE)
+	if (object->size != HP_NAME_GONE) {
+		if (chmod(address.sun_path, (mode_t)object->size & 07777) && errno != ENOENT)
+			hp_together_fail(errno, "rights of %.100s", address.sun_path);
+	} else if (!is_others(address.sun_path)) {
 		(void)unlink(address.sun_path); /* a partner's name is its door's, which has been here already */
-	else if (chmod(address.sun_path, (mode_t)object->size & 07777) && errno != ENOENT)
-		hp_together_fail(errno, "rights of %.100s", address.sun_path);
+	}
 }
 
 static int make_single(const struct hp_image_object *object)
@@ -138,7 +193,7 @@ static void fill(const struct hp_image_object *object, int from, const struct so
 static void send_datagrams(const struct hp_image_object *object)
 {
 	struct sockaddr_un address;
-	socklen_t length = address_of(&address, hp_image_path(object), object->path_bytes);
+	socklen_t length = way_to(&address, object);
 	int anybody = socket(AF_UNIX, SOCK_DGRAM, 0);
 	if (anybody < 0)
 		hp_together_fail(errno, "making a socket");
@@ -164,11 +219,11 @@ static bool meet(const struct hp_image_object *inside, const struct hp_image_obj
 	const struct hp_image_object *door = door_of(inside);
 	if (inside == NULL || inside->path_bytes == 0)
 		return false;
-	socklen_t length = address_of(&address, hp_image_path(inside), inside->path_bytes);
+	socklen_t length = way_to(&address, inside);
 	struct stat found;
 	bool is_taken = door == NULL && address.sun_path[0] && lstat(address.sun_path, &found) == 0;
 	int own = door || is_taken ? -1 : socket(AF_UNIX, (int)inside->extra[1], 0);
-	if (is_taken || (own >= 0 && (bind(own, (struct sockaddr *)&address, length) || listen(own, 1))))
+	if (is_taken || (own >= 0 && (bind_name(own, inside) || listen(own, 1))))
 		return false;
 	struct pollfd waits = { door ? fd_of(door) : own, POLLIN, 0 };
 	ends[1] = socket(AF_UNIX, (int)inside->extra[1], 0);
@@ -262,7 +317,7 @@ static void settle(const struct hp_image_object *object, int fd)
 	struct sockaddr_un address;
 	const struct hp_image_object *peer = hp_image_object(image, (uint32_t)object->extra[4]);
 	if (peer && !is_of_a_pair(object)) {
-		socklen_t length = address_of(&address, hp_image_path(peer), peer->path_bytes);
+		socklen_t length = way_to(&address, peer);
 		if (connect(fd, (struct sockaddr *)&address, length))
 			hp_together_fail(errno, "connecting a socket with %.100s", address.sun_path);
 	}

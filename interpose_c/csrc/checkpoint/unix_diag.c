@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/sysmacros.h>
 
 #include "sock_diag.h"
 
@@ -40,6 +41,11 @@ static int add(const struct nlmsghdr *answer)
 		if (part->rta_type == UNIX_DIAG_NAME && length <= sizeof to->name) {
 			memcpy(to->name, value, length);
 			to->name_bytes = length;
+		} else if (part->rta_type == UNIX_DIAG_VFS && length >= sizeof(struct unix_diag_vfs)) {
+			const struct unix_diag_vfs *file = value;
+			to->name_inode = file->udiag_vfs_ino;
+			/* as the kernel has it inside */
+			to->name_device = makedev(file->udiag_vfs_dev >> 20, file->udiag_vfs_dev & 0xfffff);
 		} else if (part->rta_type == UNIX_DIAG_PEER && length >= 4) {
 			uint32_t peer;
 			memcpy(&peer, value, 4);
@@ -65,7 +71,7 @@ int hp_unix_sockets_read(void)
 			  .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP },
 		.ask = { .sdiag_family = AF_UNIX,
 			 .udiag_states = ~0u,
-			 .udiag_show = UDIAG_SHOW_NAME | UDIAG_SHOW_PEER | UDIAG_SHOW_RQLEN },
+			 .udiag_show = UDIAG_SHOW_NAME | UDIAG_SHOW_VFS | UDIAG_SHOW_PEER | UDIAG_SHOW_RQLEN },
 	};
 	return hp_sock_diag(&question, sizeof question, add);
 }

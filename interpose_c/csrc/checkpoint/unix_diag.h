@@ -7,6 +7,7 @@
 
 struct hp_unix_socket {
 	uint64_t inode, peer; /* peer 0: none */
+	uint64_t name_device, name_inode; /* of the file that it was bound to, or its door; 0: none */
 	uint32_t waiting, backlog, shutdown,
 		state; /* state: as TCP's; waiting: connections not accepted, of one that listens */
 	uint32_t name_bytes;

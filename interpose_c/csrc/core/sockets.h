@@ -6,7 +6,6 @@
 
 #define FAMILY_UNIX 1
 #define PATH_ROOM 108
-#define HP_BOUND_ASIDE "/tmp/.socket"
 
 struct hp_sockaddr_un {
 	uint16_t family;

@@ -63,6 +63,7 @@ def test_scratch_files_may_be_more_than_descriptors(world: World, compiled: Call
         "loopback.c",
         "half_ended.c",
         "groups.c",
+        "unix_names.c",
         "message_queues.c",
         "shown.c",
         "nameless.c",

@@ -37,6 +37,9 @@
 /* ---- requests, shim -> starter ---------------------------------------- */
 enum hp_slot_state { HP_SLOT_FREE, HP_SLOT_CLAIMED, HP_SLOT_REQUEST, HP_SLOT_TAKEN, HP_SLOT_REPLY };
 
+/* What a socket that is going to be home's (HP_REQ_BIND) is bound to, with digits behind: by it the kernel knows it. */
+#define HP_BOUND_ASIDE "/tmp/.socket"
+
 /* Every request names an object as (base, path): base is the mirror inode of
  * a directory, 0 for the root; path is relative to it, or absolute. An empty
  * path means the object `base` itself (a descriptor's inode). */

@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <sys/inotify.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
@@ -17,6 +18,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 
 static void connect_somewhere(void)
@@ -90,6 +92,15 @@ static void hear_a_group(void)
 	CHECK(setsockopt(fd, IPPROTO_IP, IP_MULTICAST_IF, &request, sizeof request) == 0);
 	CHECK(getsockname(fd, (struct sockaddr *)&group, &length) == 0);
 	CHECK(sendto(fd, "x", 1, 0, (struct sockaddr *)&group, sizeof group) == 1);
+}
+
+static void bind_and(const char *name, bool remove)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	strcpy(address.sun_path, name);
+	CHECK(chdir("/tmp") == 0 && bind(fd, (struct sockaddr *)&address, sizeof address) == 0);
+	CHECK(!remove || unlink(name) == 0);
 }
 
 static int ends[2];
@@ -233,6 +244,10 @@ int main(int argc, char **argv)
 		have_errors_queued();
 	else if (!strcmp(kind, "group"))
 		hear_a_group();
+	else if (!strcmp(kind, "relative"))
+		bind_and("name", true);
+	else if (!strcmp(kind, "aside"))
+		bind_and("/tmp/.socket1", false);
 	else if (!strcmp(kind, "another"))
 		be_left_for_another();
 	else if (!strcmp(kind, "packets"))
