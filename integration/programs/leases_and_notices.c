@@ -3,6 +3,9 @@
 #ifndef F_DUPFD_QUERY
 #define F_DUPFD_QUERY 1027
 #endif
+#ifndef F_CREATED_QUERY
+#define F_CREATED_QUERY 1028
+#endif
 
 int main(void)
 {
@@ -22,6 +25,10 @@ int main(void)
 	TRY(fcntl(other, 9999, 0));
 	VALUE(fcntl(fd, F_DUPFD_QUERY, twin));
 	VALUE(fcntl(fd, F_DUPFD_QUERY, other));
+	/* before Linux 6.12 it is EINVAL: never "no" */
+	YES(fcntl(MUST(open("made", O_RDWR | O_CREAT, 0644)), F_CREATED_QUERY) != 0);
+	YES(fcntl(MUST(open("/tmp/made", O_RDWR | O_CREAT | O_EXCL, 0644)), F_CREATED_QUERY) != 0);
+	MUST(unlink("/tmp/made"));
 	TRY(fcntl(fd, F_GET_RW_HINT, &hint));
 	TRY(fcntl(fd, F_ADD_SEALS, 1));
 	TRY(fcntl(fd, F_GETPIPE_SZ));

@@ -10,6 +10,10 @@
 
 #include "core.h"
 
+#ifndef F_CREATED_QUERY
+#define F_CREATED_QUERY 1028
+#endif
+
 #define LOCK_SHARED 1
 #define LOCK_EXCLUSIVE 2
 #define LOCK_NOT_WAITING 4
@@ -329,6 +333,8 @@ long hp_call_fcntl(struct hp_call *call)
 			return -EPERM;
 		failed = call->arg[2] & HP_O_APPEND ? hp_fd_append((int)call->arg[0]) : 0;
 		return failed ? failed : HP_PASS;
+	case F_CREATED_QUERY: /* the kernel knows of the mirror's file, which was there: as before Linux 6.12 */
+		return hp_fd_file((int)call->arg[0]) ? -EINVAL : HP_PASS;
 	case F_GET_SEALS:
 		return seals(call, false);
 	case F_ADD_SEALS:

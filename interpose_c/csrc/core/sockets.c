@@ -33,15 +33,19 @@ bool hp_socket_given_name(struct hp_sockaddr_un *address)
 long hp_socket_find(int fd, const char *path)
 {
 	uint32_t domain = 0, size = sizeof domain;
+	struct hp_attr_entry entry;
 	struct hp_stat stat;
 
-	if (hp_stat_path(AT_FDCWD, path, &stat, 0) || (stat.mode & 0170000) != 0100000)
+	if (hp_stat_path(AT_FDCWD, path, &stat, 0) ||
+	    ((stat.mode & 0170000) != 0100000 && (stat.mode & 0170000) != 0040000))
 		return 0;
 	if (hp_syscall5(__NR_getsockopt, fd, SOL_SOCKET, SO_DOMAIN, (long)&domain, (long)&size) ||
 	    domain != FAMILY_UNIX)
 		return 0; /* the kernel says what is wrong with it */
-	hp_overlay(&stat, NULL); /* the mirror's file may be without the bits that home's has */
-	return stat.mode & 0222 ? -ECONNREFUSED : 0;
+	if (stat.dev != hp_channel->mirror_dev || !hp_home_attr(stat.ino, &entry))
+		return 0;
+	/* the mirror's bits are not those that home has */
+	return entry.attr.access & 2 ? -ECONNREFUSED : -EACCES;
 }
 
 /* 127/8, ::1, and what the kernel takes for them (all zeros). */

@@ -167,8 +167,8 @@ static int64_t link_one(hp_engine *engine, struct hp_slot *slot)
 		return error ? error : error2 == -EBUSY ? -EEXIST : error2;
 	if (from.object && from.object->unlinkable)
 		return -ENOENT;
-	if (!from.object || from.object->kind == HP_DIR)
-		return from.object ? -EPERM : -ENOENT;
+	if (!from.object)
+		return -ENOENT;
 	if (!to.parent)
 		return -EEXIST;
 	if (to.must_be_directory)

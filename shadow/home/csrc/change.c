@@ -150,6 +150,11 @@ bool hp_name_exists(const struct hp_found *found)
 	return fstatat(found->parent_fd, found->name, &st, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
+bool hp_may_name(const struct hp_found *found)
+{
+	return faccessat(found->parent_fd, ".", W_OK | X_OK, AT_EACCESS) == 0;
+}
+
 static int make(hp_lane *lane, const struct hp_call *call, const struct hp_found *found)
 {
 	const struct hpw_request *head = call->head;
@@ -165,7 +170,7 @@ static int make(hp_lane *lane, const struct hp_call *call, const struct hp_found
 			       errno;
 	case HPW_MKNOD:
 		if (type != 0 && type != S_IFREG && type != S_IFIFO && type != S_IFSOCK)
-			return EPERM;
+			return hp_may_name(found) ? EPERM : EACCES;
 		return mknodat(found->parent_fd, found->name, hp_safe_mode(lane->home, found->parent_fd, head->mode),
 			       0) == 0 ?
 			       0 :

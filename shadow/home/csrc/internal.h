@@ -299,8 +299,7 @@ struct hp_found {
 	const char *name; /* in it; "" if the object is the top directory itself */
 	size_t name_len;
 	struct hp_text path; /* canonical; owned by the walk */
-	uint32_t share;
-	uint32_t parent_share;
+	uint32_t share, parent_share;
 	bool directory; /* the top frame is the object */
 	bool slash;     /* PARENT: slashes behind the name */
 	struct hpw_attr attr; /* not with PARENT */
@@ -380,6 +379,7 @@ int hp_may_write(hp_lane *, int fd, struct hp_text path, uint32_t share);
 void hp_refuse_write(hp_lane *, struct hp_text path);
 int hp_may_read(hp_lane *, int fd, struct hp_text path, uint32_t share);
 bool hp_name_exists(const struct hp_found *);
+bool hp_may_name(const struct hp_found *); /* by its directory's rights alone */
 struct hp_text hp_directory_of(struct hp_text path);
 int hp_link_handle(const hp_home *, int fd, const struct hp_found *to);
 void hp_entry_of(hp_lane *, int fd, const char *name, struct hp_text path, uint32_t share);

@@ -25,7 +25,7 @@ static int walk_two(hp_lane *lane, const struct hp_call *call, struct hp_found *
 	if (error == 0 && early)
 		error = look_at(lane, from);
 	if (error != 0)
-		return error == EEXIST ? EBUSY : error;
+		return error != EEXIST ? error : early ? EPERM : EBUSY;
 	hp_walk_swap(lane);
 	second = hp_walk(lane, call->second, HP_WALK_PARENT, to);
 	if (second == 0 && !early) {
@@ -160,7 +160,7 @@ void hp_op_link(hp_lane *lane, const struct hp_call *call)
 	if (error == 0 && another_mount(&from, &to))
 		error = EXDEV;
 	if (error == 0 && S_ISDIR(from.attr.mode))
-		error = EPERM;
+		error = hp_may_change(lane, &to, false) == 0 && hp_may_name(&to) ? EPERM : EACCES;
 	if (error == 0 && (hp_may_change(lane, &from, false) != 0 || hp_may_change(lane, &to, false) != 0))
 		error = EACCES;
 	if (error == 0) {
