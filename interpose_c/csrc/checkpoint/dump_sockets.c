@@ -21,6 +21,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
+#define SO_PASSPIDFD_ 76 /* Debian 12's headers do not name it */
 #define MESSAGES_MOST (4u << 20)
 #define HEAD_MOST (sizeof(struct hp_image_letter) + sizeof(struct sockaddr_un))
 
@@ -195,6 +196,10 @@ static bool dump_unix(struct hp_dump *dump, pid_t pid, int number, int fd, struc
 		return cannot(pid, number, "with an urgent byte that nobody has read");
 	if (!object->extra[2])
 		fine = peek(pid, number, fd, &messages);
+	if (fine && messages.used && (object->seals || option(fd, SO_PASSPIDFD_) == 1))
+		fine = cannot(pid, number,
+			      "with messages that tell who has sent them (SO_PASSCRED, SO_PASSPIDFD): nobody "
+			      "else can say so again, it can travel when they are read");
 	fine = fine &&
 	       hp_dump_write_socket(dump, object, fd, about.name, about.name_bytes, messages.bytes, messages.used);
 	free(messages.bytes);

@@ -3,6 +3,7 @@
 #include "make_inet.h"
 
 #include <errno.h>
+#include <linux/filter.h>
 #include <poll.h>
 #include <string.h>
 #include <unistd.h>
@@ -28,6 +29,34 @@ void hp_inet_await_error(int fd)
 		errno = ETIMEDOUT;
 		hp_inet_fail("the error of a socket");
 	}
+}
+
+/* Others made before, with which it shares its port (SO_REUSEPORT). */
+static unsigned place_among_equals(const struct hp_image *image, const struct hp_image_object *object)
+{
+	unsigned before = 0;
+	HP_EACH(image, hp_image_option, HP_R_OPTION, option)
+	{
+		const struct hp_image_object *other = hp_image_object(image, option->object);
+		if (option->level == SOL_SOCKET && option->name == SO_REUSEPORT && other->kind == HP_O_SOCKET &&
+		    other->id != object->id && other->extra[0] == object->extra[0] && other->extra[1] == SOCK_DGRAM &&
+		    hp_inet_made(other->id) >= 0 &&
+		    !memcmp(hp_inet_name(other, 0), hp_inet_name(object, 0), hp_inet_length(object)))
+			before++;
+	}
+	return before;
+}
+
+/* The kernel chooses who of them gets a datagram, until a program says: the last that was bound. */
+static bool claim_port(const struct hp_image *image, const struct hp_image_object *object, int fd)
+{
+	struct sock_filter ours = { BPF_RET | BPF_K, 0, 0, place_among_equals(image, object) };
+	struct sock_fprog program = { 1, &ours };
+	if (ours.k == 0 || object->extra_bytes == 0)
+		return false;
+	hp_inet_must(setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program, sizeof program),
+		     "filling a socket");
+	return true;
 }
 
 /* Each sent by somebody who has the sender's address for a moment. */
@@ -80,7 +109,10 @@ void hp_make_datagrams(const struct hp_image *image, const struct hp_image_objec
 	set_size(fd, SO_SNDBUF, (uint32_t)(object->size >> 32));
 	hp_inet_must(hp_socket_options(image, object->id, fd), "options of a socket");
 	hp_inet_bind(object, fd);
+	bool claimed = claim_port(image, object, fd);
 	send_all(object, fd);
+	if (claimed)
+		hp_inet_set(fd, SOL_SOCKET, SO_DETACH_REUSEPORT_BPF, 0);
 	if (object->extra[2] == HP_I_CONNECTED && object->extra[4])
 		be_refused(object, fd);
 	if (object->extra[2] == HP_I_CONNECTED)

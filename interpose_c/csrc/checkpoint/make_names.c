@@ -1,6 +1,6 @@
 /* The job's scratch, filled again. Confined: whatever the image says, it is the job's own doing.
  *
- * Sockets in it are made by whoever listens there (make_sockets.c).
+ * Sockets in it are made by whoever is bound there (make_sockets.c), those that nobody has any more here.
  */
 #include "restore.h"
 
@@ -44,6 +44,14 @@ static bool linked(const struct files *files, const struct hp_image_name *name, 
 	return false;
 }
 
+static bool is_bound(const struct hp_image *image, const struct hp_image_name *name)
+{
+	HP_EACH(image, hp_image_object, HP_R_OBJECT, object)
+	if (object->kind == HP_O_SOCKET && object->inode == name->inode && object->device == name->device)
+		return true;
+	return false;
+}
+
 static void make(const struct hp_image *image, const struct files *files, const struct hp_image_name *name)
 {
 	const char *path = (const char *)(name + 1);
@@ -55,6 +63,10 @@ static void make(const struct hp_image *image, const struct files *files, const 
 			hp_together_fail(errno, "making %.150s", path);
 	} else if (S_ISFIFO(name->mode)) {
 		if (mkfifo(path, 0600))
+			hp_together_fail(errno, "making %.150s", path);
+	} else if (S_ISCHR(name->mode) || (S_ISSOCK(name->mode) && !is_bound(image, name))) {
+		/* of devices only 0:0, which is none, can be made by anybody */
+		if (mknod(path, name->mode & (S_IFMT | 07777), 0))
 			hp_together_fail(errno, "making %.150s", path);
 	} else if (S_ISREG(name->mode) && !linked(files, name, path)) {
 		int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);

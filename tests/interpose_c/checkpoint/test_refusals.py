@@ -46,6 +46,7 @@ def kinds(world: World) -> str:
         ("group", "bound to an address that others share, with something in it"),
         ("relative", "bound to a relative name that leads to it no longer"),
         ("aside", "bound to a name at home, where nobody could reach it"),
+        ("who", r"with messages that tell who has sent them \(SO_PASSCRED"),
         ("another", "whose partner has left it for another"),
         ("packets", "with an error that nobody has been told yet, before something that waits"),
         ("asynchronous", r"asynchronous input and output of the kernel's \(io_setup\)"),

@@ -64,6 +64,8 @@ def test_scratch_files_may_be_more_than_descriptors(world: World, compiled: Call
         "half_ended.c",
         "groups.c",
         "unix_names.c",
+        "shared_port.c",
+        "scratch.c",
         "message_queues.c",
         "shown.c",
         "nameless.c",

@@ -1,5 +1,8 @@
 /* Thousands of scratch files: each with its own content, rights, times and attributes, and with a second name. */
 #include "again.h"
+#include <sys/un.h>
+#include <sys/socket.h>
+#include <stdbool.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
@@ -67,7 +70,17 @@ int main(void)
 	CHECK(setxattr("/tmp/third", "system.posix_acl_default", inherited, sizeof inherited, 0) == 0);
 	for (int number = 0; number < FILES; number++)
 		make(number);
+	struct sockaddr_un name = { AF_UNIX, "/tmp/first/left" };
+	int left = socket(AF_UNIX, SOCK_STREAM, 0);
+	CHECK(bind(left, (struct sockaddr *)&name, sizeof name) == 0 && chmod(name.sun_path, 0640) == 0);
+	CHECK(close(left) == 0);
+	/* a device that is none: anybody may make it (overlayfs, mknod(2)) */
+	bool has_none = mknod("/tmp/second/none", S_IFCHR | 0600, 0) == 0;
 	linger();
+	left = socket(AF_UNIX, SOCK_STREAM, 0);
+	CHECK(stat(name.sun_path, &heir) == 0 && S_ISSOCK(heir.st_mode) && (heir.st_mode & 07777) == 0640);
+	CHECK(bind(left, (struct sockaddr *)&name, sizeof name) < 0 && errno == EADDRINUSE);
+	CHECK(stat("/tmp/second/none", &heir) ? !has_none : S_ISCHR(heir.st_mode) && heir.st_rdev == 0);
 	for (int number = 0; number < FILES; number++)
 		look(number);
 	CHECK(!has_attributes || getxattr("/tmp/first", "user.empty", text, sizeof text) == 0);

@@ -118,6 +118,14 @@ static void be_left_with_something_unread(void)
 	CHECK(send(ends[1], "y", 1, 0) == 1 && close(ends[1]) == 0);
 }
 
+static void be_told_who(void)
+{
+	int on = 1;
+	CHECK(socketpair(AF_UNIX, SOCK_DGRAM, 0, ends) == 0);
+	CHECK(setsockopt(ends[1], SOL_SOCKET, SO_PASSCRED, &on, sizeof on) == 0 && send(ends[0], "x", 1, 0) == 1);
+	ends[0] = 0; /* nothing of it is looked at again */
+}
+
 static void still_left(void)
 {
 	char byte;
@@ -248,6 +256,8 @@ int main(int argc, char **argv)
 		bind_and("name", true);
 	else if (!strcmp(kind, "aside"))
 		bind_and("/tmp/.socket1", false);
+	else if (!strcmp(kind, "who"))
+		be_told_who();
 	else if (!strcmp(kind, "another"))
 		be_left_for_another();
 	else if (!strcmp(kind, "packets"))
