@@ -35,7 +35,10 @@ long hp_call_mmap(struct hp_call *call)
 
 static long unless_ours(const struct hp_call *call)
 {
-	return hp_is_shim_range((unsigned long)call->arg[0], (unsigned long)call->arg[1]) ? -EINVAL : HP_PASS;
+	bool aligned = !(call->arg[0] & 4095); /* else the kernel refuses */
+
+	return aligned && hp_is_shim_range((unsigned long)call->arg[0], (unsigned long)call->arg[1]) ? -EINVAL :
+												       HP_PASS;
 }
 
 long hp_call_munmap(struct hp_call *call)

@@ -46,13 +46,16 @@ void hp_tell_attributes(hp_engine *engine, const struct hp_object *object)
 	tell(engine, object, NULL);
 }
 
-static void sync_times(hp_engine *engine, struct hp_object *object)
+static void sync_times(hp_engine *engine, struct hp_object *object, bool atime)
 {
 	int fd = hp_mirror_open(engine, object, O_RDWR);
 
 	if (fd < 0)
 		return;
-	hp_mirror_set_times(object, fd);
+	if (atime)
+		hp_mirror_set_times(object, fd);
+	else
+		hp_mirror_set_mtime(object, fd);
 	object->sent_mtime = object->local_mtime;
 	close(fd);
 	hp_mirror_publish(engine, object);
@@ -151,7 +154,7 @@ static void apply_effect(hp_engine *engine, struct hp_pending *pending, const st
 	if (object->kind == HP_FILE_KIND &&
 	    (pending->op != HPW_SETATTR ||
 	     effect->set & (HPW_SET_MTIME | HPW_SET_MTIME_NOW | HPW_SET_ATIME | HPW_SET_ATIME_NOW)))
-		sync_times(engine, object);
+		sync_times(engine, object, effect->set & (HPW_SET_ATIME | HPW_SET_ATIME_NOW));
 	else if (object->kind == HP_FILE_KIND)
 		adopt_times(engine, object);
 	if (pending->op == HPW_SETATTR)
@@ -288,7 +291,7 @@ static int allocate(hp_engine *engine, struct hp_object *object, struct hp_slot 
 		return hp_refetch(engine, object, effect.offset);
 	error = object->fd < 0 ? 0 :
 				 resize(engine, object, object->attr.size); /* what it may not read it has none of */
-	sync_times(engine, object);
+	sync_times(engine, object, false);
 	return error;
 }
 

@@ -139,16 +139,32 @@ static const struct timespec *homes_times(const struct hp_object *object, struct
 	return times;
 }
 
+static void give_times(struct hp_object *object, int fd, const struct timespec times[2])
+{
+	struct stat now;
+
+	futimens(fd, times);
+	if (fstat(fd, &now) == 0)
+		object->local_mtime = now.st_mtim;
+}
+
 /* Gives the mirror's inode home's mtime, and remembers it: another value later
  * means that the job wrote. */
 void hp_mirror_set_times(struct hp_object *object, int fd)
 {
 	struct timespec times[2];
-	struct stat now;
 
-	futimens(fd, homes_times(object, times));
-	if (fstat(fd, &now) == 0)
-		object->local_mtime = now.st_mtim;
+	give_times(object, fd, homes_times(object, times));
+}
+
+/* As above, where the job may have read the file meanwhile: home's atime knows nothing of that. */
+void hp_mirror_set_mtime(struct hp_object *object, int fd)
+{
+	struct timespec times[2];
+
+	homes_times(object, times);
+	times[0].tv_nsec = UTIME_OMIT;
+	give_times(object, fd, times);
 }
 
 void hp_mirror_links(hp_engine *engine, struct hp_object *directory, enum hp_kind kind)
