@@ -149,6 +149,9 @@ class ShadowService:
             await stream.connect(context)
         except HpoolError as error:
             await rpc.refuse(context, grpc.StatusCode.INVALID_ARGUMENT, error.sentence)
+        if not stream.is_closed:
+            # Calls may arrive in another order than they were made: the newest one is made again then.
+            await rpc.refuse(context, grpc.StatusCode.UNAVAILABLE, "another connection took over")
 
     async def _served(
         self, name: str, stream: LongStream, serve: Callable[[LongStream], Coroutine[Any, Any, None]]

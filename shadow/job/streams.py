@@ -49,7 +49,7 @@ class LongStream:
         self._sending = asyncio.Lock()
         self._reading = asyncio.Lock()
         self._inbox: deque[memoryview] = deque()
-        self._is_closed = False
+        self.is_closed = False
         self._failure: HpoolError | None = None
 
     async def connect(self, context: Any) -> None:
@@ -66,11 +66,11 @@ class LongStream:
                 for message in self._ledger.unanswered():
                     self._budget.sent(len(message), is_urgent=self._is_urgent)
                     await context.write(message)
-                if not self._is_closed:
+                if not self.is_closed:
                     self._connection = mine
                     self._arrived.set()
                     self._on_link(True)
-            if not self._is_closed:
+            if not self.is_closed:
                 await mine.over.wait()
         finally:
             self._drop(mine)
@@ -110,7 +110,7 @@ class LongStream:
     async def _next(self) -> memoryview | None:
         """What the next message says, empty if it was a receipt; None as receive(). A new connection brings a
         receipt too: who waits for one looks again, as the other end may have nothing more to say."""
-        while not self._is_closed:
+        while not self.is_closed:
             connection = self._connection
             if connection is None:
                 try:
@@ -135,7 +135,7 @@ class LongStream:
 
     def close(self) -> None:
         """Nobody listens any more."""
-        self._is_closed = True
+        self.is_closed = True
         self._arrived.set()
         self._drop(self._connection)
 
@@ -168,7 +168,7 @@ class LongStream:
         connection.over.set()
         if self._connection is connection:
             self._connection = None
-            if not self._is_closed:
+            if not self.is_closed:
                 self._arrived.clear()
                 self._on_link(False)
 

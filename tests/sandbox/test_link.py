@@ -144,6 +144,14 @@ def shadow() -> Iterator[Shadow]:
     running.stop()
 
 
+@pytest.fixture
+def patient_shadow() -> Iterator[Shadow]:
+    """A machine that is busy with other things is not one that is gone."""
+    running = Shadow(lease_s=60)
+    yield running
+    running.stop()
+
+
 def until(condition: Callable[[], Any]) -> None:
     deadline_s = time.monotonic() + 10
     while not condition():
@@ -343,7 +351,23 @@ class Cutter:
             self._close(*pair)
 
 
-def test_cut_connections_lose_nothing_and_repeat_nothing(shadow: Shadow) -> None:
+def test_a_call_that_another_one_takes_over_from_has_broken_and_not_ended(shadow: Shadow) -> None:
+    """Two connections made soon one after the other are heard of in any order."""
+    channel = rpc.sync_channel(shadow.address)
+    metadata = ((home.CLAIM_KEY, SECRET), (home.LANE_KEY, "0"), (resuming.RECEIVED_KEY, "0"))
+    still: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    first = home.LANE.on(channel)(iter(still.get, None), metadata=metadata)
+    first.initial_metadata()
+    second = home.LANE.on(channel)(iter(still.get, None), metadata=metadata)
+    second.initial_metadata()
+    with pytest.raises(grpc.RpcError) as broken:
+        next(first)
+    assert broken.value.code() is grpc.StatusCode.UNAVAILABLE
+    second.cancel()
+
+
+def test_cut_connections_lose_nothing_and_repeat_nothing(patient_shadow: Shadow) -> None:
+    shadow = patient_shadow
     cutter = Cutter(shadow.address)
     engine: Any = PlayedEngine()
     with linked(cutter.address, engine) as (link, lost):
