@@ -41,6 +41,7 @@ ffibuilder.cdef(
     long hp_engine_seen(hp_engine *, uint8_t *buffer, size_t room, uint64_t *next, uint64_t *lost);
     long hp_engine_remembered(hp_engine *, char *buffer, size_t room);
     void hp_engine_recall(hp_engine *, const char *, size_t, const uint8_t *pack, size_t pack_length);
+    void hp_engine_await_recalled(hp_engine *);
     long hp_engine_pack(hp_engine *, int fd);
     struct hp_kept_file {
         uint64_t dev, ino, size; int64_t mtime_s, ctime_s; uint32_t mtime_ns, ctime_ns; uint64_t blocks;

@@ -61,6 +61,7 @@ class Engine(Protocol):
     def fail(self, error: int) -> None: ...
     def uncached(self) -> tuple[bytes, int] | None: ...
     def recall(self, text: bytes, pack: bytes) -> None: ...
+    def await_recalled(self) -> None: ...
     def pack(self, fd: int) -> int: ...
     def remembered(self) -> bytes: ...
 
@@ -205,9 +206,13 @@ class NativeEngine:
         return bytes(ffi.buffer(buffer, length)), int(after[0]), int(lost[0])
 
     def recall(self, text: bytes, pack: bytes) -> None:
-        """Asks home for all that a former run asked for; returns when it has come."""
+        """Asks home for all that a former run asked for; once. The job waits for what of it it needs."""
         given = ffi.from_buffer("uint8_t[]", pack)
         lib.hp_engine_recall(self._engine, text, len(text), given, len(given))
+
+    def await_recalled(self) -> None:
+        """All of that has come, or the link is gone."""
+        lib.hp_engine_await_recalled(self._engine)
 
     def pack(self, fd: int) -> int:
         """Writes small files for the next run: how many, 0 if nothing new came. Raises OSError."""

@@ -177,6 +177,8 @@ class JobRun:
             raise ProgramVanished(program)
         if number:
             raise ProgramRefused(program, os.strerror(number))
+        if self._image is not None:  # who puts the job together asks for more than a program's start does
+            self._engine.await_recalled()
 
     # --- the job ----------------------------------------------------------------------
 
@@ -271,6 +273,7 @@ class JobRun:
     def _conclude(self, exited: jail.Exited, wall_ns: int, prepared_ns: int) -> home.Finished:
         """Success is what is at home: first every byte of output, then every write."""
         ended_ns = time.monotonic_ns()
+        self._engine.await_recalled()
         self._output.wait_until_drained()
         if self._job.terminal is None:
             self._link.send(stdio.InputConsumed(self._input.consumed()))

@@ -35,6 +35,8 @@ Send = Callable[[Batch], Awaitable[None]]
 # sake of other programs, which tell nobody.
 LOCK_WAIT_S: Final = (0.001, 0.025)
 CHANGES_ROOM: Final = 1 << 20
+# A program starts as soon as its bundle is there: what else was asked for waits that long.
+PROGRAMS_FIRST_S: Final = 0.02
 GATHER_CHANGES_S: Final = 0.01
 REFUSALS_ROOM: Final = 65536
 JOURNAL_BYTES: Final = 8 << 30
@@ -220,8 +222,7 @@ class Home:
                 else:
                     next_batch = next_batch or asyncio.create_task(_next(batches))
                     await asyncio.wait({next_batch, *waiting}, return_when=asyncio.FIRST_COMPLETED)
-                    for task in [task for task in waiting if task.done()]:
-                        waiting.discard(task)
+                    for task in _take_done(waiting):
                         yield await task
                     if not next_batch.done():
                         continue
@@ -234,9 +235,14 @@ class Home:
                         lane.unlocked = False
                         self._wake_locks()
                     reply, left = piece
-                    waiting |= {asyncio.create_task(self._answer(request)) for request in left}
+                    tasks = {asyncio.create_task(self._answer(request)): request for request in left}
+                    waiting |= tasks.keys()
                     if reply:
                         yield reply
+                    if bundles := [task for task, request in tasks.items() if _is_bundle(request)]:
+                        await asyncio.wait(bundles, timeout=PROGRAMS_FIRST_S)
+                        for task in _take_done(waiting):
+                            yield await task
             for task in waiting:
                 yield await task
         finally:
@@ -321,6 +327,13 @@ class Home:
 
 def _is_bundle(request: wire.Request) -> bool:
     return request.op == wire.Op.BUNDLE
+
+
+def _take_done(waiting: set[asyncio.Task[bytes]]) -> list[asyncio.Task[bytes]]:
+    """Out of the set, those that need not be waited for."""
+    done = [task for task in waiting if task.done()]
+    waiting.difference_update(done)
+    return done
 
 
 def _would_wait(request: wire.Request) -> bytes:

@@ -211,6 +211,7 @@ def recall(away: Away, text: bytes, pack: bytes) -> int:
     """How many bytes came."""
     before = stats(away).bytes_in
     engine_lib.hp_engine_recall(away.engine, text, len(text), engine_ffi.from_buffer(pack), len(pack))
+    engine_lib.hp_engine_await_recalled(away.engine)
     return int(stats(away).bytes_in - before)
 
 

@@ -155,6 +155,8 @@ int hp_have_content(hp_engine *engine, struct hp_object *object)
 			hp_wire_await_filled(engine, object);
 			continue;
 		}
+		if (hp_await_recall(engine)) /* it may be on its way, or kept */
+			continue;
 		if (!(object->attr.access & 4))
 			return -EACCES;
 		object->filling = true;

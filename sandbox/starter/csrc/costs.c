@@ -13,6 +13,7 @@
 __thread uint32_t hp_trips;
 static __thread const struct hp_slot *serving; /* NULL: not for a call of the job's */
 static __thread int stage;                     /* HP_COST_START, HP_COST_END, or 0 */
+static __thread bool waits_on;                 /* for what was asked for before */
 
 uint64_t hp_now_ns(void)
 {
@@ -25,12 +26,14 @@ uint64_t hp_now_ns(void)
 void hp_costs_serve(const struct hp_slot *slot)
 {
 	serving = slot;
+	waits_on = false;
 	hp_trips = 0;
 }
 
 void hp_costs_stage(int now)
 {
 	stage = now;
+	waits_on = false;
 }
 
 int hp_wait_kind_of(const struct hp_pending *pending)
@@ -144,6 +147,21 @@ void hp_waited(hp_engine *engine, uint64_t before_ns, int kind, uint64_t bytes)
 	engine->stats.waited_ns[kind] += took_ns;
 	charge(engine, path_of_call(engine),
 	       &(struct hp_cost){ .call = call_under_way(), .waits = 1, .wait_ns = took_ns, .bytes_in = bytes });
+}
+
+/* For what was asked for before. Of one call's such waits all after the first are the same one. */
+void hp_waited_more(hp_engine *engine, uint64_t before_ns)
+{
+	uint64_t took_ns = hp_now_ns() - before_ns;
+
+	if (!waits_on) {
+		waits_on = true;
+		hp_waited(engine, before_ns, HP_WAIT_START, 0);
+	} else if (stage || serving) {
+		engine->stats.wait_ns += took_ns;
+		engine->stats.waited_ns[HP_WAIT_START] += took_ns;
+		charge(engine, path_of_call(engine), &(struct hp_cost){ .call = call_under_way(), .wait_ns = took_ns });
+	}
 }
 
 void hp_carried(hp_engine *engine, const struct hp_object *object, uint64_t bytes_in, uint64_t bytes_out)

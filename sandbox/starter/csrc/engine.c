@@ -87,11 +87,14 @@ int hp_engine_prepare(hp_engine *engine, const char *path, int want)
 	struct hp_slot *slot = calloc(1, sizeof *slot);
 	struct hp_where where;
 	int64_t result = 0;
+	bool known;
 
 	pthread_mutex_lock(&engine->lock);
 	hp_costs_stage(HP_COST_START);
-	if (!hp_resolve_known(engine, path, &where) ||
-	    !where.object->attr.ino) /* else it came with what was recalled */
+	do
+		known = hp_resolve_known(engine, path, &where) && where.object->attr.ino;
+	while (!known && hp_await_recall(engine));
+	if (!known)
 		result = -hp_wire_call(
 			engine, HP_LANE_WAIT, &pending,
 			&(struct hp_request){ .head = { .op = HPW_RESOLVE, .len1 = (uint32_t)strlen(path) },
@@ -146,6 +149,7 @@ void hp_engine_stop(hp_engine *engine)
 	struct hp_object *next;
 
 	hp_workers_stop(engine);
+	hp_engine_await_recalled(engine);
 	for (unsigned bucket = 0; bucket < HP_BUCKETS; bucket++)
 		for (struct hp_object *object = engine->by_inode[bucket]; object; object = next) {
 			next = object->next_by_inode;

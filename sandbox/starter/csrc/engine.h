@@ -60,6 +60,7 @@ long hp_engine_seen(hp_engine *, uint8_t *buffer, size_t room, uint64_t *next, u
 long hp_engine_remembered(hp_engine *, char *buffer, size_t room); /* bytes of it, also when there is less room */
 /* `pack`: what hp_engine_pack wrote in a former run, or nothing. */
 void hp_engine_recall(hp_engine *, const char *text, size_t length, const uint8_t *pack, size_t pack_length);
+void hp_engine_await_recalled(hp_engine *);
 long hp_engine_pack(hp_engine *, int fd);
 
 /* Blocks of large files that former runs have left (kept.c). A question: `count` 0: which are there? a bit for

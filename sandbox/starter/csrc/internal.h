@@ -18,6 +18,7 @@
 #include "costs.h"
 #include "kept.h"
 #include "maps.h"
+#include "memory.h"
 #include "notes.h"
 #include "objects.h"
 #include "statistics.h"
@@ -31,11 +32,6 @@
 #define HP_IN_FLIGHT (32u << 20) /* unacknowledged written bytes */
 #define HP_ORDERED_MOST (256u << 10) /* written bytes up to here travel in order with names and attributes */
 #define HP_ORDERED_BYTES (1u << 20) /* so many of them at once: what the job waits for is behind them */
-
-struct hp_memory {
-	char *text;
-	size_t length, room;
-};
 
 struct hp_pending;
 typedef void (*hp_apply)(hp_engine *, struct hp_pending *, const struct hpw_reply *, const uint8_t *body,
@@ -308,8 +304,9 @@ void hp_leases_end(hp_engine *);
 void hp_apply_recall(hp_engine *, const uint8_t *body, size_t length);
 bool hp_lock_is_private(hp_engine *); /* the job holds a lock that nobody else could ask for */
 
-/* memory.c */
+/* memory.c, recall.c */
 void hp_remember(hp_engine *, char kind, const char *path, size_t length);
+bool hp_await_recall(hp_engine *); /* for more of what former runs asked for; false: there is no more to come */
 
 /* bundle.c */
 void hp_bundle(hp_engine *, struct hp_object *program);
@@ -378,6 +375,8 @@ int64_t hp_do_attributes(hp_engine *, struct hp_slot *);
 
 /* workers.c */
 int hp_workers_start(hp_engine *);
+void hp_serve_begin(hp_engine *); /* from here on objects that this thread has found are kept */
+void hp_serve_end(hp_engine *);
 int64_t hp_engine_answer(hp_engine *, struct hp_slot *); /* lock held */
 void hp_workers_stop(hp_engine *);
 
@@ -388,6 +387,7 @@ void hp_costs_serve(const struct hp_slot *); /* what this thread waits for from 
 void hp_costs_stage(int now);
 int hp_wait_kind_of(const struct hp_pending *);
 void hp_waited(hp_engine *, uint64_t before_ns, int kind, uint64_t bytes);
+void hp_waited_more(hp_engine *, uint64_t before_ns);
 void hp_carried(hp_engine *, const struct hp_object *, uint64_t bytes_in, uint64_t bytes_out);
 void hp_costs_free(hp_engine *);
 

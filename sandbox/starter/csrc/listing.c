@@ -145,6 +145,8 @@ int hp_list(hp_engine *engine, struct hp_object *directory, bool show)
 		hp_wire_await_filled(engine, directory);
 	}
 	hp_wire_await_filled(engine, directory);
+	while (!directory->listed && !directory->known && !directory->local && hp_await_recall(engine))
+		;
 	if (show)
 		directory->walked = true;
 	do {

@@ -169,6 +169,8 @@ static int ask(struct walk *walk, bool unknown)
 		return walk->known_only ? -ENOENT : -engine->failed;
 	if (walk->last_error)
 		return -walk->last_error;
+	if (hp_await_recall(engine))
+		return 0;
 	if (++walk->asked > MAX_ASKED)
 		return -EIO;
 	if (!unknown && !at->known &&

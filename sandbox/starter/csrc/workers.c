@@ -17,10 +17,15 @@
 static int64_t have_program(hp_engine *engine, struct hp_slot *slot)
 {
 	struct hp_where where;
-	int error = hp_resolve(engine, slot->base, (const char *)slot->data, slot->len1,
-			       slot->arg[1] ? HP_NO_FOLLOW : HP_FOLLOW, &where);
-	struct hp_object *object = where.object;
+	struct hp_object *object;
+	int error;
 
+	do {
+		error = hp_resolve(engine, slot->base, (const char *)slot->data, slot->len1,
+				   slot->arg[1] ? HP_NO_FOLLOW : HP_FOLLOW, &where);
+		object = where.object;
+	} while (!error && object->kind == HP_FILE_KIND && object->content == HP_CONTENT_NONE &&
+		 hp_await_recall(engine));
 	if (error)
 		return error == HP_IS_LOCAL ? HP_LOCAL : error;
 	if (object->kind == HP_SYMLINK)
@@ -84,8 +89,28 @@ static int64_t tell_path(hp_engine *engine, struct hp_slot *slot)
 	return slot->reply_len ? 0 : -ENOENT;
 }
 
+/* Changes nothing at home, nor what is known of it. */
+static bool only_reads(const struct hp_slot *slot)
+{
+	switch (slot->op) {
+	case HP_REQ_NAME:
+	case HP_REQ_EXEC:
+	case HP_REQ_FILL:
+	case HP_REQ_ATTR:
+	case HP_REQ_REPORT:
+	case HP_REQ_CRASH:
+		return true;
+	case HP_REQ_MAP:
+		return slot->arg[2] == 0;
+	default:
+		return false;
+	}
+}
+
 int64_t hp_engine_answer(hp_engine *engine, struct hp_slot *slot)
 {
+	while (!only_reads(slot) && hp_await_recall(engine))
+		;
 	if (engine->failed)
 		return -engine->failed;
 	if (slot->len1 > HP_SLOT_DATA || slot->len2 > HP_SLOT_DATA - slot->len1 || memchr(slot->data, 0, slot->len1))
@@ -136,6 +161,23 @@ int64_t hp_engine_answer(hp_engine *engine, struct hp_slot *slot)
 	}
 }
 
+void hp_serve_begin(hp_engine *engine)
+{
+	engine->serving.serial++;
+	engine->serving.now++;
+}
+
+void hp_serve_end(hp_engine *engine)
+{
+	if (--engine->serving.now > 0)
+		return;
+	engine->serving.quiet = engine->serving.serial;
+	if (engine->serving.forsaken) {
+		engine->serving.forsaken = false;
+		hp_files_forsake(engine);
+	}
+}
+
 /* The job may write to the slot at any time: work on a copy, write results. */
 static void serve(hp_engine *engine, struct hp_slot *shared)
 {
@@ -151,17 +193,10 @@ static void serve(hp_engine *engine, struct hp_slot *shared)
 	hp_costs_serve(&slot);
 	memset(slot.value, 0, sizeof slot.value);
 	pthread_mutex_lock(&engine->lock);
-	engine->serving.serial++;
-	engine->serving.now++;
+	hp_serve_begin(engine);
 	result = hp_engine_answer(engine, &slot);
 	engine->stats.asked += hp_trips > 0;
-	if (--engine->serving.now == 0) {
-		engine->serving.quiet = engine->serving.serial;
-		if (engine->serving.forsaken) {
-			engine->serving.forsaken = false;
-			hp_files_forsake(engine);
-		}
-	}
+	hp_serve_end(engine);
 	pthread_mutex_unlock(&engine->lock);
 	memcpy(shared->value, slot.value, sizeof slot.value);
 	if (slot.reply_len)

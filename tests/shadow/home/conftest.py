@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import itertools
 import os
@@ -14,6 +15,8 @@ import pytest
 from hpool.shadow.api import wire
 from hpool.shadow.home.policy import Rule, Share, SharingPolicy
 from hpool.shadow.home.service import Home
+
+_OF_CHANNELS = ("socket:", "anon_inode:[eventfd]", "anon_inode:[eventpoll]")
 
 
 class Client:
@@ -91,11 +94,15 @@ def client(make_client: MakeClient) -> Client:
 
 
 def fork() -> int:
-    """As os.fork(). A channel or server of gRPC that garbage collection ends in the child would wait for ever
-    for threads that only the parent has."""
+    """As os.fork(), but for what gRPC left in this process: a channel or server that garbage collection ends
+    in the child would wait for ever for threads that only the parent has; descriptors are some hundred."""
     child = os.fork()
     if child == 0:
         gc.disable()
+        for fd in os.listdir("/proc/self/fd"):
+            with contextlib.suppress(OSError):
+                if os.readlink(f"/proc/self/fd/{fd}").startswith(_OF_CHANNELS):
+                    os.close(int(fd))
     return child
 
 
