@@ -10,6 +10,7 @@ import errno
 import os
 import struct
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,19 @@ from hpool.sandbox.starter._engine import lib as engine_lib
 from hpool.shadow.home._home import ffi as home_ffi
 from hpool.shadow.home._home import lib as home_lib
 from tests.sandbox import test_engine as base
-from tests.sandbox.test_engine import MKDIR, NAME, OPEN, RENAME, RETRY, SETATTR, STAT, SYNC, UNLINK, Away
+from tests.sandbox.test_engine import (
+    FILL,
+    MKDIR,
+    NAME,
+    OPEN,
+    RENAME,
+    RETRY,
+    SETATTR,
+    STAT,
+    SYNC,
+    UNLINK,
+    Away,
+)
 
 client_library = base.client_library
 home = base.home
@@ -317,3 +330,21 @@ def test_a_file_is_emptied_and_written_anew_without_waiting(away: Away) -> None:
     assert engine_lib.hp_engine_barrier(away.engine) == 0
     assert file.read_text() == "second"
     assert file.stat().st_mtime_ns == away.there(file).stat().st_mtime_ns
+
+
+def test_a_write_whose_time_a_fill_has_put_back_is_one_of_now(away: Away) -> None:
+    """A block that comes while another one is written: the mirror's time is set to that of before."""
+    file = away.home / "large"
+    file.write_bytes(bytes(4 << 20))
+    os.utime(file, ns=(10**18, 10**18))
+    assert away.ask(OPEN, file, os.O_RDWR) == RETRY
+    number, there, before_ns = away.value[1], away.there(file), time.time_ns()
+    assert away.ask(FILL, "", 0, 4096, 0, base=there.stat().st_ino) == 0
+    local = there.stat().st_mtime_ns
+    with there.open("r+b") as writing:
+        writing.write(b"written")
+    os.utime(there, ns=(there.stat().st_atime_ns, local))
+    away.client.client_wrote(number, 0, 7)
+    assert engine_lib.hp_engine_barrier(away.engine) == 0
+    assert file.read_bytes()[:7] == b"written"
+    assert file.stat().st_mtime_ns >= before_ns - 10**9

@@ -276,6 +276,9 @@ static void collect_now(hp_engine *engine, struct hp_object *object, enum how ho
 	for (unsigned i = 0; i < count; i++)
 		if (ranges[i].high > object->append_noted)
 			object->append_noted = ranges[i].high;
+	/* blocks that came from home beside the write have put the time back that was before it */
+	if (count && same_time(status.st_mtim, object->local_mtime))
+		hp_mirror_touch(object->fd, &status);
 	if (how == LAST && count == 0 && !same_time(status.st_mtim, object->sent_mtime) &&
 	    !same_time(status.st_mtim, object->local_mtime))
 		ranges[count++] = (struct hp_range){ 0, (uint64_t)status.st_size };
@@ -309,9 +312,7 @@ static void collect_now(hp_engine *engine, struct hp_object *object, enum how ho
 	if (tail)
 		send_tail(engine, object, lane, end, buffer);
 	free(buffer);
-	if (mapped && count == 0 && !tail && /* the mirror's file system does not follow mappings */
-	    futimens(object->fd, (struct timespec[]){ { .tv_nsec = UTIME_OMIT }, { .tv_nsec = UTIME_NOW } }) == 0 &&
-	    fstat(object->fd, &status) == 0)
+	if (mapped && count == 0 && !tail && hp_mirror_touch(object->fd, &status))
 		object->sent_mtime = status.st_mtim;
 	if (count || tail || mapped)
 		send_mtime(engine, object, lane, status.st_mtim);

@@ -174,3 +174,10 @@ bool hp_mapped_over(struct hp_object *object)
 	object->nsums = 0;
 	return true;
 }
+
+bool hp_mirror_touch(int fd, struct stat *status)
+{
+	struct timespec times[] = { { .tv_nsec = UTIME_OMIT }, { .tv_nsec = UTIME_NOW } };
+
+	return futimens(fd, times) == 0 && fstat(fd, status) == 0;
+}

@@ -12,5 +12,7 @@ void hp_mapped_fetched(struct hp_object *, uint64_t offset, const uint8_t *bytes
 bool hp_mapped_changed(struct hp_object *, struct hp_range *, struct hp_range *changed, uint8_t *buffer);
 /* Nobody has it mapped any more, and home has, or is sent, all that was written there. */
 bool hp_mapped_over(struct hp_object *);
+/* Written just now: the mirror's file system does not follow mappings. */
+bool hp_mirror_touch(int fd, struct stat *);
 
 #endif

@@ -240,7 +240,8 @@ void hp_engine_recall(hp_engine *engine, const char *text, size_t length, const 
 	recall->text = malloc(length + 1);
 	memcpy(recall->text, text, length);
 	recall->packed = malloc(packed_length + 1);
-	memcpy(recall->packed, packed, packed_length);
+	if (packed_length)
+		memcpy(recall->packed, packed, packed_length);
 	recall->packed_length = packed_length;
 	recall->pack = hp_pack_read(recall->packed, packed_length);
 	recall->lines = parse(recall->text, length, &recall->count);
