@@ -52,10 +52,7 @@ static void sync_times(hp_engine *engine, struct hp_object *object, bool atime)
 
 	if (fd < 0)
 		return;
-	if (atime)
-		hp_mirror_set_times(object, fd);
-	else
-		hp_mirror_set_mtime(object, fd);
+	hp_mirror_set_times(object, fd, atime);
 	object->sent_mtime = object->local_mtime;
 	close(fd);
 	hp_mirror_publish(engine, object);

@@ -170,10 +170,7 @@ bool hp_set_behind(hp_engine *engine, struct hp_object *object, uint32_t set, co
 		int fd = hp_mirror_open(engine, object, O_RDWR);
 
 		if (fd >= 0) {
-			if (set & (HPW_SET_ATIME | HPW_SET_ATIME_NOW))
-				hp_mirror_set_times(object, fd);
-			else
-				hp_mirror_set_mtime(object, fd);
+			hp_mirror_set_times(object, fd, set & (HPW_SET_ATIME | HPW_SET_ATIME_NOW));
 			object->sent_mtime = object->local_mtime;
 			close(fd);
 		}

@@ -41,7 +41,7 @@ int hp_file_as_blocks(hp_engine *engine, struct hp_object *object)
 		error = ftruncate(object->fd, (off_t)object->attr.size) ?
 				-errno :
 				hp_start_blocks(engine, object, object->attr.size, false);
-		hp_mirror_set_times(object, object->fd);
+		hp_mirror_set_times(object, object->fd, true);
 		hp_mirror_permit(engine, object);
 		hp_mirror_publish(engine, object);
 		if (!error)

@@ -41,7 +41,7 @@ static bool copy_from_cache(hp_engine *engine, struct hp_object *object, const u
 			break;
 	if (to >= 0 && done == status.st_size) {
 		object->content = HP_CONTENT_WHOLE;
-		hp_mirror_set_times(object, to);
+		hp_mirror_set_times(object, to, true);
 		hp_mirror_permit(engine, object);
 		hp_mirror_publish(engine, object);
 		engine->stats.cache_hits++;

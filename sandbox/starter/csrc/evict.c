@@ -75,7 +75,7 @@ static uint64_t evict_whole(hp_engine *engine, uint64_t wanted)
 				hp_mirror_unsteady(engine, object);
 				if (ftruncate(fd, 0) == 0)
 					freed += object->attr.size;
-				hp_mirror_set_times(object, fd);
+				hp_mirror_set_times(object, fd, true);
 				hp_mirror_publish(engine, object);
 			}
 			close(fd);

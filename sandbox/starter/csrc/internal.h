@@ -160,8 +160,7 @@ int hp_mirror_give_size(hp_engine *, struct hp_object *); /* a placeholder's is 
 int hp_mirror_fill_whole(hp_engine *, struct hp_object *, const uint8_t *content, uint64_t length);
 int hp_mirror_open(hp_engine *, struct hp_object *, int flags);
 void hp_mirror_permit(hp_engine *, struct hp_object *); /* mode bits from access and content */
-void hp_mirror_set_times(struct hp_object *, int fd);
-void hp_mirror_set_mtime(struct hp_object *, int fd);
+void hp_mirror_set_times(struct hp_object *, int fd, bool atime);
 void hp_mirror_publish(hp_engine *, struct hp_object *);
 /* Its mtime moves, and will be set back: until it is published. False: so it was. */
 bool hp_mirror_unsteady(hp_engine *, const struct hp_object *);

@@ -139,32 +139,19 @@ static const struct timespec *homes_times(const struct hp_object *object, struct
 	return times;
 }
 
-static void give_times(struct hp_object *object, int fd, const struct timespec times[2])
+/* Gives the mirror's inode home's mtime, and remembers it: another value later
+ * means that the job wrote. Home's atime too if `atime`: it knows nothing of what the job has read. */
+void hp_mirror_set_times(struct hp_object *object, int fd, bool atime)
 {
+	struct timespec times[2];
 	struct stat now;
 
+	homes_times(object, times);
+	if (!atime)
+		times[0].tv_nsec = UTIME_OMIT;
 	futimens(fd, times);
 	if (fstat(fd, &now) == 0)
 		object->local_mtime = now.st_mtim;
-}
-
-/* Gives the mirror's inode home's mtime, and remembers it: another value later
- * means that the job wrote. */
-void hp_mirror_set_times(struct hp_object *object, int fd)
-{
-	struct timespec times[2];
-
-	give_times(object, fd, homes_times(object, times));
-}
-
-/* As above, where the job may have read the file meanwhile: home's atime knows nothing of that. */
-void hp_mirror_set_mtime(struct hp_object *object, int fd)
-{
-	struct timespec times[2];
-
-	homes_times(object, times);
-	times[0].tv_nsec = UTIME_OMIT;
-	give_times(object, fd, times);
 }
 
 void hp_mirror_links(hp_engine *engine, struct hp_object *directory, enum hp_kind kind)
@@ -324,7 +311,7 @@ int hp_mirror_give_size(hp_engine *engine, struct hp_object *object)
 	hp_mirror_unsteady(engine, object);
 	error = ftruncate(fd, (off_t)object->attr.size) ? -errno : 0;
 	object->content = HP_CONTENT_WHOLE;
-	hp_mirror_set_times(object, fd);
+	hp_mirror_set_times(object, fd, true);
 	hp_mirror_publish(engine, object);
 	close(fd);
 	return error;
@@ -346,11 +333,11 @@ int hp_mirror_fill_whole(hp_engine *engine, struct hp_object *object, const uint
 	if (!error) {
 		object->content = HP_CONTENT_WHOLE;
 		object->home_size = length;
-		hp_mirror_set_times(object, fd);
+		hp_mirror_set_times(object, fd, true);
 		hp_mirror_chmod(fd, bits_for(object));
 	} else {
 		ftruncate(fd, 0);
-		hp_mirror_set_times(object, fd);
+		hp_mirror_set_times(object, fd, true);
 	}
 	hp_mirror_publish(engine, object);
 	close(fd);

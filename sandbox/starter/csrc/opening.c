@@ -72,7 +72,7 @@ static int make_empty(hp_engine *engine, struct hp_object *object)
 		hp_file_publish_map(engine, object);
 	else
 		object->content = HP_CONTENT_WHOLE;
-	hp_mirror_set_times(object, fd);
+	hp_mirror_set_times(object, fd, true);
 	object->sent_mtime = object->local_mtime;
 	close(fd);
 	return error;
@@ -237,7 +237,7 @@ int64_t hp_do_nameless(hp_engine *engine, struct hp_slot *slot)
 	object->nameless = handle;
 	object->unlinkable = slot->arg[0] & O_EXCL;
 	object->fd = fd;
-	hp_mirror_set_times(object, fd);
+	hp_mirror_set_times(object, fd, true);
 	hp_object_index(engine, object);
 	error = make_writable(engine, object);
 	close(fd);

@@ -172,7 +172,7 @@ static void ask_all(hp_engine *engine, struct hp_recall *recall)
 	const struct line *lines = recall->lines, *directories = recall->directories;
 	size_t count = recall->count, listed = recall->listed;
 
-	for (size_t i = 0; i < count && !engine->failed; i++) /* first: home looks for libraries while it lists */
+	for (size_t i = 0; i < count && !engine->failed; i++) /* first: they are answered first */
 		if (lines[i].kind == 'B')
 			ask_again(engine, &recall->programs, HPW_BUNDLE, 0, &lines[i]);
 		else if (lines[i].kind == 'N') /* the job begins in one */

@@ -31,7 +31,7 @@ static void adopt(hp_engine *engine, struct hp_object *object, const struct hpw_
 	object->home_size = object->append_from = object->append_sure = object->append_noted = attr->size;
 	object->mixed = false;
 	object->deferred = (struct hp_range){ 0 };
-	hp_mirror_set_times(object, object->fd);
+	hp_mirror_set_times(object, object->fd, true);
 	object->sent_mtime = object->local_mtime;
 	hp_mirror_publish(engine, object);
 }
@@ -117,7 +117,7 @@ static int write_over(hp_engine *engine, struct hp_object *object, const struct 
 		hp_object_rehome(engine, object, &now);
 		object->home_size = object->append_from = object->append_sure = at;
 		object->mixed = false;
-		hp_mirror_set_times(object, fd);
+		hp_mirror_set_times(object, fd, true);
 		object->sent_mtime = object->local_mtime;
 		hp_mirror_publish(engine, object);
 	}
