@@ -1,21 +1,10 @@
 /* Unix sockets whose names are relative to where the program was, or have been moved since. */
-#include "again.h"
-#include <sys/socket.h>
+#include "names.h"
 #include <sys/stat.h>
-#include <sys/un.h>
 
-static struct sockaddr_un at(const char *path)
+static int open_for_all(int type, const char *path)
 {
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	strcpy(address.sun_path, path);
-	return address;
-}
-
-static int bound(int type, const char *path)
-{
-	struct sockaddr_un address = at(path);
-	int fd = socket(AF_UNIX, type, 0);
-	CHECK(fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof address) == 0);
+	int fd = bound(type, path);
 	CHECK(type == SOCK_DGRAM || listen(fd, 5) == 0);
 	return fd;
 }
@@ -51,13 +40,14 @@ int main(void)
 	char letter[10] = "";
 	struct stat found;
 	CHECK(mkdir("/tmp/far", 0700) == 0 && mkdir("/tmp/far/away", 0700) == 0 && chdir("/tmp/far") == 0);
-	int near = bound(SOCK_STREAM, "near"), deep = bound(SOCK_STREAM, "away/deep"), box = bound(SOCK_DGRAM, "box");
-	int moved = bound(SOCK_STREAM, "/tmp/new"), caller, inside, writer;
+	int near = open_for_all(SOCK_STREAM, "near"), deep = open_for_all(SOCK_STREAM, "away/deep"),
+	    box = open_for_all(SOCK_DGRAM, "box");
+	int moved = open_for_all(SOCK_STREAM, "/tmp/new"), caller, inside, writer;
 	CHECK(rename("/tmp/new", "/tmp/moved") == 0);
-	int successor = bound(SOCK_STREAM, "/tmp/new");
-	int old = bound(SOCK_STREAM, "/tmp/again");
+	int successor = open_for_all(SOCK_STREAM, "/tmp/new");
+	int old = open_for_all(SOCK_STREAM, "/tmp/again");
 	CHECK(unlink("/tmp/again") == 0);
-	int again = bound(SOCK_STREAM, "/tmp/again");
+	int again = open_for_all(SOCK_STREAM, "/tmp/again");
 	caller = connected(SOCK_STREAM, "away/deep");
 	inside = accept(deep, NULL, NULL);
 	writer = connected(SOCK_DGRAM, "box");

@@ -1,24 +1,7 @@
 /* Unix sockets that have names, have half ended, have lost a partner; datagrams and who has sent them. */
-#include "again.h"
+#include "names.h"
 #include <poll.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
-
-static struct sockaddr_un at(const char *path)
-{
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	strcpy(address.sun_path, path);
-	return address;
-}
-
-static int bound(int type, const char *path)
-{
-	struct sockaddr_un address = at(path);
-	int fd = socket(AF_UNIX, type, 0);
-	CHECK(fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof address) == 0);
-	return fd;
-}
 
 static void connect_to(int fd, const char *path)
 {
