@@ -89,6 +89,7 @@ def test_a_job_that_may_not_begin_again_has_an_end(own_pool: StrictPool, role: s
     kill_one(running, role)
     ended = running.ends()
     says_one_sentence(ended, 125)
+    assert ended.stderr.count(b"was lost") <= 1, "one sentence within another"
     running.everything_said_is_at_home(ended)
     again = own_pool.home.job("/bin/echo", "well")
     assert (again.code, again.stdout) == (0, b"well\n")

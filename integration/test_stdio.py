@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from integration.judge import says_one_sentence
 from integration.pool import StrictPool
 from integration.rooms import wait_until
 from integration.screen import Screen
@@ -64,18 +65,18 @@ def test_input_that_comes_slowly_arrives_as_it_comes(pool: StrictPool) -> None:
     assert process.wait(10) == 0
 
 
-def test_closed_input_is_the_end_of_file(pool: StrictPool) -> None:
-    ended = pool.home.run([BASH, "-c", " ".join(job(pool, "/usr/bin/wc", "-c")) + " <&-"], pool.home.work)
-    assert ended.stdout in (b"0\n", b""), ended
-
-
-def test_closed_outputs_refuse_as_they_did(pool: StrictPool) -> None:
-    script = "echo out; echo $? >&2; echo err >&2; exit 7"
-    command = " ".join(job(pool, "/bin/sh", "-c", f"'{script}'"))
-    both = [pool.home.run([BASH, "-c", f"{command} {closed}"], pool.home.work) for closed in (">&-", "2>&-")]
-    assert [(ended.code, ended.stdout) for ended in both] == [(7, b""), (7, b"out\n")]
-    assert b"writing to descriptor 1: Bad file descriptor" in both[0].stderr
-    assert b"err\n" in both[0].stderr
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-", "<&- 2>&-"])
+def test_closed_streams_are_closed_in_the_job(pool: StrictPool, closed: str) -> None:
+    script = "cat; echo $? >>said; echo out; echo $? >>said; echo err >&2; echo $? >>said; exit 7"
+    plain = f"/bin/sh -c '{script}'"
+    away = " ".join(job(pool, "/bin/sh", "-c", f"'{script}'"))
+    said = pool.home.outside(pool.home.work) / "said"
+    ended = []
+    for command in (plain, away):
+        shell = [BASH, "-c", f"{command} {closed}"]
+        ended.append((pool.home.run(shell, pool.home.work), said.read_bytes()))
+        said.unlink()
+    assert ended[1] == ended[0]
 
 
 # ---- output -----------------------------------------------------------------------
@@ -135,6 +136,14 @@ def test_both_streams_into_one_pipe_keep_their_lines_whole(pool: StrictPool) -> 
     assert sorted(ended.stdout.split(b"\n")) == sorted(
         [b""] + [b"%s %d" % (w, n) for w in (b"out", b"err") for n in (1, 2, 3)]
     )
+
+
+@pytest.mark.parametrize(("exit_code", "expected"), [(0, 125), (3, 3)])
+def test_output_that_cannot_be_kept_is_no_success(pool: StrictPool, exit_code: int, expected: int) -> None:
+    command = " ".join(job(pool, "/bin/sh", "-c", f"'echo lost; exit {exit_code}'"))
+    ended = pool.home.run([BASH, "-c", f"{command} >/dev/full"], pool.home.work)
+    says_one_sentence(ended, expected)
+    assert b"No space left on device" in ended.stderr
 
 
 # ---- exit codes -----------------------------------------------------------------------
@@ -239,6 +248,23 @@ def test_an_interactive_shell_with_job_control(pool: StrictPool) -> None:
         screen.expect(b"42> ")
         screen.type(b"exit 7\n")
         assert screen.ends() == 7
+
+
+@pytest.mark.parametrize("options", [(), ("-t",)], ids=["", "-t"])
+def test_a_terminal_that_goes_ends_the_job_as_sighup_does(pool: StrictPool, options: tuple[str, ...]) -> None:
+    script = "echo ready; while :; do sleep 0.02; done"
+    with Screen(pool, job(pool, "/bin/sh", "-c", script, options=options)) as screen:
+        screen.expect(b"ready")
+        os.close(screen.master)
+        assert screen.process.wait(15) == 128 + signal.SIGHUP
+    wait_until(lambda: not pool.pids(script), "the end of the job")
+
+
+def test_a_descriptor_of_the_shell_is_refused_by_name(pool: StrictPool) -> None:
+    command = " ".join(job(pool, "/bin/cat"))
+    ended = pool.home.run([BASH, "-c", f"{command} <(echo text)"], pool.home.work)
+    says_one_sentence(ended, 125)
+    assert b"/dev/fd/" in ended.stderr
 
 
 def test_the_terminals_mode_is_put_back(pool: StrictPool) -> None:

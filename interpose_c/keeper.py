@@ -55,6 +55,7 @@ class KeeperSpec:
     limits: Sequence[Limit] = ()
     ignored_signals: Sequence[int] = ()
     blocked_signals: Sequence[int] = ()
+    closed_streams: Sequence[int] = ()
     own_session: bool = False
     network: Literal["none", "host"] = "none"
     terminal: WindowSize | None = None
@@ -79,6 +80,7 @@ class KeeperSpec:
         pairs += [(b"ignore", b"%d" % number) for number in self.ignored_signals]
         pairs += [(b"block", b"%d" % number) for number in self.blocked_signals]
         pairs += [(b"island", path) for path in self.islands]
+        pairs += [(b"closed", b"%d" % fd) for fd in self.closed_streams]
         if self.own_session:
             pairs.append((b"session", b"own"))
         if not self.has_dispatch:

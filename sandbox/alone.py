@@ -22,7 +22,7 @@ from hpool.matchmaker.model.settings import Directories
 from hpool.sandbox import machine
 from hpool.sandbox.api.door import DOORS
 from hpool.sandbox.claims import Claims
-from hpool.sandbox.starters import StarterLimits, Starters
+from hpool.sandbox.starters import StarterLimits, Starters, end_in_words
 from hpool.shadow.api.queue import ClaimReply
 
 ONE_SLOT = 0
@@ -54,7 +54,7 @@ async def run(job_id: str, claim: ClaimReply, directory: Path, unwanted: asyncio
     (status,) = await asyncio.gather(job, return_exceptions=True)
     starters.close()
     if status != 0:
-        await Claims().starter_gone(claim, f"its starter here ended with {status!r}")
+        await Claims().starter_gone(claim, f"its starter here {end_in_words(status)}")
     return status if isinstance(status, int) else 1
 
 

@@ -36,7 +36,7 @@ from hpool.sandbox.claims import Claims
 from hpool.sandbox.guests import Guests
 from hpool.sandbox.host import Host
 from hpool.sandbox.owner import Hours, Policy
-from hpool.sandbox.starters import FIRST_OUTSIDE_ID, StarterLimits, Starters
+from hpool.sandbox.starters import FIRST_OUTSIDE_ID, StarterLimits, Starters, end_in_words
 from hpool.shadow.api.queue import ClaimReply
 
 log = logging.getLogger("sandbox")
@@ -134,7 +134,7 @@ class Sandbox:
         why = "its starter there could not run"
         try:
             status = await self._starters.run(number, match.job_id, claim)
-            why = "" if status == 0 else f"its starter there ended with {status}"
+            why = "" if status == 0 else f"its starter there {end_in_words(status)}"
         except asyncio.CancelledError as told:
             why = str(told) or "the sandbox there was told to end"
             raise

@@ -46,6 +46,13 @@ class StarterLimits:
     first_outside_id: int = FIRST_OUTSIDE_ID
 
 
+def end_in_words(status: int | BaseException) -> str:
+    """How a starter ended, for who waits for the job."""
+    if isinstance(status, int) and status < 0:
+        return f"was killed by signal {-status}"
+    return f"ended with {status!r}"
+
+
 class Starters:
     """The supply of starters. As root each slot has a user of its own, and what runs as that user
     after a job's end is killed; otherwise the keeper's PID namespace alone sees to that."""

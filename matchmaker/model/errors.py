@@ -70,6 +70,10 @@ class Reported(HpoolError):
     reported_way_out: str
     reported_exit_code: int
 
+    def __init__(self, code: str, sentence: str, way_out: str, exit_code: int) -> None:
+        super().__init__(code, sentence, way_out, exit_code)
+        self.__dict__.update(code=code, exit_code=exit_code)
+
 
 # --- what the user typed ------------------------------------------------------
 
@@ -122,12 +126,13 @@ class NoSuchJob(HpoolError):
 
 
 class NotRunning(HpoolError):
-    """Only a job that runs, and whose agent has not been started again since, can be watched."""
+    """Only a job that runs, and whose agent has not been started again since, can be watched or moved."""
 
     code = "USE-007"
-    says = "job {job_id} does not run, or began under an agent that has ended since"
+    says = "job {job_id} does not run: {why}"
     remedy = "`hpool queue` lists what runs; `hpool log` tells of a job that is over."
     job_id: str
+    why: str
 
 
 class NoCrash(HpoolError):
@@ -202,7 +207,7 @@ class InterpreterMissing(HpoolError):
 
     code, exit_code = "RUN-005", EXIT_NOT_FOUND
     says = "{path!r} cannot be started: its interpreter {interpreter!r} is not there"
-    remedy = "Install the interpreter, or correct the program's first line."
+    remedy = "Install the interpreter, or correct the first line if the program is a script."
     path: str
     interpreter: str
 

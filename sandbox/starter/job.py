@@ -112,6 +112,8 @@ class JobRun:
             begun_ns = time.monotonic_ns()
             self._prepare()
             finished: home.Finished | None = self._execute(time.monotonic_ns() - begun_ns)
+        except MachineLost as lost:  # home says which machine, and what that means for the job
+            finished = home.Finished(False, 0, 0, 0, Problem.of(lost)._replace(sentence=lost.why))
         except HpoolError as error:
             finished = home.Finished(False, 0, 0, 0, Problem.of(error))
         except OSError as error:

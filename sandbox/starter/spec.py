@@ -40,6 +40,7 @@ def spec_of(
         limits=[jail.Limit(limit.resource, limit.soft, limit.hard) for limit in job.limits],
         ignored_signals=job.ignored_signals,
         blocked_signals=job.blocked_signals,
+        closed_streams=job.closed_streams,
         own_session=job.leads_session,
         network=network,
         terminal=None if size is None else jail.WindowSize(size.rows, size.columns),

@@ -18,7 +18,7 @@ from typing import Final
 from hpool.matchmaker.api.values import JobAd
 from hpool.matchmaker.model.attributes import HIDES
 from hpool.matchmaker.model.clock import Clock
-from hpool.matchmaker.model.errors import BadJobId, NoSuchJob, NotRunning, ShadowLost
+from hpool.matchmaker.model.errors import BadJobId, HpoolError, NoSuchJob, NotRunning, ShadowLost
 from hpool.matchmaker.model.ids import JobId
 from hpool.matchmaker.model.states import JobState
 from hpool.shadow import lifecycle
@@ -155,21 +155,35 @@ class Queue:
         self._apply(job, event, "removal asked")
 
     def introduce(self, job_id: JobId) -> IntroduceReply:
-        """Where a live job can be watched. Raises NotRunning."""
+        """Where a live job can be watched. Raises NotRunning, NoSuchJob."""
         shadow = self._live.get(job_id)
         if shadow is None or job_id not in self._jobs:
-            raise NotRunning(str(job_id))
+            raise self._not_running(job_id)
         return IntroduceReply(shadow.address, self._watch_secrets[job_id])
 
     def checkpoint(self, job_id: JobId, *, leave: bool) -> None:
-        """What comes of it is in the job's log. Raises NotRunning."""
+        """What comes of it is in the job's log. Raises NotRunning, NoSuchJob."""
         shadow, job = self._live.get(job_id), self._jobs.get(job_id)
         if shadow is None or job is None or job.state is not JobState.RUNNING:
-            raise NotRunning(str(job_id))
+            raise self._not_running(job_id)
         if leave:
             others = (each for each in self._left.get(job_id, ()) if each != job.machine)
             self._left[job_id] = (*others, job.machine)
         shadow.tell(custody.CheckpointJob(leave))
+
+    def _not_running(self, job_id: JobId) -> HpoolError:
+        job = self._jobs.get(job_id) or self._store.job(job_id)
+        if job is None:
+            return NoSuchJob(str(job_id))
+        if job.state is JobState.IDLE:
+            why = "it waits for a machine"
+        elif job.state is JobState.CLAIMED:
+            why = f"it is about to begin on {job.machine}"
+        elif job.state is JobState.RUNNING:
+            why = "it began under an agent that has ended since"
+        else:
+            why = f"it is over ({job.state.value})"
+        return NotRunning(str(job_id), why)
 
     def reattach(self, job_id: JobId) -> ReattachReply:
         """For a terminal that lost its shadow. Raises NoSuchJob."""

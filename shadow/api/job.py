@@ -51,6 +51,7 @@ class JobDescription(NamedTuple):
     bandwidth: int = 0  # bytes a second in each direction; 0: no cap
     ignored_signals: tuple[int, ...] = ()
     blocked_signals: tuple[int, ...] = ()
+    closed_streams: tuple[int, ...] = ()
     leads_session: bool = False  # as `hpool run` itself does; else a group in a session that it does not lead
     restarts: int = 0
     undo_bytes: int = 0
@@ -68,8 +69,6 @@ class Problem(NamedTuple):
 
     @classmethod
     def of(cls, error: HpoolError) -> Problem:
-        if isinstance(error, Reported):
-            return cls(error.reported_code, error.sentence, error.way_out, error.reported_exit_code)
         return cls(error.code, error.sentence, error.way_out, error.exit_code)
 
     def error(self) -> Reported:

@@ -33,7 +33,7 @@ class Sharing(_message.Message):
     def __init__(self, path: _Optional[bytes] = ..., mode: _Optional[str] = ...) -> None: ...
 
 class JobDescription(_message.Message):
-    __slots__ = ("program", "arguments", "environment", "directory", "umask", "limits", "uid", "gid", "groups", "hostname", "terminal", "merged_output", "network", "cpus", "memory_bytes", "sharing", "owner", "intercept", "sync", "bandwidth", "ignored_signals", "blocked_signals", "leads_session", "restarts", "checkpoint_every_s", "cpu_level", "restore_eagerly", "checkpoint_cheaply", "undo_bytes")
+    __slots__ = ("program", "arguments", "environment", "directory", "umask", "limits", "uid", "gid", "groups", "hostname", "terminal", "merged_output", "network", "cpus", "memory_bytes", "sharing", "owner", "intercept", "sync", "bandwidth", "ignored_signals", "blocked_signals", "closed_streams", "leads_session", "restarts", "checkpoint_every_s", "cpu_level", "restore_eagerly", "checkpoint_cheaply", "undo_bytes")
     PROGRAM_FIELD_NUMBER: _ClassVar[int]
     ARGUMENTS_FIELD_NUMBER: _ClassVar[int]
     ENVIRONMENT_FIELD_NUMBER: _ClassVar[int]
@@ -56,6 +56,7 @@ class JobDescription(_message.Message):
     BANDWIDTH_FIELD_NUMBER: _ClassVar[int]
     IGNORED_SIGNALS_FIELD_NUMBER: _ClassVar[int]
     BLOCKED_SIGNALS_FIELD_NUMBER: _ClassVar[int]
+    CLOSED_STREAMS_FIELD_NUMBER: _ClassVar[int]
     LEADS_SESSION_FIELD_NUMBER: _ClassVar[int]
     RESTARTS_FIELD_NUMBER: _ClassVar[int]
     CHECKPOINT_EVERY_S_FIELD_NUMBER: _ClassVar[int]
@@ -85,6 +86,7 @@ class JobDescription(_message.Message):
     bandwidth: int
     ignored_signals: _containers.RepeatedScalarFieldContainer[int]
     blocked_signals: _containers.RepeatedScalarFieldContainer[int]
+    closed_streams: _containers.RepeatedScalarFieldContainer[int]
     leads_session: bool
     restarts: int
     checkpoint_every_s: int
@@ -92,7 +94,7 @@ class JobDescription(_message.Message):
     restore_eagerly: bool
     checkpoint_cheaply: bool
     undo_bytes: int
-    def __init__(self, program: _Optional[bytes] = ..., arguments: _Optional[_Iterable[bytes]] = ..., environment: _Optional[_Iterable[bytes]] = ..., directory: _Optional[bytes] = ..., umask: _Optional[int] = ..., limits: _Optional[_Iterable[_Union[ResourceLimit, _Mapping[str, object]]]] = ..., uid: _Optional[int] = ..., gid: _Optional[int] = ..., groups: _Optional[_Iterable[int]] = ..., hostname: _Optional[str] = ..., terminal: _Optional[_Union[TerminalSize, _Mapping[str, object]]] = ..., merged_output: _Optional[bool] = ..., network: _Optional[str] = ..., cpus: _Optional[int] = ..., memory_bytes: _Optional[int] = ..., sharing: _Optional[_Iterable[_Union[Sharing, _Mapping[str, object]]]] = ..., owner: _Optional[str] = ..., intercept: _Optional[str] = ..., sync: _Optional[str] = ..., bandwidth: _Optional[int] = ..., ignored_signals: _Optional[_Iterable[int]] = ..., blocked_signals: _Optional[_Iterable[int]] = ..., leads_session: _Optional[bool] = ..., restarts: _Optional[int] = ..., checkpoint_every_s: _Optional[int] = ..., cpu_level: _Optional[str] = ..., restore_eagerly: _Optional[bool] = ..., checkpoint_cheaply: _Optional[bool] = ..., undo_bytes: _Optional[int] = ...) -> None: ...
+    def __init__(self, program: _Optional[bytes] = ..., arguments: _Optional[_Iterable[bytes]] = ..., environment: _Optional[_Iterable[bytes]] = ..., directory: _Optional[bytes] = ..., umask: _Optional[int] = ..., limits: _Optional[_Iterable[_Union[ResourceLimit, _Mapping[str, object]]]] = ..., uid: _Optional[int] = ..., gid: _Optional[int] = ..., groups: _Optional[_Iterable[int]] = ..., hostname: _Optional[str] = ..., terminal: _Optional[_Union[TerminalSize, _Mapping[str, object]]] = ..., merged_output: _Optional[bool] = ..., network: _Optional[str] = ..., cpus: _Optional[int] = ..., memory_bytes: _Optional[int] = ..., sharing: _Optional[_Iterable[_Union[Sharing, _Mapping[str, object]]]] = ..., owner: _Optional[str] = ..., intercept: _Optional[str] = ..., sync: _Optional[str] = ..., bandwidth: _Optional[int] = ..., ignored_signals: _Optional[_Iterable[int]] = ..., blocked_signals: _Optional[_Iterable[int]] = ..., closed_streams: _Optional[_Iterable[int]] = ..., leads_session: _Optional[bool] = ..., restarts: _Optional[int] = ..., checkpoint_every_s: _Optional[int] = ..., cpu_level: _Optional[str] = ..., restore_eagerly: _Optional[bool] = ..., checkpoint_cheaply: _Optional[bool] = ..., undo_bytes: _Optional[int] = ...) -> None: ...
 
 class Problem(_message.Message):
     __slots__ = ("code", "sentence", "way_out", "exit_code")

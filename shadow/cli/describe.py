@@ -5,7 +5,9 @@ Owns: reading this process's surroundings. Leaves to others: options' spelling (
 
 from __future__ import annotations
 
+import fcntl
 import os
+import re
 import resource
 import signal
 import socket
@@ -13,6 +15,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from hpool.matchmaker.model.errors import BadShare
+from hpool.matchmaker.model.inheriting import NotInherited
 from hpool.shadow.api.job import JobDescription, ResourceLimit, Sharing, TerminalSize
 from hpool.shadow.cli.program import find_program, working_directory
 
@@ -41,6 +44,7 @@ def describe(
     arguments = tuple(os.fsencode(word) for word in command)
     directory = working_directory()
     program = find_program(arguments[0], directory, os.environb)
+    _check_arguments(arguments)
     return JobDescription(
         program=program,
         arguments=arguments,
@@ -64,6 +68,7 @@ def describe(
         bandwidth=bandwidth,
         ignored_signals=_ignored(),
         blocked_signals=tuple(sorted(signal.pthread_sigmask(signal.SIG_BLOCK, ()))),
+        closed_streams=() if wants_terminal else tuple(fd for fd in (0, 1, 2) if _is_closed(fd)),
         leads_session=os.getsid(0) == os.getpid(),
         restarts=restarts,
         undo_bytes=undo_bytes,
@@ -101,6 +106,15 @@ def terminal_size() -> TerminalSize:
     return TerminalSize(24, 80)
 
 
+def _check_arguments(arguments: Sequence[bytes]) -> None:
+    """Raises NotInherited for a descriptor of this process, as a shell's <(...) names it: the job would find
+    nothing there, or something else."""
+    for argument in arguments[1:]:
+        number = re.fullmatch(rb"/(?:dev|proc/self)/fd/(\d{1,6})", argument)
+        if number is not None and int(number[1]) > 2 and os.path.lexists(argument):
+            raise NotInherited(os.fsdecode(argument))
+
+
 def same_output(first: int, second: int) -> bool:
     """Whether both descriptors are one thing: then the order between them matters."""
     try:
@@ -108,6 +122,11 @@ def same_output(first: int, second: int) -> bool:
     except OSError:
         return False
     return (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino)
+
+
+def _is_closed(fd: int) -> bool:
+    """By what main.keep_closed puts there. What refuses to be read and written is no stream to anybody."""
+    return bool(fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_PATH)
 
 
 def _umask() -> int:

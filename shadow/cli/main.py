@@ -6,6 +6,7 @@ A command's module is imported when it is used: `hpool run` must start quickly.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import sys
@@ -94,8 +95,7 @@ def main() -> NoReturn:
     try:
         status = hpool.main(standalone_mode=False)
     except HpoolError as error:
-        click.echo(f"hpool: {error} [{error.code}]", err=True)
-        status = error.exit_code
+        status = _failed(f"{error} [{error.code}]", error.exit_code)
     except click.exceptions.Exit as exit_:
         status = exit_.exit_code
     except click.Abort:
@@ -108,9 +108,16 @@ def main() -> NoReturn:
     except BrokenPipeError:
         status = EXIT_FAILED
     except OSError as error:  # our own places: full, read-only, somebody else's
-        click.echo(f"hpool: {error}", err=True)
-        status = EXIT_FAILED
+        status = _failed(str(error))
+    except (ImportError, MemoryError) as error:  # as under a small `ulimit -v`
+        status = _failed(f"it could not be loaded: {error or 'no memory'}")
     leave(status if isinstance(status, int) else 0)
+
+
+def _failed(sentence: str, status: int = EXIT_FAILED) -> int:
+    with contextlib.suppress(OSError):  # its terminal may be gone
+        click.echo(f"hpool: {sentence}", err=True)
+    return status
 
 
 def keep_closed() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
+import struct
 from collections.abc import Mapping
 from typing import Final
 
@@ -21,7 +22,11 @@ from hpool.matchmaker.model.errors import (
 )
 
 _DEFAULT_PATH: Final = b"/bin:/usr/bin"  # what execvp uses without PATH
+HEAD_BYTES: Final = 4096
 _EM_X86_64: Final = 62
+_ELF_HEADER: Final = struct.Struct("<32xQ14xHH")  # e_phoff, e_phentsize, e_phnum
+_PROGRAM_HEADER: Final = struct.Struct("<I4xQ16xQ16x")  # p_type, p_offset, p_filesz
+_PT_INTERP: Final = 3
 _MACHINES: Final = {
     3: "32-bit x86",
     8: "MIPS",
@@ -87,14 +92,14 @@ def check_program(path: bytes) -> None:
         raise ProgramNotExecutable(shown, "you have no permission to execute it")
     try:
         with open(path, "rb") as file:
-            head = file.read(512)
+            head = file.read(HEAD_BYTES)
     except OSError as error:
         # The kernel executes what it may not read; home cannot send what it may not read.
         raise ProgramNotExecutable(shown, f"it cannot be read: {error.strerror}") from error
-    _check_head(shown, head)
+    _check_head(shown, head, found.st_size)
 
 
-def _check_head(shown: str, head: bytes) -> None:
+def _check_head(shown: str, head: bytes, size_bytes: int) -> None:
     if head.startswith(b"#!"):
         interpreter = head[2:].split(b"\n")[0].strip(b" \t").split(None, 1)
         if interpreter and not os.path.exists(interpreter[0]):
@@ -105,10 +110,20 @@ def _check_head(shown: str, head: bytes) -> None:
         if not head:
             raise ProgramWrongKind(shown, "the file is empty")
         raise ProgramWrongKind(shown, "it is neither an ELF program nor a script with #!")
-    if len(head) < 20:
+    if len(head) < _ELF_HEADER.size:
         raise ProgramWrongKind(shown, "its ELF header is cut short")
     order = "little" if head[5] == 1 else "big"
     machine = int.from_bytes(head[18:20], "little" if order == "little" else "big")
     if head[4] != 2 or machine != _EM_X86_64:
         built_for = _MACHINES.get(machine, f"machine type {machine}")
         raise ProgramWrongKind(shown, f"it was built for {built_for}, not for x86-64")
+    at, each_bytes, number = _ELF_HEADER.unpack_from(head)
+    if at + each_bytes * number > size_bytes:
+        raise ProgramWrongKind(shown, "it is cut short")
+    if each_bytes < _PROGRAM_HEADER.size:
+        return
+    for start in range(at, min(at + each_bytes * number, len(head) - each_bytes + 1), each_bytes):
+        kind, name_at, name_bytes = _PROGRAM_HEADER.unpack_from(head, start)
+        name = head[name_at : name_at + name_bytes].rstrip(b"\0")
+        if kind == _PT_INTERP and name_at + name_bytes <= len(head) and not os.path.exists(name):
+            raise InterpreterMissing(shown, os.fsdecode(name))

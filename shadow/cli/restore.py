@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from hpool.interpose_c.image.store import Epoch, Store
     from hpool.shadow.api.home import Task
     from hpool.shadow.api.job import Outcome
+    from hpool.shadow.cli.terminal import Terminal
 
 HOME_MODULE: Final = "hpool.shadow.agent.alone"
 END_WITHIN_S: Final = 15.0
@@ -135,21 +136,23 @@ def _run(path: Path, place: Path, *, is_terminal: bool) -> int:
             raise CannotRestore(str(path), why[0])
         for line in terminal.remarks:
             say(line)
-        return _status(outcome, terminal.ended_by)
+        return _status(outcome, terminal)
     finally:
         home.stdin.close()
         with contextlib.suppress(subprocess.TimeoutExpired):
             home.wait(END_WITHIN_S)
 
 
-def _status(outcome: Outcome, ended_by: int | None) -> int:
-    from hpool.shadow.cli.run import say
+def _status(outcome: Outcome, terminal: Terminal) -> int:
+    from hpool.shadow.cli.run import say_error
 
-    if ended_by is not None:
-        return 128 + ended_by
+    if terminal.ended_by is not None:
+        return 128 + terminal.ended_by
     if outcome.problem is not None:
-        say(f"{outcome.problem.error()} [{outcome.problem.code}]")
-    return outcome.shell_status
+        say_error(outcome.problem.error())
+    if terminal.output_lost is not None:
+        say_error(terminal.output_lost)
+    return terminal.status_of(outcome)
 
 
 def _line(output: Any) -> list[str] | None:

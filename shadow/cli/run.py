@@ -6,6 +6,7 @@ the pool, the terminal.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -212,11 +213,13 @@ def _run(pool: Pool, description: JobDescription, *, raw: bool, stats: bool, qui
         say(f"the job was ended by {signal.Signals(terminal.ended_by).name}")
         return 128 + terminal.ended_by
     if outcome.problem is not None:
-        say(f"{outcome.problem.error()} [{outcome.problem.code}]")
+        say_error(outcome.problem.error())
+    if terminal.output_lost is not None:
+        say_error(terminal.output_lost)
     if stats and outcome.statistics is not None:
         say(f"{summary(outcome.statistics, outcome.machine)}; {protection_text(terminal.protections)}")
         _say_waits(outcome.statistics, accepted.job_id)
-    return outcome.shell_status
+    return terminal.status_of(outcome)
 
 
 def _submit(pool: Pool, description: JobDescription) -> SubmitReply:
@@ -332,8 +335,13 @@ def say(text: str) -> None:
     what can be printed is."""
     from hpool.shadow.cli.render import printable
 
-    sys.stderr.write(f"hpool: {printable(text)}\n")
-    sys.stderr.flush()
+    with contextlib.suppress(OSError):  # its terminal may be gone: no reason to end otherwise
+        sys.stderr.write(f"hpool: {printable(text)}\n")
+        sys.stderr.flush()
+
+
+def say_error(error: HpoolError) -> None:
+    say(f"{error} [{error.code}]")
 
 
 def _say_waits(counted: Statistics, job_id: str) -> None:

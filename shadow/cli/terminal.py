@@ -11,7 +11,6 @@ import os
 import queue
 import select
 import signal
-import sys
 import time
 from collections.abc import Callable, Iterator
 from types import FrameType
@@ -21,6 +20,7 @@ import grpc
 
 from hpool.matchmaker.hosting import rpc
 from hpool.matchmaker.model.errors import ShadowLost
+from hpool.matchmaker.model.inheriting import OutputLost
 from hpool.shadow.api import attach, stdio
 from hpool.shadow.api.job import Outcome
 from hpool.shadow.cli.describe import terminal_size
@@ -62,6 +62,7 @@ class Terminal:
         self._sent = Sent(self._say, list(self._shown.values()))
         self.ended_by: int | None = None
         self.input_lost = False
+        self.output_lost: OutputLost | None = None
         self.remarks: list[str] = []
         self.refusals: list[attach.Refusal] = []
         self.died: list[attach.Died] = []
@@ -95,6 +96,10 @@ class Terminal:
         self.ended_by = number
         self._outgoing.put(stdio.Kill())
 
+    def status_of(self, outcome: Outcome) -> int:
+        """The exit code to pass on: the job's own first, then that of output that was lost."""
+        return outcome.shell_status or (0 if self.output_lost is None else self.output_lost.exit_code)
+
     @property
     def differs(self) -> str:
         """Which outputs were not what had been shown before the job began again; empty: none."""
@@ -117,7 +122,7 @@ class Terminal:
     def _obey(self, message: attach.ToTerminal) -> None:
         match message:
             case stdio.Output(stream, position, content):
-                if _write_all(stream, self._shown[stream].new_of(content)):
+                if self._show(stream, self._shown[stream].new_of(content)):
                     self._outgoing.put(stdio.OutputTaken(stream, position + len(content)))
                     self._sent.look()
                 else:
@@ -148,6 +153,23 @@ class Terminal:
                 self.died.append(message)
             case stdio.Remark(text):
                 self.remarks.append(text)
+
+    def _show(self, fd: int, content: bytes) -> bool:
+        """False: nobody reads it any more, or it cannot be kept (a full disk)."""
+        rest = memoryview(content)
+        while rest:
+            try:
+                rest = rest[os.write(fd, rest) :]
+            except BlockingIOError:
+                select.select([], [fd], [])
+            except BrokenPipeError:
+                return False
+            except OSError as error:
+                self.output_lost = OutputLost(
+                    "stdout" if fd == stdio.STDOUT else "stderr", error.strerror or str(error)
+                )
+                return False
+        return True
 
     def _begin_again(self, sentence: str, given: int = 0, said: tuple[int, int] = (0, 0)) -> None:
         """Streams go on from there; what was shown already is not shown again."""
@@ -212,21 +234,5 @@ def raw_mode(wanted: bool) -> Iterator[None]:
     try:
         yield
     finally:
-        termios.tcsetattr(0, termios.TCSADRAIN, before)
-
-
-def _write_all(fd: int, content: bytes) -> bool:
-    """False: nobody reads it any more."""
-    rest = memoryview(content)
-    while rest:
-        try:
-            rest = rest[os.write(fd, rest) :]
-        except BlockingIOError:
-            select.select([], [fd], [])
-        except BrokenPipeError:
-            return False
-        except OSError as error:
-            # Output that cannot be kept (a full disk) must not look like success.
-            print(f"hpool: writing to descriptor {fd}: {error.strerror}", file=sys.stderr)
-            return False
-    return True
+        with contextlib.suppress(termios.error):  # it is gone
+            termios.tcsetattr(0, termios.TCSADRAIN, before)

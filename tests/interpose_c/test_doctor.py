@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -68,3 +69,16 @@ def test_the_fix_names_the_setting_that_is_in_the_way(
 ) -> None:
     monkeypatch.setattr(doctor, "_read", {f"/proc/sys/{name}": value}.get)
     assert needle in doctor._user_namespace_fix()
+
+
+@pytest.mark.parametrize("scope", ["0", "3"])
+def test_ptrace_is_tried_and_not_only_looked_up(monkeypatch: pytest.MonkeyPatch, scope: str) -> None:
+    """A container may refuse it whatever the setting says."""
+    monkeypatch.setattr(doctor, "_read", {"/proc/sys/kernel/yama/ptrace_scope": scope}.get)
+    monkeypatch.setattr(doctor, "_seize_a_child", lambda: errno.EPERM)
+    for finding in (doctor.tracing(), doctor.yama()):
+        assert (finding.good, finding.found) == (False, os.strerror(1) if scope == "0" else "ptrace_scope 3")
+
+
+def test_a_child_can_be_seized_where_jobs_are_traced() -> None:
+    assert doctor._in_child(doctor._seize_a_child) == 0

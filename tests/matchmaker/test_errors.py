@@ -8,7 +8,7 @@ from typing import get_type_hints
 
 import pytest
 
-from hpool.matchmaker.model import image_errors  # noqa: F401 - its part of the catalogue
+from hpool.matchmaker.model import again, image_errors, inheriting  # noqa: F401 - their parts of the catalogue
 from hpool.matchmaker.model.errors import CATALOGUE, HpoolError, ProgramNotFound, Reported
 from hpool.shadow.api.job import Problem
 
@@ -38,7 +38,7 @@ def test_an_error_carried_to_another_process_reads_the_same() -> None:
     error = ProgramNotFound("a", " on PATH")
     carried = Problem.of(error).error()
     assert isinstance(carried, Reported)
-    assert str(carried) == str(error)
+    assert (str(carried), carried.code, carried.exit_code) == (str(error), error.code, error.exit_code)
     assert Problem.of(carried) == Problem.of(error)
 
 

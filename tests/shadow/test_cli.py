@@ -14,6 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 from hpool.matchmaker.model.errors import CATALOGUE, BadShare, HpoolError
+from hpool.matchmaker.model.inheriting import NotInherited
 from hpool.shadow.api.job import Sharing, Statistics
 from hpool.shadow.cli.describe import describe, parse_sharing, same_output
 from hpool.shadow.cli.inspect import report
@@ -94,6 +95,14 @@ def test_a_job_inherits_what_nohup_leaves_behind(restored_signals: None) -> None
     assert signal.SIGHUP in job.ignored_signals
     assert signal.SIGUSR1 not in job.ignored_signals
     assert job.blocked_signals == (signal.SIGUSR2, 40)
+
+
+def test_a_descriptor_of_the_shell_is_not_promised_to_a_job(tmp_path: Path) -> None:
+    with (tmp_path / "file").open("wb") as file:
+        name = f"/dev/fd/{file.fileno()}"
+        with pytest.raises(NotInherited, match=name):
+            describe(["cat", name])
+    assert describe(["cat", name]).arguments == (b"cat", os.fsencode(name))
 
 
 @pytest.fixture

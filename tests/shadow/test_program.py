@@ -65,6 +65,7 @@ def test_each_hopeless_case_has_its_own_error(tmp_path: Path) -> None:
     true = Path(shutil.which("true") or "/bin/true").read_bytes()
     arm = executable(tmp_path / "arm", true[:18] + b"\xb7\0" + true[20:])
     thirty_two = executable(tmp_path / "x86", true[:4] + b"\1" + true[5:18] + b"\3\0" + true[20:])
+    loaderless = true.replace(b"/lib64/ld-linux-x86-64.so.2", b"/nowhere/ld-linux-x86-64.so", 1)
     os.mkfifo(tmp_path / "fifo", 0o755)
     (tmp_path / "plain").write_bytes(true)
     cases: list[tuple[Path, type[HpoolError], str, int]] = [
@@ -76,6 +77,8 @@ def test_each_hopeless_case_has_its_own_error(tmp_path: Path) -> None:
         (executable(tmp_path / "text", b"hello\n"), ProgramWrongKind, "neither an ELF", 126),
         (executable(tmp_path / "empty", b""), ProgramWrongKind, "empty", 126),
         (executable(tmp_path / "cut", b"\x7fELF\2\1"), ProgramWrongKind, "cut short", 126),
+        (executable(tmp_path / "half", true[:100]), ProgramWrongKind, "cut short", 126),
+        (executable(tmp_path / "loaderless", loaderless), InterpreterMissing, "/nowhere/ld-linux", 127),
         (arm, ProgramWrongKind, "aarch64", 126),
         (thirty_two, ProgramWrongKind, "32-bit x86", 126),
         (executable(tmp_path / "script", b"#! /no/such -x\n"), InterpreterMissing, "/no/such", 127),

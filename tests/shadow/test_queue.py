@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from hpool.matchmaker.model.clock import SystemClock
-from hpool.matchmaker.model.errors import NoSuchJob
+from hpool.matchmaker.model.errors import NoSuchJob, NotRunning
 from hpool.matchmaker.model.ids import JobId
 from hpool.matchmaker.model.states import JobState
 from hpool.shadow.agent.queue import Queue
@@ -169,6 +169,32 @@ def test_removal_is_passed_to_the_shadow(tmp_path: Path) -> None:
         assert isinstance(shadow.told[-1], custody.Removal)
         with pytest.raises(NoSuchJob):
             agent.queue.remove(JobId(9, 9))
+
+    play(tmp_path, scene)
+
+
+def test_what_does_not_run_cannot_be_moved_and_is_told_why(tmp_path: Path) -> None:
+    async def scene(agent: Agent) -> None:
+        reply, shadow = await agent.submit()
+        job_id = JobId.parse(reply.job_id)
+
+        def why() -> str:
+            with pytest.raises(NotRunning) as caught:
+                agent.queue.checkpoint(job_id, leave=True)
+            return caught.value.sentence
+
+        assert why() == f"job {job_id} does not run: it waits for a machine"
+        agent.claim(reply.job_id, agent.ticket())
+        assert why().endswith("it is about to begin on m")
+        shadow.report(custody.JobStarted("m"))
+        agent.queue.checkpoint(job_id, leave=True)
+        assert shadow.told[-1] == custody.CheckpointJob(True)
+        shadow.report(custody.JobEnded(DONE))
+        assert why().endswith("it is over (completed)")
+        with pytest.raises(NotRunning, match="it is over"):
+            agent.queue.introduce(job_id)
+        with pytest.raises(NoSuchJob):
+            agent.queue.introduce(JobId(9, 9))
 
     play(tmp_path, scene)
 

@@ -87,6 +87,9 @@ static _Noreturn void become_the_job(const struct hp_spec *spec, const struct hp
 	umask(spec->umask < 0 ? 022 : (mode_t)spec->umask);
 	set_signals(spec);
 	set_limits(STATUS, spec);
+	for (int fd = 0; fd <= 2; fd++)
+		if (spec->closed >> fd & 1)
+			close(fd);
 	(void)hp_signal_only_each_other(); /* an older kernel's job may end itself with kill(-1) */
 	execve(LOADER, spec->argv, spec->envp);
 	give_up(STATUS, "exec");

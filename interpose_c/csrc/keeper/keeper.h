@@ -40,6 +40,7 @@ struct hp_spec {
 	unsigned limit_count;
 	int umask; /* -1: leave */
 	uint64_t ignored, blocked; /* signals, as in /proc/PID/status: bit 0 is number 1 */
+	unsigned closed; /* of descriptors 0, 1, 2: bits */
 	bool network_host;
 	bool own_session; /* the first process leads one */
 	bool tty;

@@ -111,6 +111,15 @@ static bool read_front(struct hp_spec *spec, const char *text)
 	return false;
 }
 
+static bool read_closed(struct hp_spec *spec, const char *text)
+{
+	uint64_t fd;
+	if (!read_number(&text, &fd) || *text || fd > 2)
+		return false;
+	spec->closed |= 1u << fd;
+	return true;
+}
+
 /* Keys with one string; the repeated ones are counted and stored by the caller. */
 static bool read_single(struct hp_spec *spec, const char *key, char *value)
 {
@@ -131,6 +140,8 @@ static bool read_single(struct hp_spec *spec, const char *key, char *value)
 		return read_limit(spec, value);
 	else if (!strcmp(key, "tty"))
 		return read_tty(spec, value);
+	else if (!strcmp(key, "closed"))
+		return read_closed(spec, value);
 	else if (!strcmp(key, "session"))
 		return spec->own_session = !strcmp(value, "own"), spec->own_session;
 	else if (!strcmp(key, "network"))
