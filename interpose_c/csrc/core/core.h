@@ -108,6 +108,8 @@ extern struct hp_parent {
 /* After the native call gave ENOENT: final, and found out cheaply. */
 bool hp_known_absent(int dirfd, const char *path, const struct hp_moment *before);
 void hp_place_changed(void);
+/* Somebody watches names from now on: what the job changes has to be heard, what the engine does not. */
+void hp_watches(void);
 
 /* ---- attributes.c ---- */
 /* What home says of a mirror inode; false: the object is local. */

@@ -99,9 +99,34 @@ long hp_call_fchdir(struct hp_call *call)
 
 #define HP_IN_DONT_FOLLOW 0x02000000
 
+#define HP_AT_FOLLOW 0x400
+
+/* The mirror's handle: it tells files apart as home's would, and nobody in a job may open by one. */
+long hp_call_name_to_handle_at(struct hp_call *call)
+{
+	long result;
+
+	if (!hp_channel)
+		return HP_PASS;
+	for (int round = 0;; round++) {
+		result = hp_syscall5(__NR_name_to_handle_at, call->arg[0], call->arg[1], call->arg[2], call->arg[3],
+				     call->arg[4]);
+		if ((result != -ENOENT && result != -EACCES) || round == 4)
+			return result;
+		if (!hp_fault((int)call->arg[0], (const char *)call->arg[1], result, HP_WANT_STAT,
+			      !(call->arg[4] & HP_AT_FOLLOW), &result))
+			return result;
+	}
+}
+
+void hp_watches(void)
+{
+	__atomic_store_n(&hp_channel->watched, 1, __ATOMIC_SEQ_CST);
+}
+
 long hp_call_inotify_add_watch(struct hp_call *call)
 {
 	if (hp_channel)
-		__atomic_store_n(&hp_channel->watched, 1, __ATOMIC_SEQ_CST);
+		hp_watches();
 	return simple_path_call(call, HP_WANT_READ, call->arg[2] & HP_IN_DONT_FOLLOW, 1);
 }

@@ -2,10 +2,14 @@
  * EINVAL to the kernel there, where home would say EPERM. */
 #include "core.h"
 
+#define NOBODY (-1) /* an id that there cannot be; where several are set, one that stays as it is */
+
 static long own_only(const struct hp_call *call)
 {
 	long result = hp_syscall3(call->nr, call->arg[0], call->arg[1], call->arg[2]);
 
+	if (call->nr == __NR_setuid || call->nr == __NR_setgid)
+		return result == -EINVAL && hp_channel && (int)call->arg[0] != NOBODY ? -EPERM : result;
 	return result == -EINVAL && hp_channel ? -EPERM : result;
 }
 

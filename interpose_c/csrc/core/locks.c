@@ -335,6 +335,9 @@ long hp_call_fcntl(struct hp_call *call)
 		return failed ? failed : HP_PASS;
 	case F_CREATED_QUERY: /* the kernel knows of the mirror's file, which was there: as before Linux 6.12 */
 		return hp_fd_file((int)call->arg[0]) ? -EINVAL : HP_PASS;
+	case F_NOTIFY:
+		hp_watches();
+		return HP_PASS;
 	case F_GET_SEALS:
 		return seals(call, false);
 	case F_ADD_SEALS:

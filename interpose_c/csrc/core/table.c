@@ -33,7 +33,6 @@ static long refuse(const struct hp_call *call, int error)
 	}
 HP_REFUSAL(ENOSYS)
 HP_REFUSAL(EPERM)
-HP_REFUSAL(EOPNOTSUPP)
 
 /* Declarations, for the routes that have a handler of their own. */
 #define HP_DECLARE(handler) extern long handler(struct hp_call *call) HP_LINKED_LATER;
