@@ -217,6 +217,8 @@ uint64_t hp_undo_make(hp_home *home, const struct hp_found *found, int fd, uint3
 	error = touch_parent(home, found->parent_fd, hp_directory_of(found->path));
 	clock_gettime(CLOCK_REALTIME, &now);
 	record.attr.mtime_s = now.tv_sec;
+	if (fstatat(found->parent_fd, found->name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		record.flags = HPJ_TAKEN;
 	if (fd >= 0 && fstat(fd, &st) == 0) {
 		record.dev = st.st_dev;
 		record.ino = st.st_ino;

@@ -39,6 +39,7 @@ enum hpj_flags {
 	HPJ_EXCHANGE = 4, /* RENAMED */
 	HPJ_CREATED = 8,  /* made in this epoch: it may be gone without a record */
 	HPJ_ABSENT = 16,  /* XATTR: it was not there */
+	HPJ_TAKEN = 32,   /* MADE: something had the name, so the call will fail */
 };
 
 struct hpj_attr {

@@ -81,11 +81,13 @@ void undo_made(struct undo *undo, const struct hpj_record *record)
 		made.ino = record->made_ino;
 	}
 	if (fstatat(place.fd, place.name, &st, AT_SYMLINK_NOFOLLOW) == 0) {
+		bool is_told = record->made_ino != 0; /* what became of it, before it was killed */
 		bool ours = made.ino == 0 ? may_be_ours(record, &st) : undo_is(undo, &made, &st);
 
 		error = 0;
-		/* Killed before it was told what became of it: what is there was there before, and the call failed. */
-		if (!ours && record->made_ino != 0)
+		if (!is_told && (record->flags & HPJ_TAKEN))
+			ours = false; /* it was there before, and the call failed */
+		if (!ours && is_told)
 			undo_trouble(undo, path, "others have put something else there");
 		else if (ours && unlinkat(place.fd, place.name, S_ISDIR(st.st_mode) ? AT_REMOVEDIR : 0) != 0)
 			error = errno;

@@ -123,5 +123,5 @@ def in_child(what: Callable[[], None], uid: int | None = None) -> None:
     os.close(writer)
     with open(reader, "rb") as failure:
         said = failure.read()
-    os.waitpid(child, 0)
-    assert said == b""
+    _, status = os.waitpid(child, 0)
+    assert (said, os.waitstatus_to_exitcode(status)) == (b"", 0)

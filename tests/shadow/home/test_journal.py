@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import random
 import shutil
 import signal
+import struct
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -235,6 +237,35 @@ def test_a_kill_at_any_moment_leaves_what_can_be_undone(case: Case, seed: int) -
         pass
     left = roll_back(case.journal, 0)
     assert left.is_whole or left.why_not == "there is no journal", left
+    assert case.tree() == before
+
+
+TAKEN: dict[str, Callable[[Client], int]] = {
+    "mkdir": lambda client: client.error(Op.MKDIR, "taken", mode=0o700),
+    "mknod": lambda client: client.error(Op.MKNOD, "taken", mode=0o010600),
+    "symlink": lambda client: client.error(Op.SYMLINK, "taken", b"text"),
+}
+
+
+@pytest.mark.parametrize("make", TAKEN)
+def test_a_name_that_was_taken_stays_though_its_maker_was_killed(case: Case, make: str) -> None:
+    """Between asking for it and writing down that it was refused."""
+    match make:
+        case "mkdir":
+            (case.root / "taken").mkdir(0o700)
+        case "mknod":
+            os.mkfifo(case.root / "taken")
+        case "symlink":
+            (case.root / "taken").symlink_to("text")
+    before = case.tree()
+    assert TAKEN[make](case.client()) == errno.EEXIST
+    case.close()
+    log = case.journal / "log"
+    content = log.read_bytes()
+    refused = struct.pack("<2Q", 2**64 - 1, 2**64 - 1)  # made_dev, made_ino of journal_log.h
+    assert content.count(refused) == 1
+    log.write_bytes(content.replace(refused, bytes(16)))
+    assert case.back().is_whole
     assert case.tree() == before
 
 
