@@ -9,8 +9,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
+from hpool.interpose_c.image.chunks import BLOCK
 from hpool.interpose_c.image.records import Image, Mapping, Process, Run
-from hpool.interpose_c.image.store import BLOCK, Epoch
+from hpool.interpose_c.image.store import Epoch
 
 
 def _size(count: int) -> str:

@@ -13,34 +13,25 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import hashlib
 import json
 import os
 import re
 import shutil
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import zstandard
-
-from hpool.interpose_c.image import records
+from hpool.interpose_c.image import chunks, records
+from hpool.interpose_c.image.chunks import BLOCK, digest_of
 from hpool.matchmaker.model.image_errors import ImageDamaged, ImageTooNew, NoImage
 
-BLOCK: Final = 65536
 FORMAT: Final = 1
 KEPT: Final = 2
-_LEVEL: Final = 1
-_WORTH: Final = 0.9  # of its size: above that, a chunk stays as it is
-_ZEROS: Final = bytes(BLOCK)
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 _WORKERS: Final = 2
-
-
-def digest_of(content: bytes) -> str:
-    return hashlib.blake2b(content, digest_size=32).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,21 +142,17 @@ class Store:
 
     def chunk(self, digest: str, source: str) -> bytes:
         """Raises ImageDamaged if it is not there or not what its name says."""
+        return chunks.unpack(self.stored(digest, source), digest, source)
+
+    def stored(self, digest: str, source: str) -> bytes:
+        """As it lies here. Raises ImageDamaged if it is not there."""
         try:
-            stored = self._path(digest).read_bytes()
+            return self._path(digest).read_bytes()
         except OSError as error:
             raise ImageDamaged(source, f"chunk {digest[:12]}: {error.strerror}") from error
-        content = stored[1:]
-        if stored[:1] == b"z":
-            try:
-                if not 0 <= zstandard.frame_content_size(content) <= BLOCK:
-                    raise ImageDamaged(source, f"chunk {digest[:12]} is larger than a chunk")
-                content = zstandard.ZstdDecompressor().decompress(content)
-            except zstandard.ZstdError as error:
-                raise ImageDamaged(source, f"chunk {digest[:12]} cannot be unpacked") from error
-        if len(content) > BLOCK or digest_of(content) != digest:
-            raise ImageDamaged(source, f"chunk {digest[:12]} is not what was written")
-        return content
+
+    def has(self, digest: str) -> bool:
+        return self._path(digest).exists()
 
     def verify(self, epoch: Epoch) -> records.Image:
         """Every byte of it. Raises ImageDamaged."""
@@ -174,32 +161,47 @@ class Store:
         for run in image.runs:
             if run.pages + run.length > epoch.pages_bytes:
                 raise ImageDamaged(str(epoch.directory), "it names content that it does not have")
-        for digest in set(epoch.blocks.values()):
-            self.chunk(digest, str(epoch.directory))
+        with ThreadPoolExecutor(_WORKERS) as workers:
+            looked_at = workers.map(
+                lambda digest: len(self.chunk(digest, str(epoch.directory))), set(epoch.blocks.values())
+            )
+            sum(looked_at)  # raises what the first of them raised
         return image
 
     def unpack(self, epoch: Epoch, meta_fd: int, pages_fd: int) -> None:
         """The raw image again, into two empty files. Raises ImageDamaged."""
-        _write(meta_fd, epoch.meta(), 0)
+        chunks.write(meta_fd, epoch.meta(), 0)
         os.ftruncate(pages_fd, epoch.pages_bytes)
         for index, digest in epoch.blocks.items():
-            _write(pages_fd, self.chunk(digest, str(epoch.directory)), index * BLOCK)
+            chunks.write(pages_fd, self.chunk(digest, str(epoch.directory)), index * BLOCK)
 
     # --- writing -----------------------------------------------------------------------
 
     def commit(self, meta: bytes, pages_fd: int, job: bytes = b"") -> Committed:
         """Takes a raw image in. Whatever interrupts this leaves the epochs there were."""
+        with ThreadPoolExecutor(_WORKERS) as workers:
+            kept = list(workers.map(lambda index: self._take(pages_fd, index), chunks.blocks_of(pages_fd)))
+        blocks = [(index, digest) for index, digest, _ in kept if digest]
+        number = self.commit_blocks(meta, os.fstat(pages_fd).st_size, blocks, job)
+        new = [written for _, digest, written in kept if digest and written]
+        return Committed(number, len(new), len(blocks) - len(new), sum(new))
+
+    def commit_blocks(
+        self, meta: bytes, pages_bytes: int, blocks: Iterable[tuple[int, str]], job: bytes = b""
+    ) -> int:
+        """An image whose chunks are kept here already: its number. As commit."""
         records.parse(meta, "the dump")  # written aside and looked at, before anything relies on it
         number = (self.numbers() or [0])[-1] + 1
         self._epochs.mkdir(parents=True, exist_ok=True)
         aside = self._epochs / f".{number:06d}"
         shutil.rmtree(aside, ignore_errors=True)
         aside.mkdir()
-        pages_bytes = os.fstat(pages_fd).st_size
-        with ThreadPoolExecutor(_WORKERS) as workers:
-            kept = list(workers.map(lambda index: self._keep(pages_fd, index), blocks_with_data(pages_fd)))
-        blocks = [(index, digest) for index, digest, _ in kept if digest]
-        fields = {"format": FORMAT, "pages_bytes": pages_bytes, "meta": digest_of(meta), "blocks": blocks}
+        fields = {
+            "format": FORMAT,
+            "pages_bytes": pages_bytes,
+            "meta": digest_of(meta),
+            "blocks": sorted(blocks),
+        }
         (aside / "meta").write_bytes(meta)
         if job:
             fields["job"] = digest_of(job)
@@ -208,25 +210,27 @@ class Store:
         _sync(aside)  # all of the file system: the chunks too
         aside.rename(self._epochs / f"{number:06d}")
         _sync(self._epochs)
-        new = [written for _, digest, written in kept if digest and written]
-        return Committed(number, len(new), len(blocks) - len(new), sum(new))
+        return number
 
-    def _keep(self, pages_fd: int, index: int) -> tuple[int, str, int]:
+    def _take(self, pages_fd: int, index: int) -> tuple[int, str, int]:
         """The block's digest ("": zeros), and the bytes written if it was not there."""
-        content = os.pread(pages_fd, BLOCK, index * BLOCK)
-        if content == _ZEROS[: len(content)]:
+        content = chunks.read(pages_fd, index)
+        if not content:
             return index, "", 0
         digest = digest_of(content)
-        path = self._path(digest)
-        if path.exists():
+        if self.has(digest):
             return index, digest, 0
-        packed = zstandard.ZstdCompressor(level=_LEVEL).compress(content)
-        stored = b"z" + packed if len(packed) < len(content) * _WORTH else b"r" + content
+        stored = chunks.pack(content)
+        self.keep(digest, stored)
+        return index, digest, len(stored)
+
+    def keep(self, digest: str, stored: bytes) -> None:
+        """A chunk, packed; an epoch that names it is to follow. Raises OSError."""
+        path = self._path(digest)
         path.parent.mkdir(parents=True, exist_ok=True)
-        aside = path.with_name(f".{digest}-{index}")  # two blocks of the same content may come at once
+        aside = path.with_name(f".{digest}-{threading.get_ident()}")  # the same may come twice at once
         aside.write_bytes(stored)
         aside.rename(path)
-        return index, digest, len(stored)
 
     def collect(self, keep: int = KEPT) -> int:
         """Removes all but the last epochs, and chunks nobody names; the bytes set free."""
@@ -262,28 +266,6 @@ class Store:
 
     def _path(self, digest: str) -> Path:
         return self._chunks / digest[:2] / digest
-
-
-def blocks_with_data(pages_fd: int) -> Iterator[int]:
-    """Numbers of the blocks of a sparse file that have any."""
-    size, at, last = os.fstat(pages_fd).st_size, 0, -1
-    while at < size:
-        try:
-            start = os.lseek(pages_fd, at, os.SEEK_DATA)
-        except OSError:
-            return  # holes up to the end
-        end = os.lseek(pages_fd, start, os.SEEK_HOLE)
-        for index in range(max(start // BLOCK, last + 1), -(-end // BLOCK)):
-            yield index
-            last = index
-        at = end
-
-
-def _write(fd: int, content: bytes, at: int) -> None:
-    view = memoryview(content)
-    while view:
-        done = os.pwrite(fd, view, at)
-        view, at = view[done:], at + done
 
 
 def _sync(directory: Path) -> None:

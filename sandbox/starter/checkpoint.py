@@ -14,18 +14,19 @@ import os
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
 from hpool.interpose_c import beside
 from hpool.interpose_c import keeper as jail
+from hpool.interpose_c.image import chunks
 from hpool.sandbox.starter.engine import Engine
 from hpool.sandbox.starter.link import Link
 from hpool.sandbox.starter.signals import Signals
 from hpool.sandbox.starter.standing import Standing
 from hpool.sandbox.starter.stdio import InputPump, OutputPump
 from hpool.shadow.api import home, stdio
-from hpool.shadow.api.image_parts import Credit, Gathering, parts_of
+from hpool.shadow.api.image_parts import Credit, Gathering, blocks_of, parts_of
 
 log = logging.getLogger("checkpoint")
 
@@ -35,17 +36,32 @@ Positions = tuple[int, int, int, int]  # stdin, stdout, stderr, signals
 BETWEEN_TRIES_S: Final = 0.4
 
 
-def fetch(link: Link, going: home.Going) -> tuple[int, int]:
-    """The image that home keeps, in memory: descriptors of meta and pages. Raises LinkLost, BadMessage,
-    OSError."""
+class Fetched(NamedTuple):
+    """An image that home keeps, in memory here."""
+
+    fds: tuple[int, int]
+    """Its records, its pages."""
+    digests: frozenset[bytes]
+
+
+def fetch(link: Link, going: home.Going) -> Fetched:
+    """Raises LinkLost, BadMessage, ImageDamaged, OSError."""
     meta_fd, pages_fd = (os.memfd_create(name, os.MFD_CLOEXEC) for name in ("meta", "pages"))
-    gathering = Gathering(meta_fd, pages_fd, "the shadow")
+    digests = set()
+
+    def keep(block: home.ImageBlock) -> None:
+        content = chunks.unpack(block.content, block.digest.hex(), "that home sent")
+        chunks.write(pages_fd, content, block.number * chunks.BLOCK)
+        digests.add(block.digest)
+
+    gathering = Gathering("the shadow", keep)
     link.send(home.ImageTaken(0))
     while not gathering.is_complete:
         gathering.take(link.receive(home.ImagePart))
         link.send(home.ImageTaken(gathering.taken))
-    gathering.finish(going.meta_bytes, going.pages_bytes)
-    return meta_fd, pages_fd
+    chunks.write(meta_fd, gathering.finish(going.meta_bytes, going.pages_bytes), 0)
+    os.ftruncate(pages_fd, going.pages_bytes)
+    return Fetched((meta_fd, pages_fd), frozenset(digests))
 
 
 class CopyRefused(Exception):
@@ -76,9 +92,12 @@ class Checkpoints:
         epoch: int,
         standing: Standing,
         needs: tuple[str, ...] = (),
+        at_home: frozenset[bytes] = frozenset(),
     ) -> None:
-        """`epoch`: the one the job goes on from. `needs`: what its images do."""
+        """`epoch`: the one the job goes on from. `needs`: what its images do. `at_home`: digests of blocks
+        that home has already."""
         self._needs = needs
+        self._at_home = at_home
         self._engine = engine
         self._send = send
         self._input, self._output, self._signals = streams
@@ -136,7 +155,7 @@ class Checkpoints:
         self._credit.taken(parts)
 
     def answered(self, *, kept: bool) -> None:
-        """By home, which was sent an image that the job leaves with."""
+        """By home, which was sent an image."""
         self._answers.put(kept)
 
     def _run(self, keeper: jail.Keeper, leave: bool) -> None:
@@ -146,7 +165,7 @@ class Checkpoints:
         except beside.DumpRefused as refusal:
             self._send(home.ImageRefused(str(refusal)))
         except _NotKept:
-            log.info("home could not keep it, and knows that: the job goes on")
+            log.info("home could not keep the image, and knows that: the job goes on")
         except OSError as error:
             self._send(home.ImageRefused(f"the image cannot be made: {error.strerror}"))
         finally:
@@ -159,16 +178,16 @@ class Checkpoints:
         def pass_on(dumped: beside.Dumped, positions: Positions) -> None:
             self._output.wait_for(stdio.STDOUT, positions[1])
             self._output.wait_for(stdio.STDERR, positions[2])
-            self._credit = Credit()
-            self._credit.send_all(parts_of(meta_fd, pages_fd), self._send)
             sizes = (os.fstat(meta_fd).st_size, os.fstat(pages_fd).st_size)
+            digests = self._send_image(os.pread(meta_fd, sizes[0], 0), pages_fd)
             state = home.Going(self._epoch, *sizes, *positions, needs=self._needs)
             self._send(home.ImageWhole(state, dumped.frozen_us, leave))
+            if not self._answers.get():
+                raise _NotKept
+            self._at_home = digests
 
         def end(dumped: beside.Dumped, positions: Positions) -> None:
             pass_on(dumped, positions)
-            if not self._answers.get():
-                raise _NotKept
             self.has_left = True
 
         written = self._stand_still(
@@ -176,6 +195,19 @@ class Checkpoints:
         )
         if not leave:
             pass_on(*written)
+
+    def _send_image(self, meta: bytes, pages_fd: int) -> frozenset[bytes]:
+        """All that home has not; the digests of all of its blocks."""
+        digests = set()
+
+        def noted(blocks: Iterator[home.ImageBlock]) -> Iterator[home.ImageBlock]:
+            for block in blocks:
+                digests.add(block.digest)
+                yield block
+
+        self._credit = Credit()
+        self._credit.send_all(parts_of(meta, noted(blocks_of(pages_fd, self._at_home))), self._send)
+        return frozenset(digests)
 
     def _stand_still(
         self,

@@ -31,7 +31,7 @@ from hpool.sandbox.api.order import STANDS, Order
 from hpool.sandbox.machine import needs_of
 from hpool.sandbox.starter import costs
 from hpool.sandbox.starter.before import islands, sure_questions
-from hpool.sandbox.starter.checkpoint import Checkpoints, Copied
+from hpool.sandbox.starter.checkpoint import Checkpoints, Copied, Fetched
 from hpool.sandbox.starter.engine import WANT_DIRECTORY, WANT_PROGRAM, Engine
 from hpool.sandbox.starter.link import Link
 from hpool.sandbox.starter.signals import Signals
@@ -60,7 +60,7 @@ class JobRun:
         root_fd: int,
         keeper_fd: int,
         recalled: memory.Recalled = memory.NOTHING,
-        image: tuple[int, int] | None = None,
+        image: Fetched | None = None,
         faults_fd: int = -1,
         tell_sandbox: Callable[[bytes], None] = lambda word: None,
     ) -> None:
@@ -92,6 +92,7 @@ class JobRun:
             0 if going is None else going.epoch,
             self._standing,
             needs_of(order.features, task.job.cpu_level),
+            frozenset() if image is None else image.digests,
         )
         self._feed_fd = -1
         self._notes = Notes(engine, link.send)
@@ -205,7 +206,7 @@ class JobRun:
                             self._input.start(self._feed_fd)
                         self._begun()
                     case jail.Restored() if self._image is not None:
-                        for fd in self._image:  # it is in memory
+                        for fd in self._image.fds:  # it is in memory
                             os.close(fd)
                     case jail.Signalled():
                         self._signals.had_one()
@@ -256,7 +257,7 @@ class JobRun:
 
     def _launch_with(self, input_fd: int, output_fd: int | None, error_fd: int | None) -> jail.Keeper:
         """Closes the descriptors given: they are the job's now."""
-        spec = spec_of(self._job, self._order, self._image, self._faults_fd)
+        spec = spec_of(self._job, self._order, self._image and self._image.fds, self._faults_fd)
         if output_fd is None:
             output_fd = error_fd = input_fd
         try:

@@ -24,7 +24,7 @@ from hpool.shadow.api.job import (
     Statistics,
 )
 
-PROTOCOL: Final = 1
+PROTOCOL: Final = 2
 CLAIM_KEY: Final = "hpool-claim"
 LANE_KEY: Final = "hpool-lane"
 
@@ -59,10 +59,16 @@ class Checkpoint(NamedTuple):
     leave: bool
 
 
-class ImagePart(NamedTuple):
-    file: int
-    position: int
+class ImageBlock(NamedTuple):
+    number: int
+    digest: bytes
     content: bytes
+    """Empty: the receiver has it."""
+
+
+class ImagePart(NamedTuple):
+    records: bytes = b""
+    blocks: tuple[ImageBlock, ...] = ()
     last: bool = False
 
 
@@ -203,7 +209,7 @@ SEEN: Final = MessageCodec(pb.Seen, Seen, {"profile": PROFILE})
 
 GOING: Final = MessageCodec(pb.Going, Going)
 TASK: Final = MessageCodec(pb.Task, Task, {"job": JOB, "going": GOING})
-IMAGE_PART: Final = MessageCodec(pb.ImagePart, ImagePart)
+IMAGE_PART: Final = MessageCodec(pb.ImagePart, ImagePart, {"blocks": MessageCodec(pb.ImageBlock, ImageBlock)})
 IMAGE_TAKEN: Final = MessageCodec(pb.ImageTaken, ImageTaken)
 
 FROM_STARTER: Final[OneOfCodec[FromStarter]] = OneOfCodec(

@@ -306,16 +306,24 @@ class Checkpoint(_message.Message):
     def __init__(self, leave: _Optional[bool] = ...) -> None: ...
 
 class ImagePart(_message.Message):
-    __slots__ = ("file", "position", "content", "last")
-    FILE_FIELD_NUMBER: _ClassVar[int]
-    POSITION_FIELD_NUMBER: _ClassVar[int]
-    CONTENT_FIELD_NUMBER: _ClassVar[int]
+    __slots__ = ("records", "blocks", "last")
+    RECORDS_FIELD_NUMBER: _ClassVar[int]
+    BLOCKS_FIELD_NUMBER: _ClassVar[int]
     LAST_FIELD_NUMBER: _ClassVar[int]
-    file: int
-    position: int
-    content: bytes
+    records: bytes
+    blocks: _containers.RepeatedCompositeFieldContainer[ImageBlock]
     last: bool
-    def __init__(self, file: _Optional[int] = ..., position: _Optional[int] = ..., content: _Optional[bytes] = ..., last: _Optional[bool] = ...) -> None: ...
+    def __init__(self, records: _Optional[bytes] = ..., blocks: _Optional[_Iterable[_Union[ImageBlock, _Mapping[str, object]]]] = ..., last: _Optional[bool] = ...) -> None: ...
+
+class ImageBlock(_message.Message):
+    __slots__ = ("number", "digest", "content")
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    DIGEST_FIELD_NUMBER: _ClassVar[int]
+    CONTENT_FIELD_NUMBER: _ClassVar[int]
+    number: int
+    digest: bytes
+    content: bytes
+    def __init__(self, number: _Optional[int] = ..., digest: _Optional[bytes] = ..., content: _Optional[bytes] = ...) -> None: ...
 
 class ImageTaken(_message.Message):
     __slots__ = ("parts",)

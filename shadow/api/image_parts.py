@@ -1,85 +1,111 @@
-"""A raw image in pieces, for the way between starter and shadow.
+"""An image in pieces, for the way between starter and shadow.
 
-Owns: cutting it, putting it together, the credit. Leaves to others: what is in it (interpose_c.image),
-when it travels.
+Owns: cutting it, putting it together, the credit. Leaves to others: how blocks are packed
+(interpose_c.image), when it travels, which of them the other end has already.
 """
 
 from __future__ import annotations
 
-import os
+import itertools
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 import zstandard
 
+from hpool.interpose_c.image import chunks
+from hpool.interpose_c.image.chunks import BLOCK
 from hpool.matchmaker.model.errors import BadMessage
-from hpool.shadow.api.home import ImagePart
+from hpool.shadow.api.home import ImageBlock, ImagePart
 
-META: Final = 0
-PAGES: Final = 1
 PIECE: Final = 1 << 20
 AHEAD: Final = 4  # pieces that may be on their way
+MOST_NAMED: Final = 1024  # blocks of one part
+MOST_RECORDS: Final = 1 << 30
 _LEVEL: Final = 1
+_WORKERS: Final = 2
+_AT_ONCE: Final = 64  # blocks that are looked at together
 MOST_BYTES: Final = 1 << 42
 
 
-def parts_of(meta_fd: int, pages_fd: int) -> Iterator[ImagePart]:
-    """All of it, but holes; the last part has no content."""
-    for file, fd in ((META, meta_fd), (PAGES, pages_fd)):
-        for start, end in _data(fd):
-            for position in range(start, end, PIECE):
-                content = os.pread(fd, min(PIECE, end - position), position)
-                yield ImagePart(file, position, zstandard.ZstdCompressor(level=_LEVEL).compress(content))
-    yield ImagePart(META, 0, b"", last=True)
+def parts_of(meta: bytes, blocks: Iterable[ImageBlock]) -> Iterator[ImagePart]:
+    """Records first. So much of blocks in each part that the other end says often how far it is."""
+    for position in range(0, len(meta), PIECE):
+        piece = meta[position : position + PIECE]
+        yield ImagePart(zstandard.ZstdCompressor(level=_LEVEL).compress(piece))
+    part: list[ImageBlock] = []
+    weight = 0
+    for block in blocks:
+        part.append(block)
+        weight += BLOCK if block.content else 0
+        if weight >= PIECE or len(part) == MOST_NAMED:
+            yield ImagePart(blocks=tuple(part))
+            part, weight = [], 0
+    yield ImagePart(blocks=tuple(part), last=True)
 
 
-def _data(fd: int) -> Iterator[tuple[int, int]]:
-    size, at = os.fstat(fd).st_size, 0
-    while at < size:
-        try:
-            start = os.lseek(fd, at, os.SEEK_DATA)
-        except OSError:
-            return  # holes up to the end
-        at = os.lseek(fd, start, os.SEEK_HOLE)
-        yield start, at
+def blocks_of(pages_fd: int, has: Container[bytes]) -> Iterator[ImageBlock]:
+    """Of a raw image, packed but for zeros; of what the other end `has`, by digest, no more than the name."""
+
+    def packed(index: int) -> ImageBlock | None:
+        content = chunks.read(pages_fd, index)
+        if not content:
+            return None
+        digest = bytes.fromhex(chunks.digest_of(content))
+        return ImageBlock(index, digest, b"" if digest in has else chunks.pack(content))
+
+    indexes = chunks.blocks_of(pages_fd)
+    with ThreadPoolExecutor(_WORKERS) as workers:
+        while now := list(itertools.islice(indexes, _AT_ONCE)):
+            yield from (block for block in workers.map(packed, now) if block is not None)
 
 
 class Gathering:
-    """Two files that become an image. What comes is believed only as far as it fits into them."""
+    """Parts that become an image. What comes is believed only as far as it fits into one."""
 
-    def __init__(self, meta_fd: int, pages_fd: int, peer: str) -> None:
-        self._fds = (meta_fd, pages_fd)
+    def __init__(self, peer: str, keep: Callable[[ImageBlock], None]) -> None:
+        """`keep`: what is done with a block; it looks whether the content is what the digest says."""
         self._peer = peer
-        self._sizes = [0, 0]
+        self._keep = keep
+        self._records = bytearray()
+        self._last = -1
         self.taken = 0  # parts
         self.is_complete = False
 
     def take(self, part: ImagePart) -> None:
-        """Raises BadMessage; OSError if there is no room."""
+        """Raises BadMessage; what `keep` does."""
         self.taken += 1
-        if part.last:
-            self.is_complete = True
-            return
-        if part.file > PAGES or part.position > MOST_BYTES or self.is_complete:
-            raise BadMessage(self._peer, f"a part of an image at {part.position}")
+        if self.is_complete:
+            raise BadMessage(self._peer, "more of an image than there is")
+        if part.records:
+            self._records += self._unpacked(part.records)
+        for block in part.blocks:
+            if block.number <= self._last or len(block.digest) != chunks.DIGEST_BYTES:
+                raise BadMessage(self._peer, f"a block {block.number} of an image")
+            self._last = block.number
+            self._keep(block)
+        self.is_complete = part.last
+
+    def _unpacked(self, records: bytes) -> bytes:
         try:
-            if not 0 <= zstandard.frame_content_size(part.content) <= PIECE:
+            length = zstandard.frame_content_size(records)
+            if not 0 <= length <= PIECE or len(self._records) + length > MOST_RECORDS:
                 raise BadMessage(self._peer, "a part of an image that is too large")
-            content = zstandard.ZstdDecompressor().decompress(part.content)
+            return zstandard.ZstdDecompressor().decompress(records)
         except zstandard.ZstdError as error:
             raise BadMessage(self._peer, "a part of an image that cannot be unpacked") from error
-        view, at = memoryview(content), part.position
-        while view:
-            done = os.pwrite(self._fds[part.file], view, at)
-            view, at = view[done:], at + done
-        self._sizes[part.file] = max(self._sizes[part.file], at)
 
-    def finish(self, meta_bytes: int, pages_bytes: int) -> None:
-        """Gives both their sizes; raises BadMessage if they cannot have them."""
-        if meta_bytes != self._sizes[META] or not self._sizes[PAGES] <= pages_bytes <= MOST_BYTES:
+    def finish(self, meta_bytes: int, pages_bytes: int) -> bytes:
+        """Its records, if it can have those sizes; raises BadMessage."""
+        if (
+            not self.is_complete
+            or meta_bytes != len(self._records)
+            or not self._last < -(-pages_bytes // BLOCK)
+            or pages_bytes > MOST_BYTES
+        ):
             raise BadMessage(self._peer, "an image of another size than it said")
-        os.ftruncate(self._fds[PAGES], pages_bytes)
+        return bytes(self._records)
 
 
 class Credit:

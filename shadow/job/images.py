@@ -3,7 +3,8 @@
 Owns: taking one in from the starter, which belongs to which epoch at home, giving one out. Leaves to others:
 the store (interpose_c.image), the journal (home), when a job goes back (conversation).
 
-Blocking work is done in threads; there is one image under way at most.
+Blocking work is done in threads; there is one image under way at most. A block lies in the store before
+anything names it; the other end need not send again what the image before has.
 """
 
 from __future__ import annotations
@@ -12,11 +13,11 @@ import asyncio
 import contextlib
 import json
 import logging
-import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
+from hpool.interpose_c.image import chunks
 from hpool.interpose_c.image.store import KEPT, Epoch, Store
 from hpool.matchmaker.model.errors import BadMessage, HpoolError
 from hpool.shadow.api import home
@@ -29,19 +30,28 @@ _STATES: Final = "states"
 _SHOWN: Final = "shown"
 
 
+class Kept(NamedTuple):
+    number: int
+    sent_bytes: int
+    """Of its blocks, as they came."""
+
+
 class Images:
     """Of one job. `directory` is made with the first."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._store = Store(directory)
-        self._gathering: Gathering | None = None
-        self._parts = 0
-        self._error: OSError | None = None
-        self._fds: tuple[int, int] = (-1, -1)
+        self._begin()
         self._sent: asyncio.Task[None] | None = None
         self._taken = 0
         self._progress = asyncio.Event()
+
+    def _begin(self) -> None:
+        self._gathering = Gathering("the starter", self._keep_block)
+        self._blocks: list[tuple[int, str]] = []
+        self._new_bytes = 0
+        self._error: HpoolError | OSError | None = None
 
     @property
     def are_there(self) -> bool:
@@ -58,47 +68,43 @@ class Images:
     # --- from the starter --------------------------------------------------------------
 
     def take(self, part: home.ImagePart) -> int:
-        """How many parts there are now. Whether there was room for all is `commit`'s to say. Raises
-        BadMessage."""
-        self._parts += 1
+        """How many parts there are now. Whether they are well made and there was room for all is for `commit`
+        to say. Blocks."""
         try:
             if self._error is None:
-                self._gather(part)
-        except OSError as error:
+                self._gathering.take(part)
+        except (HpoolError, OSError) as error:
             self._error = error
-        return self._parts
+        return self._gathering.taken
 
-    def _gather(self, part: home.ImagePart) -> None:
-        if self._gathering is None:
-            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            names = [self._directory / name for name in (".meta", ".pages")]
-            meta_fd, pages_fd = (os.open(each, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600) for each in names)
-            self._fds = (meta_fd, pages_fd)
-            self._gathering = Gathering(*self._fds, "the starter")
-        self._gathering.take(part)
+    def _keep_block(self, block: home.ImageBlock) -> None:
+        digest = block.digest.hex()
+        if block.content:
+            chunks.unpack(block.content, digest, "that the starter sent")
+            if not self._store.has(digest):
+                self._store.keep(digest, block.content)
+        elif not self._store.has(digest):
+            raise BadMessage("the starter", f"a block {digest[:12]} that home does not have")
+        self._new_bytes += len(block.content)
+        self._blocks.append((block.number, digest))
 
-    async def commit(self, state: home.Going) -> int:
-        """It is there, whole, when this returns: its number. Raises BadMessage, HpoolError, OSError."""
-        gathering, fds, error = self._gathering, self._fds, self._error
-        if error is not None:
-            self.drop()
-            raise error
-        if gathering is None or not gathering.is_complete:
-            raise BadMessage("the starter", "an image that is not complete")
+    async def commit(self, state: home.Going) -> Kept:
+        """It is there, whole, when this returns. Raises BadMessage, HpoolError, OSError."""
+        return await asyncio.to_thread(self._commit, state)
+
+    def _commit(self, state: home.Going) -> Kept:
         try:
-            gathering.finish(state.meta_bytes, state.pages_bytes)
-            return await asyncio.to_thread(self._keep, state, *fds)
+            if self._error is not None:
+                raise self._error
+            meta = self._gathering.finish(state.meta_bytes, state.pages_bytes)
+            number = self._keep(state, meta)
+        except (HpoolError, OSError):
+            self._store.collect(self._most())  # the room of what came of it
+            raise
+        else:
+            return Kept(number, self._new_bytes)
         finally:
-            self.drop()
-
-    def drop(self) -> None:
-        """What was gathered of an image is not wanted."""
-        if self._gathering is not None:
-            for fd in self._fds:
-                os.close(fd)
-        self._gathering, self._parts, self._error = None, 0, None
-        for name in (".meta", ".pages"):
-            (self._directory / name).unlink(missing_ok=True)
+            self._begin()
 
     def mark_shown(self, number: int) -> None:
         """What the job had said by then is with its terminal: another shadow may go on from it."""
@@ -107,20 +113,25 @@ class Images:
         aside.write_text(str(number))
         aside.rename(self._directory / _SHOWN)
 
-    def _keep(self, state: home.Going, meta_fd: int, pages_fd: int) -> int:
-        meta = os.pread(meta_fd, state.meta_bytes, 0)
+    def _keep(self, state: home.Going, meta: bytes) -> int:
         # first what belongs to it: an image whose state is missing would not be one
         number = (self._store.numbers() or [0])[-1] + 1
         states = {**self._states(), str(number): list(state)}
-        shown = self._shown()
-        most = max(KEPT, number - shown + 1) if shown else number
+        most = self._most(number)
         kept = {str(each) for each in [*self._store.numbers(), number][-most:]}
+        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         aside = self._directory / f".{_STATES}"
         aside.write_text(json.dumps({key: value for key, value in states.items() if key in kept}))
         aside.rename(self._directory / _STATES)
-        self._store.commit(meta, pages_fd)
+        self._store.commit_blocks(meta, state.pages_bytes, self._blocks)
         self._store.collect(most)
         return number
+
+    def _most(self, number: int | None = None) -> int:
+        """Epochs to keep, up to the one of that number: another shadow goes on from the last one shown."""
+        number = (self._store.numbers() or [0])[-1] if number is None else number
+        shown = self._shown()
+        return max(KEPT, number - shown + 1) if shown else max(KEPT, number)
 
     def _states(self) -> dict[str, list[Any]]:
         with contextlib.suppress(OSError, ValueError):
@@ -183,22 +194,22 @@ class Images:
             self._sent.cancel()
         self._sent = None
         self._taken = 0
-        self.drop()
+        self._begin()
 
     async def _send(self, going: home.Going, send: Callable[[home.ImagePart], Awaitable[None]]) -> None:
         states = self._states()
         number = next(int(key) for key, state in states.items() if state[0] == going.epoch)
-        meta_fd, pages_fd = (os.memfd_create(name, os.MFD_CLOEXEC) for name in ("meta", "pages"))
-        try:
-            await asyncio.to_thread(self._store.unpack, self._store.epoch(number), meta_fd, pages_fd)
-            parts = parts_of(meta_fd, pages_fd)
-            count = 0
-            while (part := await asyncio.to_thread(next, parts, None)) is not None:
-                while count - self._taken >= AHEAD:
-                    self._progress.clear()
-                    await self._progress.wait()
-                await send(part)
-                count += 1
-        finally:
-            os.close(meta_fd)
-            os.close(pages_fd)
+        epoch = self._store.epoch(number)
+        parts = parts_of(epoch.meta(), self._blocks_of(epoch))
+        count = 0
+        while (part := await asyncio.to_thread(next, parts, None)) is not None:
+            while count - self._taken >= AHEAD:
+                self._progress.clear()
+                await self._progress.wait()
+            await send(part)
+            count += 1
+
+    def _blocks_of(self, epoch: Epoch) -> Iterator[home.ImageBlock]:
+        for number, digest in epoch.blocks.items():
+            stored = self._store.stored(digest, str(epoch.directory))
+            yield home.ImageBlock(number, bytes.fromhex(digest), stored)

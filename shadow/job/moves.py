@@ -37,7 +37,8 @@ class Moves:
         """A machine could not go on from `going`; so many could not that nobody is asked any more."""
         self._stuck = 0
         self._made_s: dict[int, float] = {}  # by epoch, of this run
-        self._keeping: asyncio.Task[None] | None = None
+        self._arriving: asyncio.Queue[home.ImagePart | home.ImageWhole | None] = asyncio.Queue()
+        self._arrival: asyncio.Task[None] | None = None
         self._unshown = (
             0  # the newest image's number, until all the job had said by then is with its terminal
         )
@@ -77,14 +78,24 @@ class Moves:
         match message:
             case home.ImageRefused(why):
                 self.refused(why)
-            case home.ImagePart() if self._images is not None:
-                tell(home.ImageTaken(self._images.take(message)))
-            case home.ImageWhole() if self._images is not None and self._keeping is None:
-                self._keeping = asyncio.create_task(self._keep(self._images, message, tell, outputs))
+            case home.ImagePart() | home.ImageWhole() if self._images is not None:
+                self._arriving.put_nowait(message)
+                if self._arrival is None:
+                    self._arrival = asyncio.create_task(self._arrive(self._images, tell, outputs))
             case home.ImageTaken(parts) if self._images is not None and self.going is not None:
                 self._images.taken(parts, self.going, send)
             case _:
                 raise BadMessage("the starter", "an image that nobody asked for")
+
+    async def _arrive(
+        self, images: Images, tell: Callable[[home.ToStarter], None], outputs: OutputWindows
+    ) -> None:
+        """In order, beside all else that the job asks of home."""
+        while (message := await self._arriving.get()) is not None:
+            if isinstance(message, home.ImagePart):
+                tell(home.ImageTaken(await asyncio.to_thread(images.take, message)))
+            else:
+                await self._keep(images, message, tell, outputs)
 
     async def _keep(
         self,
@@ -96,22 +107,21 @@ class Moves:
         """First the image, then home forgets what lies before the oldest one kept."""
         state, is_kept = whole.state, False
         try:
-            number = await images.commit(state)
+            kept = await images.commit(state)
             self._forget(images)
         except (HpoolError, OSError) as error:
             self.refused(str(error))
         else:
             self.going, is_kept = state, True
             self._made_s[state.epoch] = time.monotonic()
-            sentence = f"epoch {state.epoch} is kept; it stood still for {whole.frozen_us / 1000:.1f} ms"
-            self._note("image", sentence=sentence, kept=True, epoch=state.epoch)
+            still = f"it stood still for {whole.frozen_us / 1000:.1f} ms"
+            sentence = f"epoch {state.epoch} is kept; {still}, {kept.sent_bytes} bytes came"
+            self._note("image", sentence=sentence, kept=True, epoch=state.epoch, sent_bytes=kept.sent_bytes)
             self.has_left = whole.left
             self._due.answered(kept=True)
-            self._unshown = number
+            self._unshown = kept.number
             self.shown(outputs)
-        self._keeping = None
-        if whole.left:
-            tell(home.ImageKept(is_kept))
+        tell(home.ImageKept(is_kept))
         if self.has_left:
             tell(home.Release())
 
@@ -131,8 +141,10 @@ class Moves:
 
     async def newest(self) -> home.Going | None:
         """What is left when a run is lost; nothing of that run comes any more."""
-        if self._keeping is not None:
-            await self._keeping
+        if self._arrival is not None:
+            self._arriving.put_nowait(None)
+            await self._arrival
+            self._arrival = None
         self._due.stop()
         if self._images is not None:
             self._images.begin_again()

@@ -47,8 +47,8 @@ int hp_write_open(struct hp_writer *, int meta, int pages);
 /* Fills in the record's head. */
 void hp_write_record(struct hp_writer *, uint32_t kind, void *record, size_t fixed, const struct hp_part *,
 		     unsigned count);
-/* Where in `pages` so many bytes may go. */
-uint64_t hp_write_region(struct hp_writer *, uint64_t bytes);
+/* Where in `pages` so many bytes may go that begin at that address, or at 0 of an object. */
+uint64_t hp_write_region(struct hp_writer *, uint64_t start, uint64_t bytes);
 void hp_write_content(struct hp_writer *, const void *, size_t, uint64_t at);
 void hp_write_flush(struct hp_writer *);
 int hp_write_close(struct hp_writer *); /* 0 or -errno of whatever failed first */

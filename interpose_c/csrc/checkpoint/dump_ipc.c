@@ -67,7 +67,7 @@ static bool dump_segment(struct hp_dump *dump, int id, const struct shmid_ds *ab
 	const uint8_t *memory = shmat(id, NULL, SHM_RDONLY);
 	if (memory == (const void *)-1)
 		return cannot("segment", id);
-	object.extra[0] = hp_write_region(&dump->writer, PAGES(object.size) * HP_IMAGE_PAGE);
+	object.extra[0] = hp_write_region(&dump->writer, 0, PAGES(object.size) * HP_IMAGE_PAGE);
 	object.extra[1] = (uint32_t)about->shm_perm.__key;
 	hp_write_record(&dump->writer, HP_R_OBJECT, &object, sizeof object, NULL, 0);
 	bool fine = copy_segment(dump, &object, memory);

@@ -48,7 +48,7 @@ static uint64_t place_of(struct scan *scan, uint64_t at, const struct hp_region 
 		return (*region)->pages + (at - (*region)->start);
 	if (at < scan->gap.start || at >= scan->gap.end) {
 		scan->gap = (struct hp_range){ at, *until };
-		scan->gap_pages = hp_write_region(&scan->dump->writer, *until - at);
+		scan->gap_pages = hp_write_region(&scan->dump->writer, at, *until - at);
 	}
 	return scan->gap_pages + (at - scan->gap.start);
 }

@@ -131,7 +131,7 @@ bool hp_dump_object_content(struct hp_dump *dump, int fd, const char *name, uint
 					  .mtime_ns = found.st_mtim.tv_nsec };
 	struct hp_part part = { name, strlen(name) + 1 };
 	object.path_bytes = (uint32_t)part.length;
-	uint64_t region = hp_write_region(&dump->writer, object.size);
+	uint64_t region = hp_write_region(&dump->writer, 0, object.size);
 	object.extra[0] = region;
 	hp_write_record(&dump->writer, HP_R_OBJECT, &object, sizeof object, &part, 1);
 	bool fine = hp_dump_object_runs(dump, own, *id, object.size, region);
@@ -185,7 +185,7 @@ static bool dump_shared(struct hp_dump *dump, struct hp_mapping *of, uint32_t id
 			    end > size)
 				size = end;
 		}
-	uint64_t region = hp_write_region(&dump->writer, size);
+	uint64_t region = hp_write_region(&dump->writer, 0, size);
 	struct hp_image_object object = { .id = id,
 					  .kind = HP_O_MEMORY,
 					  .mode = S_IFREG | 0600,

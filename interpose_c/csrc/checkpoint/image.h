@@ -13,7 +13,7 @@
 #define HP_IMAGE_MAGIC 0x676d696c6f6f7068ull /* "hpoolimg" */
 #define HP_IMAGE_VERSION 9u
 #define HP_IMAGE_PAGE 4096u
-#define HP_IMAGE_ALIGN 65536u /* of each region in `pages`: chunks of two images fall on the same content */
+#define HP_IMAGE_ALIGN 65536u /* places in `pages` agree with addresses up to it: chunks have the same content */
 
 enum hp_record_kind {
 	HP_R_JOB = 1, /* the first */

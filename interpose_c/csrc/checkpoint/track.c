@@ -172,7 +172,7 @@ static bool add(struct hp_dump *dump, struct hp_track *track, uint64_t start, ui
 		free(region.copied);
 		return errno != ESRCH;
 	}
-	region.pages = hp_write_region(&dump->writer, end - start);
+	region.pages = hp_write_region(&dump->writer, start, end - start);
 	unsigned place = find(track, start);
 	memmove(&track->regions[place + 1], &track->regions[place], (track->count - place) * sizeof region);
 	track->regions[place] = region;

@@ -60,10 +60,11 @@ void hp_write_record(struct hp_writer *to, uint32_t kind, void *record, size_t f
 	to->records++;
 }
 
-uint64_t hp_write_region(struct hp_writer *to, uint64_t bytes)
+uint64_t hp_write_region(struct hp_writer *to, uint64_t start, uint64_t bytes)
 {
-	uint64_t at = to->pages_end;
-	to->pages_end += (bytes + HP_IMAGE_ALIGN - 1) & ~(uint64_t)(HP_IMAGE_ALIGN - 1);
+	const uint64_t within = start % HP_IMAGE_ALIGN;
+	uint64_t at = to->pages_end + within;
+	to->pages_end += (within + bytes + HP_IMAGE_ALIGN - 1) & ~(uint64_t)(HP_IMAGE_ALIGN - 1);
 	return at;
 }
 

@@ -11,7 +11,8 @@ import pytest
 from click.testing import CliRunner
 
 from hpool.interpose_c.image import store as stores
-from hpool.interpose_c.image.store import BLOCK, Store
+from hpool.interpose_c.image.chunks import BLOCK
+from hpool.interpose_c.image.store import Store
 from hpool.matchmaker.model.image_errors import ImageDamaged, ImageTooNew, NoImage
 from hpool.shadow.cli.image import image as command
 from tests.interpose_c.image.test_records import ended, job_record
