@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 NAMES = [f"{directory}{name}" for directory in ("", "d1/", "d1/d2/", "d3/") for name in "abcd"]
 DIRECTORIES = ["d1", "d1/d2", "d3", "d4", "d1/d5"]
+ROUNDS = int(os.environ.get("HPOOL_CHAOS_ROUNDS", "12"))
 PUNCH_HOLE, KEEP_SIZE, COLLAPSE, ZERO = 2, 1, 8, 16
 
 

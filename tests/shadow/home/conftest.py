@@ -6,6 +6,8 @@ import contextlib
 import gc
 import itertools
 import os
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,8 +15,10 @@ from typing import Any
 import pytest
 
 from hpool.shadow.api import wire
+from hpool.shadow.home.epochs import RolledBack, roll_back
 from hpool.shadow.home.policy import Rule, Share, SharingPolicy
 from hpool.shadow.home.service import Home
+from tests.shadow.home.changing import Changes, plant, tree_of
 
 _OF_CHANNELS = ("socket:", "anon_inode:[eventfd]", "anon_inode:[eventpoll]")
 
@@ -125,3 +129,58 @@ def in_child(what: Callable[[], None], uid: int | None = None) -> None:
         said = failure.read()
     _, status = os.waitpid(child, 0)
     assert (said, os.waitstatus_to_exitcode(status)) == (b"", 0)
+
+
+class Case:
+    """A tree, and a journal on the same file system (`is_near`) or on another one."""
+
+    def __init__(self, root: Path, journal: Path) -> None:
+        self.root = root
+        self.journal = journal
+        self.is_near = root.stat().st_dev == journal.stat().st_dev
+        self.xattrs = True
+        try:
+            os.setxattr(root, "user.try", b"")
+            os.removexattr(root, "user.try")
+        except OSError:
+            self.xattrs = False
+        self.homes: list[Home] = []
+
+    def plant(self) -> None:
+        # Without the inode itself, what had two names becomes two files.
+        plant(self.root, xattrs=self.xattrs, links=self.is_near)
+
+    def client(self, journal_bytes: int = 1 << 30) -> Client:
+        policy = SharingPolicy((Rule(os.fsencode(self.root), Share.RW),), Share.RO)
+        self.homes.append(Home(policy, journal=self.journal, journal_bytes=journal_bytes))
+        return Client(self.homes[-1], self.root)
+
+    def changes(self, seed: int) -> Changes:
+        return Changes(self.client(), seed, xattrs=self.xattrs, links=self.is_near)
+
+    def tree(self) -> object:
+        return tree_of(self.root, with_inodes=self.is_near)
+
+    def close(self) -> None:
+        while self.homes:
+            self.homes.pop().close()
+
+    def back(self, epoch: int = 0, *, forced: bool = False) -> RolledBack:
+        self.close()
+        return roll_back(self.journal, epoch, forced=forced)
+
+
+@pytest.fixture(params=["near", "far"])
+def case(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Case]:
+    root = tmp_path.resolve() / "home"
+    root.mkdir()
+    if request.param == "near":
+        journal = Path(tempfile.mkdtemp(dir=tmp_path))
+    else:
+        journal = Path(tempfile.mkdtemp(dir="/dev/shm"))
+        if journal.stat().st_dev == root.stat().st_dev:
+            pytest.skip("one file system for all")
+    case = Case(root, journal)
+    yield case
+    case.close()
+    shutil.rmtree(journal, ignore_errors=True)

@@ -2,17 +2,9 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import random
-import shutil
-import signal
-import struct
-import tempfile
-import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import pytest
 
@@ -20,71 +12,10 @@ from hpool.matchmaker.model.errors import HomeUnusable
 from hpool.shadow.api import wire
 from hpool.shadow.api.wire import Op
 from hpool.shadow.home.epochs import roll_back
-from hpool.shadow.home.policy import Rule, Share, SharingPolicy
-from hpool.shadow.home.service import Home
-from tests.shadow.home.changing import Changes, plant, tree_of
-from tests.shadow.home.conftest import Client, fork
-
-if TYPE_CHECKING:
-    from hpool.shadow.home.epochs import RolledBack
+from tests.shadow.home.changing import ROUNDS
+from tests.shadow.home.conftest import Case, Client
 
 MARKS = 4096  # HPJ_MARKS of journal.h
-ROUNDS = int(os.environ.get("HPOOL_CHAOS_ROUNDS", "12"))
-
-
-class Case:
-    """A tree, and a journal on the same file system (`is_near`) or on another one."""
-
-    def __init__(self, root: Path, journal: Path) -> None:
-        self.root = root
-        self.journal = journal
-        self.is_near = root.stat().st_dev == journal.stat().st_dev
-        self.xattrs = True
-        try:
-            os.setxattr(root, "user.try", b"")
-            os.removexattr(root, "user.try")
-        except OSError:
-            self.xattrs = False
-        self.homes: list[Home] = []
-
-    def plant(self) -> None:
-        # Without the inode itself, what had two names becomes two files.
-        plant(self.root, xattrs=self.xattrs, links=self.is_near)
-
-    def client(self, journal_bytes: int = 1 << 30) -> Client:
-        policy = SharingPolicy((Rule(os.fsencode(self.root), Share.RW),), Share.RO)
-        self.homes.append(Home(policy, journal=self.journal, journal_bytes=journal_bytes))
-        return Client(self.homes[-1], self.root)
-
-    def changes(self, seed: int) -> Changes:
-        return Changes(self.client(), seed, xattrs=self.xattrs, links=self.is_near)
-
-    def tree(self) -> object:
-        return tree_of(self.root, with_inodes=self.is_near)
-
-    def close(self) -> None:
-        while self.homes:
-            self.homes.pop().close()
-
-    def back(self, epoch: int = 0, *, forced: bool = False) -> RolledBack:
-        self.close()
-        return roll_back(self.journal, epoch, forced=forced)
-
-
-@pytest.fixture(params=["near", "far"])
-def case(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Case]:
-    root = tmp_path.resolve() / "home"
-    root.mkdir()
-    if request.param == "near":
-        journal = Path(tempfile.mkdtemp(dir=tmp_path))
-    else:
-        journal = Path(tempfile.mkdtemp(dir="/dev/shm"))
-        if journal.stat().st_dev == root.stat().st_dev:
-            pytest.skip("one file system for all")
-    case = Case(root, journal)
-    yield case
-    case.close()
-    shutil.rmtree(journal, ignore_errors=True)
 
 
 def write(client: Client, name: str, content: bytes, offset: int = 0) -> None:
@@ -145,7 +76,7 @@ def test_many_changes_are_undone_epoch_by_epoch(case: Case, seed: int) -> None:
         assert changes.client.error(Op.EPOCH, offset=epoch) == 0
     for _ in range(40):
         changes.step()
-    for epoch in chance_of(seed).choice([(3, 3), (2, 2), (1, 1), (0, 0)]):
+    for epoch in random.Random(seed).choice([(3, 3), (2, 2), (1, 1), (0, 0)]):
         assert case.back(epoch).is_whole
         assert case.tree() == trees[epoch]
 
@@ -200,73 +131,6 @@ def test_marks_come_in_order_and_not_too_many(case: Case) -> None:
         client.home.commit(MARKS + 1)
     client.home.commit(MARKS)
     assert client.error(Op.EPOCH, offset=MARKS + 1) == 0
-
-
-def chance_of(seed: int) -> random.Random:
-    return random.Random(seed)
-
-
-def killed_after(seconds: float, work: Callable[[], object]) -> bool:
-    """In a process of its own, killed then. Had it not ended yet?"""
-    pid = fork()
-    if pid == 0:
-        try:
-            work()
-        finally:
-            os._exit(0)
-    time.sleep(seconds)
-    os.kill(pid, signal.SIGKILL)
-    _, status = os.waitpid(pid, 0)
-    return os.WIFSIGNALED(status)
-
-
-@pytest.mark.parametrize("seed", range(ROUNDS))
-def test_a_kill_at_any_moment_leaves_what_can_be_undone(case: Case, seed: int) -> None:
-    """Of the session, then of the roll-back, again and again."""
-    case.plant()
-    before = case.tree()
-    chance = chance_of(seed)
-
-    def session() -> None:
-        changes = case.changes(seed)
-        while True:
-            changes.step()
-
-    assert killed_after(chance.uniform(0.002, 0.08), session)
-    while killed_after(chance.uniform(0.0005, 0.004), lambda: roll_back(case.journal, 0)):
-        pass
-    left = roll_back(case.journal, 0)
-    assert left.is_whole or left.why_not == "there is no journal", left
-    assert case.tree() == before
-
-
-TAKEN: dict[str, Callable[[Client], int]] = {
-    "mkdir": lambda client: client.error(Op.MKDIR, "taken", mode=0o700),
-    "mknod": lambda client: client.error(Op.MKNOD, "taken", mode=0o010600),
-    "symlink": lambda client: client.error(Op.SYMLINK, "taken", b"text"),
-}
-
-
-@pytest.mark.parametrize("make", TAKEN)
-def test_a_name_that_was_taken_stays_though_its_maker_was_killed(case: Case, make: str) -> None:
-    """Between asking for it and writing down that it was refused."""
-    match make:
-        case "mkdir":
-            (case.root / "taken").mkdir(0o700)
-        case "mknod":
-            os.mkfifo(case.root / "taken")
-        case "symlink":
-            (case.root / "taken").symlink_to("text")
-    before = case.tree()
-    assert TAKEN[make](case.client()) == errno.EEXIST
-    case.close()
-    log = case.journal / "log"
-    content = log.read_bytes()
-    refused = struct.pack("<2Q", 2**64 - 1, 2**64 - 1)  # made_dev, made_ino of journal_log.h
-    assert content.count(refused) == 1
-    log.write_bytes(content.replace(refused, bytes(16)))
-    assert case.back().is_whole
-    assert case.tree() == before
 
 
 def test_what_others_changed_since_is_not_undone(case: Case) -> None:
