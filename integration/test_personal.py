@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
 
 import pytest
 
+from integration.judge import says_one_sentence
 from integration.pool import HPOOL, WAITING, PersonalPool
 from integration.rooms import wait_until
 
@@ -80,6 +82,49 @@ def test_a_role_that_died_is_started_again(fresh: PersonalPool) -> None:
             os.kill(pid, 9)
         ended = fresh.home.job("/bin/echo", "well", timeout_s=60)
         assert (ended.code, ended.stdout) == (0, b"well\n"), (line, ended)
+
+
+@pytest.mark.parametrize("variable", ["HPOOL_STATE_DIR", "HPOOL_RUNTIME_DIR"])
+@pytest.mark.parametrize("options", ["size=100k", "size=1m,ro", "size=1m,mode=700,uid=0"])
+def test_a_place_that_cannot_be_used_is_named(fresh: PersonalPool, variable: str, options: str) -> None:
+    place = f"{fresh.home.directory}/place"
+    fresh.room.check("mkdir", "-p", place)
+    who = f"uid={fresh.room.uid},gid={fresh.room.uid}"
+    fresh.room.check("mount", "-t", "tmpfs", "-o", f"{who},{options}", "tmpfs", place)
+    try:
+        if "100k" in options:
+            (fresh.home.outside(place) / "fills").write_bytes(b"x" * (100 << 10))
+        ended = fresh.home.job("/bin/echo", "hi", env=fresh.home.env | {variable: place})
+        says_one_sentence(ended, 125)
+        assert place.encode() in ended.stderr and b"POOL-007" in ended.stderr
+    finally:
+        fresh.room.check("umount", "-l", place)
+
+
+def test_a_full_disk_accepts_no_job_and_forgets_none(fresh: PersonalPool) -> None:
+    place = f"{fresh.home.directory}/place"
+    fresh.room.check("mkdir", "-p", place)
+    fresh.room.check("mount", "-t", "tmpfs", "-o", f"size=2m,uid={fresh.room.uid}", "tmpfs", place)
+    env = fresh.home.env | {"HPOOL_STATE_DIR": place}
+    fills = fresh.home.outside(place) / "fills"
+    command = fresh.home.hpool(["/bin/sh", "-c", "echo ready; read word; exit 3"])
+    job = fresh.home.popen(command, fresh.home.work, env=env, stdin=subprocess.PIPE)
+    assert job.stdout is not None and job.stdout.readline() == b"ready\n"
+    with contextlib.suppress(OSError), fills.open("wb", buffering=0) as file:
+        while True:
+            file.write(bytes(4096))
+    job.communicate(b"go\n", timeout=30)
+    assert job.returncode == 3
+    refused = fresh.home.job("/bin/echo", "hi", env=env)
+    says_one_sentence(refused, 125)
+    assert b"POOL-006" in refused.stderr
+    fills.unlink()
+
+    def history() -> bytes:
+        return fresh.home.run([HPOOL, "queue", "--history"], fresh.home.work, env=env).stdout
+
+    wait_until(lambda: b" completed " in history(), "the job's end in the queue", 15)
+    assert fresh.home.job("/bin/echo", "hi", env=env).stdout == b"hi\n"
 
 
 def test_many_jobs_at_once(personal: PersonalPool) -> None:

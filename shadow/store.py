@@ -6,7 +6,9 @@ returns, what it wrote is on disk. Leaves to others: what a change means (lifecy
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from hpool.matchmaker.model.ids import JobId
+from hpool.matchmaker.model.places import QueueUnwritable
 from hpool.matchmaker.model.states import FINAL_STATES, JobState
 from hpool.shadow.api.job import JOB, OUTCOME, JobDescription
 from hpool.shadow.lifecycle import Job
@@ -46,9 +49,11 @@ class StoredJob:
 
 
 class Store:
-    """One database; one process at a time (the agent's role lock sees to that)."""
+    """One database; one process at a time (the agent's role lock sees to that). What writes raises
+    QueueUnwritable, and then has changed nothing."""
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         self._db = sqlite3.connect(path, isolation_level=None)
         path.chmod(0o600)
         self._db.execute("PRAGMA journal_mode=WAL")
@@ -167,19 +172,18 @@ class Store:
             (job_id.cluster, job_id.proc, at_s, kind, json.dumps(facts)),
         )
 
-    def _transaction(self) -> _Transaction:
-        return _Transaction(self._db)
-
-
-class _Transaction:
-    def __init__(self, db: sqlite3.Connection) -> None:
-        self._db = db
-
-    def __enter__(self) -> None:
-        self._db.execute("BEGIN IMMEDIATE")
-
-    def __exit__(self, kind: object, *_: object) -> None:
-        self._db.execute("COMMIT" if kind is None else "ROLLBACK")
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """All of it or nothing. Raises QueueUnwritable."""
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            yield
+            self._db.execute("COMMIT")
+        except sqlite3.Error as error:
+            raise QueueUnwritable(os.fspath(self._path), str(error)) from error
+        finally:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
 
 
 def _stored(row: tuple[object, ...]) -> StoredJob:

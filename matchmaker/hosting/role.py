@@ -7,6 +7,7 @@ process, so a contact file is believed only while its lock is held. Leaves to ot
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import json
 import os
@@ -28,9 +29,7 @@ def private_directory(path: Path) -> Path:
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     found = path.lstat()
     if found.st_uid != os.geteuid() or not path.is_dir() or path.is_symlink():
-        raise PermissionError(
-            f"{path} belongs to somebody else; HPOOL_RUNTIME_DIR and HPOOL_STATE_DIR may name places of yours"
-        )
+        raise PermissionError(errno.EACCES, "it belongs to somebody else", os.fspath(path))
     if found.st_mode & 0o077:
         path.chmod(0o700)
     return path

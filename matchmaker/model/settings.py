@@ -55,6 +55,18 @@ def parse_duration(text: str) -> int:
     return int(seconds)
 
 
+def home_directory(environ: Mapping[str, str], uid: int) -> Path:
+    """By $HOME, or where there is none, as in some jobs of cron, by the user database."""
+    if environ.get("HOME"):
+        return Path(environ["HOME"])
+    import pwd
+
+    try:
+        return Path(pwd.getpwuid(uid).pw_dir)
+    except KeyError:
+        return Path("/")
+
+
 @dataclass(frozen=True, slots=True)
 class Directories:
     """The three places of one user. `runtime` is private (0700) and does not survive a reboot."""
@@ -66,7 +78,7 @@ class Directories:
     @classmethod
     def of_user(cls, environ: Mapping[str, str], uid: int) -> Directories:
         """What the environment says; XDG's defaults below the home directory otherwise."""
-        home = Path(environ.get("HOME") or "/")
+        home = home_directory(environ, uid)
         state = Path(environ.get("XDG_STATE_HOME") or home / ".local/state") / "hpool"
         cache = Path(environ.get("XDG_CACHE_HOME") or home / ".cache") / "hpool"
         if environ.get("XDG_RUNTIME_DIR"):
@@ -112,7 +124,7 @@ def settings_path(environ: Mapping[str, str]) -> Path:
     """Where pool.toml is, whether it exists or not."""
     if environ.get("HPOOL_CONFIG"):
         return Path(environ["HPOOL_CONFIG"])
-    base = environ.get("XDG_CONFIG_HOME") or os.path.join(environ.get("HOME") or "/", ".config")
+    base = environ.get("XDG_CONFIG_HOME") or home_directory(environ, os.getuid()) / ".config"
     return Path(base) / "hpool/pool.toml"
 
 

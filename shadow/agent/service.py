@@ -15,6 +15,7 @@ from hpool.matchmaker.hosting import rpc
 from hpool.matchmaker.hosting.standing import StandingConversation
 from hpool.matchmaker.model.errors import CouldNotStart, HpoolError, NoSuchJob
 from hpool.matchmaker.model.ids import JobId
+from hpool.matchmaker.model.places import QueueUnwritable
 from hpool.matchmaker.model.states import JobState
 from hpool.shadow.agent.queue import Queue
 from hpool.shadow.api import queue as api
@@ -63,6 +64,8 @@ class AgentService:
         self._touch()
         try:
             return await self._queue.submit(request.job)
+        except QueueUnwritable as error:
+            return api.SubmitReply("", "", "", Problem.of(error))
         except (OSError, TimeoutError) as error:
             problem = CouldNotStart("job's shadow", str(error), "the agent's log")
             return api.SubmitReply("", "", "", Problem.of(problem))

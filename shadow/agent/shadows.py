@@ -6,17 +6,20 @@ Owns: forking, the link to each, noticing their end. Leaves to others: what thei
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 from collections.abc import Callable
 from typing import Final
 
 from hpool.matchmaker.hosting.nursery import TRIES, Child, Nursery
+from hpool.matchmaker.model.places import QueueUnwritable
 from hpool.shadow.api import custody
 from hpool.shadow.api.custody import FROM_SHADOW, TO_SHADOW, FramedLink
 
 log = logging.getLogger("shadows")
 
 READY_WITHIN_S: Final = 20.0
+RECORD_AGAIN_S: Final = 1.0
 
 Report = custody.JobStarted | custody.NeverStarted | custody.Returned | custody.JobEnded | custody.Noted
 
@@ -45,9 +48,22 @@ class Shadow:
 
     async def _listen(self) -> None:
         while (message := await self._link.receive()) is not None:
-            self._on_report(message)
+            await _recorded(functools.partial(self._on_report, message))
         self.is_gone = True
-        self._on_gone()
+        await _recorded(self._on_gone)
+
+
+async def _recorded(report: Callable[[], None]) -> None:
+    """Again until the queue takes it: how a job ended is not forgotten because a disk was full."""
+    is_said = False
+    while True:
+        try:
+            return report()
+        except QueueUnwritable as error:
+            if not is_said:
+                log.warning("%s", error)
+            is_said = True
+        await asyncio.sleep(RECORD_AGAIN_S)
 
 
 class Shadows:

@@ -9,7 +9,7 @@ import inspect
 
 import click
 
-from hpool.matchmaker.model import again, image_errors, inheriting  # noqa: F401 - their part of the catalogue
+from hpool.matchmaker.model import again, image_errors, inheriting, places  # noqa: F401 - their part of the catalogue
 from hpool.matchmaker.model.errors import CATALOGUE, NoSuchCode
 
 

@@ -7,6 +7,7 @@ started. Leaves to others: what the processes do, and their end (they go when id
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import signal
@@ -25,6 +26,7 @@ from hpool.matchmaker.hosting.role import (
     write_private,
 )
 from hpool.matchmaker.model.errors import CouldNotStart
+from hpool.matchmaker.model.places import PlaceUnusable
 from hpool.matchmaker.model.settings import Directories, PoolSettings
 
 START_WITHIN_S: Final = 20.0
@@ -67,10 +69,16 @@ class Pool:
         """Everything runs and the agent is ready when this returns. Quick if it did already."""
         if all(self.running().values()) and (contact := self.agent()) is not None:
             return contact
-        private_directory(self.directory.parent)
-        private_directory(self.directory)
-        private_directory(self.state.parent)
-        private_directory(self.state)
+        try:
+            return self._ensure()
+        except OSError as error:
+            place = error.filename or self._full_place() or self.state
+            raise PlaceUnusable(os.fspath(place), error.strerror or str(error)) from error
+
+    def _ensure(self) -> Contact:
+        for place in (self.directory, self.state):
+            private_directory(place.parent)
+            private_directory(place)
         with (self.directory / "start.lock").open("w") as lock:
             # Of two commands that start together the second waits here and finds everything there.
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -146,6 +154,8 @@ class Pool:
                 return agent
             for role, process in started.items():
                 if process.poll() is not None:
+                    if self._full_place() is not None:  # its log tells nothing then
+                        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
                     why = f"it ended with status {process.returncode}: {self._last_words(role)}"
                     raise CouldNotStart(role, why, os.fspath(self.log_path(role)))
             if time.monotonic() > deadline_s:
@@ -160,3 +170,6 @@ class Pool:
         except OSError:
             return "no log"
         return lines[-1] if lines else "nothing in its log"
+
+    def _full_place(self) -> Path | None:
+        return next((place for place in (self.directory, self.state) if not os.statvfs(place).f_bavail), None)

@@ -8,7 +8,7 @@ from typing import get_type_hints
 
 import pytest
 
-from hpool.matchmaker.model import again, image_errors, inheriting  # noqa: F401 - their parts of the catalogue
+from hpool.matchmaker.model import again, image_errors, inheriting, places  # noqa: F401 - their parts of the catalogue
 from hpool.matchmaker.model.errors import CATALOGUE, HpoolError, ProgramNotFound, Reported
 from hpool.shadow.api.job import Problem
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import pwd
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,14 @@ from hpool.matchmaker.model.again import BadDuration
 from hpool.matchmaker.model.attributes import MACHINE_ATTRIBUTES
 from hpool.matchmaker.model.errors import BadJobId, BadSettings, BadSize
 from hpool.matchmaker.model.ids import JobId
-from hpool.matchmaker.model.settings import Directories, load_settings, parse_duration, parse_rate, parse_size
+from hpool.matchmaker.model.settings import (
+    Directories,
+    load_settings,
+    parse_duration,
+    parse_rate,
+    parse_size,
+    settings_path,
+)
 from hpool.matchmaker.model.states import FINAL_STATES, LEGAL_MOVES, JobState, may_move
 
 
@@ -108,6 +117,13 @@ def test_directories_follow_xdg_and_are_overridden_one_by_one() -> None:
     found = Directories.of_user({"HOME": "/h", "XDG_STATE_HOME": "/s", "HPOOL_CACHE_DIR": "/c"}, 1000)
     assert found == Directories(Path("/s/hpool"), Path("/c"), Path("/tmp/hpool-1000"))
     assert Directories.of_user({"HOME": "/root"}, 0).runtime == Path("/run/hpool")
+
+
+def test_without_home_the_user_database_says_where_it_is() -> None:
+    home = Path(pwd.getpwuid(os.getuid()).pw_dir)
+    assert Directories.of_user({}, os.getuid()).state == home / ".local/state/hpool"
+    assert settings_path({"HOME": ""}) == home / ".config/hpool/pool.toml"
+    assert Directories.of_user({}, 2_000_000_000).state == Path("/.local/state/hpool")
 
 
 def test_the_lexicon_knows_the_fields_of_the_ad() -> None:

@@ -6,7 +6,10 @@ import stat
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from hpool.matchmaker.model.ids import JobId
+from hpool.matchmaker.model.places import QueueUnwritable
 from hpool.matchmaker.model.states import JobState
 from hpool.shadow import store as store_module
 from hpool.shadow.api.job import JobDescription, Outcome
@@ -61,3 +64,19 @@ def test_numbers_are_never_used_again(tmp_path: Path, monkeypatch: object) -> No
         store_module.HISTORY_KEPT = kept  # type: ignore[misc]
     assert 1 <= store.finished_count() < 4
     assert store.accept(description(), "t", 1.0).job_id == JobId(5, 0)
+
+
+def test_what_a_full_disk_does_not_take_is_refused_whole_and_room_helps(tmp_path: Path) -> None:
+    store = Store(tmp_path / "q")
+    kept = store.accept(description(), "t", 1.0)
+    (pages,) = store._db.execute("PRAGMA page_count").fetchone()
+    store._db.execute(f"PRAGMA max_page_count={pages}")
+    large = description()._replace(environment=(b"A" * 100_000,))
+    with pytest.raises(QueueUnwritable, match="full"):
+        store.accept(large, "t", 2.0)
+    with pytest.raises(QueueUnwritable):
+        store.save(replace(kept, state=JobState.CLAIMED), "claimed", why="x" * 100_000)
+    (row,) = store.queue()
+    assert row.job.state is JobState.IDLE
+    store._db.execute("PRAGMA max_page_count=10000")
+    assert store.accept(large, "t", 3.0).job_id == JobId(2, 0)
