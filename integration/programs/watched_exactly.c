@@ -24,6 +24,28 @@ static void heard(const char *after)
 	puts("");
 }
 
+/* What is made empty is not emptied; /tmp is the job's own. */
+static void scratch(void)
+{
+	char place[] = "/tmp/watched-XXXXXX";
+	int watch, fd;
+
+	MUST(mkdtemp(place) ? 0 : -1);
+	MUST(chdir(place));
+	watch = TRY(inotify_add_watch(notify, ".", IN_ALL_EVENTS));
+	fd = TRY(creat("file", 0644));
+	TRY(close(fd));
+	heard("create");
+	TRY(rename("file", "other"));
+	heard("rename");
+	TRY(unlink("other"));
+	heard("remove");
+	TRY(inotify_rm_watch(notify, watch));
+	heard("the end");
+	MUST(chdir("/"));
+	MUST(rmdir(place));
+}
+
 int main(void)
 {
 	char bytes[4];
@@ -73,5 +95,6 @@ int main(void)
 	heard("remove");
 	TRY(rmdir("place"));
 	heard("itself");
+	scratch();
 	return 0;
 }

@@ -21,6 +21,9 @@
 
 #define HP_PATH_MAX 4096u
 #define HP_AT_EMPTY_PATH 0x1000
+#ifndef F_CREATED_QUERY
+#define F_CREATED_QUERY 1028 /* Linux 6.12 */
+#endif
 #define HP_AT_NOFOLLOW 0x100
 #define HP_O_CREAT 0100
 #define HP_O_EXCL 0200

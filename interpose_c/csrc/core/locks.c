@@ -10,10 +10,6 @@
 
 #include "core.h"
 
-#ifndef F_CREATED_QUERY
-#define F_CREATED_QUERY 1028
-#endif
-
 #define LOCK_SHARED 1
 #define LOCK_EXCLUSIVE 2
 #define LOCK_NOT_WAITING 4

@@ -72,6 +72,8 @@ static long truncate_now(long fd, int dirfd, const char *path, const struct hp_o
 	if (hp_syscall2(__NR_fstat, fd, (long)&stat) ||
 	    ((stat.mode & 0170000) != 0100000 && (stat.mode & 0170000) != 0040000))
 		return fd; /* a FIFO whose other end has been waited for, a device */
+	if (how->flags & HP_O_CREAT && hp_syscall3(__NR_fcntl, fd, F_CREATED_QUERY, 0) == 1)
+		return fd; /* empty as it is, and who watches would hear of a change (kernels before 6.12 do not say) */
 	if (writes(how->flags) && (stat.mode & 0170000) == 0100000) {
 		failed = hp_syscall2(__NR_ftruncate, fd, 0);
 		if (!failed)
