@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
+import shutil
 import subprocess
 from pathlib import Path
+from typing import Final
 
 import pytest
 
@@ -32,6 +35,31 @@ def test_signals_ignored_and_blocked_at_home_are_so_away(pool: StrictPool, front
     away = pool.home.run([*inherit, *pool.home.hpool(program, "--intercept", front)])
     assert (native.code, native.stderr) == (0, b"")
     assert (away.code, away.stdout) == (0, native.stdout)
+
+
+SETS: Final = """
+umask 027; ulimit -n 123; ulimit -Ss 4096; ulimit -f 100; cd emptydir; X='a  b' Y=; export X Y;
+"""
+SHOWS: Final = """
+umask; ulimit -n; ulimit -Ss; ulimit -Hs; ulimit -f; pwd; env | grep ^[XY]=;
+: >made; mkdir new; stat -c %a made new
+"""
+
+
+def test_umask_limits_directory_and_environment_are_the_shells(pool: StrictPool) -> None:
+    work = pool.home.fresh_work()
+    ended = []
+    for command in ("/bin/sh -c", f"{' '.join(pool.home.hpool([]))} /bin/sh -c"):
+        (work / "emptydir").mkdir()
+        pool.home.own(pool.home.work)
+        ended.append(
+            pool.home.run(
+                ["/bin/bash", "-c", SETS.strip() + f"{command} {shlex.quote(SHOWS)}"], pool.home.work
+            )
+        )
+        shutil.rmtree(work / "emptydir")
+    assert ended[0].stderr == b"" and ended[0].stdout.startswith(b"0027\n123\n4096\n")
+    assert ended[1] == ended[0]
 
 
 AS_A_GROUP = """
