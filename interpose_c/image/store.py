@@ -98,6 +98,7 @@ class Store:
         self._directory = directory
         self._epochs = directory / "epochs"
         self._chunks = directory / "chunks"
+        self._kept: dict[str, tuple[int, int, int]] = {}  # chunks that this object wrote: as they were then
 
     # --- reading ---------------------------------------------------------------------
 
@@ -155,17 +156,16 @@ class Store:
         return self._path(digest).exists()
 
     def verify(self, epoch: Epoch) -> records.Image:
-        """Every byte of it. Raises ImageDamaged."""
+        """Every byte of it, but of chunks that this object wrote and nobody has touched since. Raises
+        ImageDamaged."""
         image = records.parse(epoch.meta(), str(epoch.directory))
         epoch.job()
         for run in image.runs:
             if run.pages + run.length > epoch.pages_bytes:
                 raise ImageDamaged(str(epoch.directory), "it names content that it does not have")
         with ThreadPoolExecutor(_WORKERS) as workers:
-            looked_at = workers.map(
-                lambda digest: len(self.chunk(digest, str(epoch.directory))), set(epoch.blocks.values())
-            )
-            sum(looked_at)  # raises what the first of them raised
+            for _ in workers.map(lambda digest: self._look_at(digest, epoch), set(epoch.blocks.values())):
+                pass  # raises what the first of them raised
         return image
 
     def unpack(self, epoch: Epoch, meta_fd: int, pages_fd: int) -> None:
@@ -192,7 +192,7 @@ class Store:
         """An image whose chunks are kept here already: its number. As commit."""
         records.parse(meta, "the dump")  # written aside and looked at, before anything relies on it
         number = (self.numbers() or [0])[-1] + 1
-        self._epochs.mkdir(parents=True, exist_ok=True)
+        self._make(self._epochs)
         aside = self._epochs / f".{number:06d}"
         shutil.rmtree(aside, ignore_errors=True)
         aside.mkdir()
@@ -227,10 +227,17 @@ class Store:
     def keep(self, digest: str, stored: bytes) -> None:
         """A chunk, packed; an epoch that names it is to follow. Raises OSError."""
         path = self._path(digest)
-        path.parent.mkdir(parents=True, exist_ok=True)
+        self._make(path.parent)
         aside = path.with_name(f".{digest}-{threading.get_ident()}")  # the same may come twice at once
         aside.write_bytes(stored)
         aside.rename(path)
+        self._kept[digest] = _state_of(path)
+
+    def _make(self, directory: Path) -> None:
+        """What is in a store was somebody's memory: nobody else looks into it."""
+        if not directory.is_dir():
+            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            directory.mkdir(parents=True, exist_ok=True)
 
     def collect(self, keep: int = KEPT) -> int:
         """Removes all but the last epochs, and chunks nobody names; the bytes set free."""
@@ -245,6 +252,7 @@ class Store:
             if path.name not in named:
                 freed += path.stat().st_size
                 path.unlink()
+                self._kept.pop(path.name, None)
         return freed
 
     def copy_of(self, source: Store, epoch: Epoch) -> None:
@@ -264,8 +272,18 @@ class Store:
             if later > number:
                 shutil.rmtree(self._epochs / f"{later:06d}")
 
+    def _look_at(self, digest: str, epoch: Epoch) -> None:
+        path = self._path(digest)
+        if digest not in self._kept or not path.exists() or _state_of(path) != self._kept[digest]:
+            self.chunk(digest, str(epoch.directory))
+
     def _path(self, digest: str) -> Path:
         return self._chunks / digest[:2] / digest
+
+
+def _state_of(path: Path) -> tuple[int, int, int]:
+    found = path.stat()
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _sync(directory: Path) -> None:

@@ -20,6 +20,10 @@ from typing import Final, NamedTuple
 from hpool.interpose_c import beside
 from hpool.interpose_c import keeper as jail
 from hpool.interpose_c.image import chunks
+from hpool.matchmaker.model.again import CannotGoOn
+from hpool.matchmaker.model.errors import BadMessage
+from hpool.matchmaker.model.image_errors import ImageDamaged
+from hpool.sandbox.starter import processes
 from hpool.sandbox.starter.engine import Engine
 from hpool.sandbox.starter.link import Link
 from hpool.sandbox.starter.signals import Signals
@@ -32,6 +36,8 @@ log = logging.getLogger("checkpoint")
 
 # What stands in the way may be over soon: a vfork child, a wait for a lock, somebody who traces.
 TRIES: Final = 3
+MOST_AHEAD: Final = 3  # passes
+AHEAD_LEAST_BYTES: Final = 32 << 20
 Positions = tuple[int, int, int, int]  # stdin, stdout, stderr, signals
 BETWEEN_TRIES_S: Final = 0.4
 
@@ -44,8 +50,8 @@ class Fetched(NamedTuple):
     digests: frozenset[bytes]
 
 
-def fetch(link: Link, going: home.Going) -> Fetched:
-    """Raises LinkLost, BadMessage, ImageDamaged, OSError."""
+def fetch(link: Link, going: home.Going, machine: str) -> Fetched:
+    """Raises LinkLost, OSError; CannotGoOn if what comes is damaged."""
     meta_fd, pages_fd = (os.memfd_create(name, os.MFD_CLOEXEC) for name in ("meta", "pages"))
     digests = set()
 
@@ -56,12 +62,25 @@ def fetch(link: Link, going: home.Going) -> Fetched:
 
     gathering = Gathering("the shadow", keep)
     link.send(home.ImageTaken(0))
-    while not gathering.is_complete:
-        gathering.take(link.receive(home.ImagePart))
-        link.send(home.ImageTaken(gathering.taken))
-    chunks.write(meta_fd, gathering.finish(going.meta_bytes, going.pages_bytes), 0)
+    try:
+        while not gathering.is_complete:
+            gathering.take(link.receive(home.ImagePart))
+            link.send(home.ImageTaken(gathering.taken))
+        chunks.write(meta_fd, gathering.finish(going.meta_bytes, going.pages_bytes), 0)
+    except (BadMessage, ImageDamaged) as error:
+        raise CannotGoOn(machine, str(error)) from error
     os.ftruncate(pages_fd, going.pages_bytes)
     return Fetched((meta_fd, pages_fd), frozenset(digests))
+
+
+@contextlib.contextmanager
+def _raw_image() -> Iterator[tuple[int, int]]:
+    fds = [os.memfd_create(name, os.MFD_CLOEXEC) for name in ("meta", "pages")]
+    try:
+        yield fds[0], fds[1]
+    finally:
+        for fd in fds:
+            os.close(fd)
 
 
 class CopyRefused(Exception):
@@ -159,9 +178,12 @@ class Checkpoints:
         self._answers.put(kept)
 
     def _run(self, keeper: jail.Keeper, leave: bool) -> None:
-        meta_fd, pages_fd = (os.memfd_create(name, os.MFD_CLOEXEC) for name in ("meta", "pages"))
+        at_home = self._at_home
         try:
-            self._write_down(keeper, meta_fd, pages_fd, leave=leave)
+            if leave:
+                at_home = self._send_ahead(keeper)
+            with _raw_image() as (meta_fd, pages_fd):
+                self._at_home = self._write_down(keeper, meta_fd, pages_fd, at_home, leave=leave)
         except beside.DumpRefused as refusal:
             self._send(home.ImageRefused(str(refusal)))
         except _NotKept:
@@ -169,22 +191,44 @@ class Checkpoints:
         except OSError as error:
             self._send(home.ImageRefused(f"the image cannot be made: {error.strerror}"))
         finally:
-            os.close(meta_fd)
-            os.close(pages_fd)
             with self._lock:
                 self._is_under_way = False
 
-    def _write_down(self, keeper: jail.Keeper, meta_fd: int, pages_fd: int, *, leave: bool) -> None:
+    def _send_ahead(self, keeper: jail.Keeper) -> frozenset[bytes]:
+        """A large job that is to leave, and runs, runs on while most of it travels: it stands still for what
+        is left. What home has then. Raises OSError."""
+        at_home = self._at_home
+        for _ in range(MOST_AHEAD):
+            if self._standing.is_wanted or processes.resident_bytes(keeper.pid) < AHEAD_LEAST_BYTES:
+                break
+            with _raw_image() as (meta_fd, pages_fd):
+                try:
+                    with self._standing.let_go():
+                        beside.dump(keeper, meta_fd, pages_fd, kill=False, executable=self._keeper_fd)
+                except beside.DumpRefused:
+                    break  # what is written down in earnest will say why, if it is so still
+                digests, sent = self._send_image(b"", pages_fd, at_home, ahead=True)
+            at_home |= digests
+            if sent < AHEAD_LEAST_BYTES:
+                break
+        return at_home
+
+    def _write_down(
+        self, keeper: jail.Keeper, meta_fd: int, pages_fd: int, at_home: frozenset[bytes], *, leave: bool
+    ) -> frozenset[bytes]:
+        """Digests of its blocks: home has them when this returns. Raises _NotKept, DumpRefused, OSError."""
+        digests: frozenset[bytes] = frozenset()
+
         def pass_on(dumped: beside.Dumped, positions: Positions) -> None:
+            nonlocal digests
             self._output.wait_for(stdio.STDOUT, positions[1])
             self._output.wait_for(stdio.STDERR, positions[2])
             sizes = (os.fstat(meta_fd).st_size, os.fstat(pages_fd).st_size)
-            digests = self._send_image(os.pread(meta_fd, sizes[0], 0), pages_fd)
+            digests, _ = self._send_image(os.pread(meta_fd, sizes[0], 0), pages_fd, at_home)
             state = home.Going(self._epoch, *sizes, *positions, needs=self._needs)
             self._send(home.ImageWhole(state, dumped.frozen_us, leave))
             if not self._answers.get():
                 raise _NotKept
-            self._at_home = digests
 
         def end(dumped: beside.Dumped, positions: Positions) -> None:
             pass_on(dumped, positions)
@@ -195,19 +239,26 @@ class Checkpoints:
         )
         if not leave:
             pass_on(*written)
+        return digests
 
-    def _send_image(self, meta: bytes, pages_fd: int) -> frozenset[bytes]:
-        """All that home has not; the digests of all of its blocks."""
-        digests = set()
+    def _send_image(
+        self, meta: bytes, pages_fd: int, at_home: frozenset[bytes], *, ahead: bool = False
+    ) -> tuple[frozenset[bytes], int]:
+        """What home has not. The digests of all of its blocks, and how much of them was sent, unpacked."""
+        digests, sent = set(), 0
 
         def noted(blocks: Iterator[home.ImageBlock]) -> Iterator[home.ImageBlock]:
+            nonlocal sent
             for block in blocks:
                 digests.add(block.digest)
-                yield block
+                sent += chunks.BLOCK if block.content else 0
+                if block.content or not ahead:
+                    yield block
 
         self._credit = Credit()
-        self._credit.send_all(parts_of(meta, noted(blocks_of(pages_fd, self._at_home))), self._send)
-        return frozenset(digests)
+        parts = parts_of(meta, noted(blocks_of(pages_fd, at_home)), ahead=ahead)
+        self._credit.send_all(parts, self._send, awaits_all=ahead)
+        return frozenset(digests), sent
 
     def _stand_still(
         self,

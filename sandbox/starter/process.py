@@ -160,7 +160,7 @@ def child_main(link: socket.socket, loader_fd: int, keeper_fd: int, doors: Path 
         needs = set(needs_of((), task.job.cpu_level)) if task.going is None else set(task.going.needs)
         if lacks := needs - set(order.features):
             raise CannotGoOn(order.machine, f"it has not {', '.join(sorted(lacks))}")
-        image = None if task.going is None else fetch(home_link, task.going)
+        image = None if task.going is None else fetch(home_link, task.going, order.machine)
         kept = memory.Memory(cache_fd, task.memory_key, task.job.program, task.job.arguments)
         recalled = kept.load() if cache_fd >= 0 else memory.NOTHING
         blocks = KeptBlocks(engine, Kept(cache_fd, task.memory_key))

@@ -6,6 +6,7 @@ their calls from now on (witness, eye). Reads /proc only; the starter owns the u
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,6 +27,12 @@ def tasks(keeper_pid: int) -> Iterator[tuple[int, int]]:
         number = _inside(PROC / str(pid))
         if number:
             yield pid, number
+
+
+def resident_bytes(keeper_pid: int) -> int:
+    """Of all of them, each page as often as it is mapped."""
+    sizes = [_text(PROC / str(pid) / "statm").split() for pid, _ in tasks(keeper_pid)]
+    return sum(int(words[1]) * os.sysconf("SC_PAGE_SIZE") for words in sizes if words)
 
 
 def under_way(keeper_pid: int) -> Iterator[SeenCall]:

@@ -70,6 +70,7 @@ class ImagePart(NamedTuple):
     records: bytes = b""
     blocks: tuple[ImageBlock, ...] = ()
     last: bool = False
+    ahead: bool = False
 
 
 class ImageTaken(NamedTuple):

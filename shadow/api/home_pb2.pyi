@@ -306,14 +306,16 @@ class Checkpoint(_message.Message):
     def __init__(self, leave: _Optional[bool] = ...) -> None: ...
 
 class ImagePart(_message.Message):
-    __slots__ = ("records", "blocks", "last")
+    __slots__ = ("records", "blocks", "last", "ahead")
     RECORDS_FIELD_NUMBER: _ClassVar[int]
     BLOCKS_FIELD_NUMBER: _ClassVar[int]
     LAST_FIELD_NUMBER: _ClassVar[int]
+    AHEAD_FIELD_NUMBER: _ClassVar[int]
     records: bytes
     blocks: _containers.RepeatedCompositeFieldContainer[ImageBlock]
     last: bool
-    def __init__(self, records: _Optional[bytes] = ..., blocks: _Optional[_Iterable[_Union[ImageBlock, _Mapping[str, object]]]] = ..., last: _Optional[bool] = ...) -> None: ...
+    ahead: bool
+    def __init__(self, records: _Optional[bytes] = ..., blocks: _Optional[_Iterable[_Union[ImageBlock, _Mapping[str, object]]]] = ..., last: _Optional[bool] = ..., ahead: _Optional[bool] = ...) -> None: ...
 
 class ImageBlock(_message.Message):
     __slots__ = ("number", "digest", "content")

@@ -29,7 +29,7 @@ _AT_ONCE: Final = 64  # blocks that are looked at together
 MOST_BYTES: Final = 1 << 42
 
 
-def parts_of(meta: bytes, blocks: Iterable[ImageBlock]) -> Iterator[ImagePart]:
+def parts_of(meta: bytes, blocks: Iterable[ImageBlock], *, ahead: bool = False) -> Iterator[ImagePart]:
     """Records first. So much of blocks in each part that the other end says often how far it is."""
     for position in range(0, len(meta), PIECE):
         piece = meta[position : position + PIECE]
@@ -40,9 +40,9 @@ def parts_of(meta: bytes, blocks: Iterable[ImageBlock]) -> Iterator[ImagePart]:
         part.append(block)
         weight += BLOCK if block.content else 0
         if weight >= PIECE or len(part) == MOST_NAMED:
-            yield ImagePart(blocks=tuple(part))
+            yield ImagePart(blocks=tuple(part), ahead=ahead)
             part, weight = [], 0
-    yield ImagePart(blocks=tuple(part), last=True)
+    yield ImagePart(blocks=tuple(part), last=True, ahead=ahead)
 
 
 def blocks_of(pages_fd: int, has: Container[bytes]) -> Iterator[ImageBlock]:
@@ -65,7 +65,9 @@ class Gathering:
     """Parts that become an image. What comes is believed only as far as it fits into one."""
 
     def __init__(self, peer: str, keep: Callable[[ImageBlock], None]) -> None:
-        """`keep`: what is done with a block; it looks whether the content is what the digest says."""
+        """`keep`: what is done with a block, by any thread; it looks whether the content is what the digest
+        says."""
+        self._workers = ThreadPoolExecutor(_WORKERS)
         self._peer = peer
         self._keep = keep
         self._records = bytearray()
@@ -84,7 +86,8 @@ class Gathering:
             if block.number <= self._last or len(block.digest) != chunks.DIGEST_BYTES:
                 raise BadMessage(self._peer, f"a block {block.number} of an image")
             self._last = block.number
-            self._keep(block)
+        for _ in self._workers.map(self._keep, part.blocks):
+            pass  # raises what the first of them raised
         self.is_complete = part.last
 
     def _unpacked(self, records: bytes) -> bytes:
@@ -120,10 +123,19 @@ class Credit:
             self._taken = max(self._taken, parts)
             self._change.notify_all()
 
-    def send_all(self, parts: Iterator[ImagePart], send: Callable[[ImagePart], None]) -> None:
-        """Blocks while too much is on its way."""
-        for number, part in enumerate(parts):
-            with self._change:
-                while number - self._taken >= AHEAD:
-                    self._change.wait()
+    def send_all(
+        self, parts: Iterable[ImagePart], send: Callable[[ImagePart], None], *, awaits_all: bool = False
+    ) -> None:
+        """Blocks while too much is on its way, or anything."""
+        count = 0
+        for part in parts:
+            self._await(count - AHEAD + 1)
             send(part)
+            count += 1
+        if awaits_all:
+            self._await(count)
+
+    def _await(self, parts: int) -> None:
+        with self._change:
+            while self._taken < parts:
+                self._change.wait()

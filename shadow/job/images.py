@@ -3,8 +3,8 @@
 Owns: taking one in from the starter, which belongs to which epoch at home, giving one out. Leaves to others:
 the store (interpose_c.image), the journal (home), when a job goes back (conversation).
 
-Blocking work is done in threads; there is one image under way at most. A block lies in the store before
-anything names it; the other end need not send again what the image before has.
+Blocking work is done in threads; there is one image under way at most. The other end need not send again what
+the image before has, and may send blocks ahead of the image that will name them.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from hpool.interpose_c.image import chunks
 from hpool.interpose_c.image.store import KEPT, Epoch, Store
-from hpool.matchmaker.model.errors import BadMessage, HpoolError
+from hpool.matchmaker.model.errors import HpoolError
 from hpool.shadow.api import home
-from hpool.shadow.api.image_parts import AHEAD, Gathering, parts_of
+from hpool.shadow.api.image_parts import AHEAD, parts_of
+from hpool.shadow.job.arriving import Arriving, Whole
 
 log = logging.getLogger("images")
 
@@ -48,10 +48,9 @@ class Images:
         self._progress = asyncio.Event()
 
     def _begin(self) -> None:
-        self._gathering = Gathering("the starter", self._keep_block)
-        self._blocks: list[tuple[int, str]] = []
-        self._new_bytes = 0
-        self._error: HpoolError | OSError | None = None
+        self._ahead: Arriving | None = None
+        self._arriving = Arriving(self._store)
+        self._ahead_bytes = 0
 
     @property
     def are_there(self) -> bool:
@@ -68,25 +67,16 @@ class Images:
     # --- from the starter --------------------------------------------------------------
 
     def take(self, part: home.ImagePart) -> int:
-        """How many parts there are now. Whether they are well made and there was room for all is for `commit`
-        to say. Blocks."""
-        try:
-            if self._error is None:
-                self._gathering.take(part)
-        except (HpoolError, OSError) as error:
-            self._error = error
-        return self._gathering.taken
-
-    def _keep_block(self, block: home.ImageBlock) -> None:
-        digest = block.digest.hex()
-        if block.content:
-            chunks.unpack(block.content, digest, "that the starter sent")
-            if not self._store.has(digest):
-                self._store.keep(digest, block.content)
-        elif not self._store.has(digest):
-            raise BadMessage("the starter", f"a block {digest[:12]} that home does not have")
-        self._new_bytes += len(block.content)
-        self._blocks.append((block.number, digest))
+        """How many parts of it there are now. Blocks."""
+        if not part.ahead:
+            return self._arriving.take(part)
+        ahead = self._ahead = self._ahead or Arriving(self._store)
+        parts = ahead.take(part)
+        if part.last:
+            self._ahead_bytes += ahead.came_bytes
+            self._arriving.error = self._arriving.error or ahead.error
+            self._ahead = None
+        return parts
 
     async def commit(self, state: home.Going) -> Kept:
         """It is there, whole, when this returns. Raises BadMessage, HpoolError, OSError."""
@@ -94,15 +84,12 @@ class Images:
 
     def _commit(self, state: home.Going) -> Kept:
         try:
-            if self._error is not None:
-                raise self._error
-            meta = self._gathering.finish(state.meta_bytes, state.pages_bytes)
-            number = self._keep(state, meta)
+            number = self._keep(state, self._arriving.whole(state.meta_bytes, state.pages_bytes))
         except (HpoolError, OSError):
             self._store.collect(self._most())  # the room of what came of it
             raise
         else:
-            return Kept(number, self._new_bytes)
+            return Kept(number, self._ahead_bytes + self._arriving.came_bytes)
         finally:
             self._begin()
 
@@ -113,7 +100,7 @@ class Images:
         aside.write_text(str(number))
         aside.rename(self._directory / _SHOWN)
 
-    def _keep(self, state: home.Going, meta: bytes) -> int:
+    def _keep(self, state: home.Going, image: Whole) -> int:
         # first what belongs to it: an image whose state is missing would not be one
         number = (self._store.numbers() or [0])[-1] + 1
         states = {**self._states(), str(number): list(state)}
@@ -123,7 +110,7 @@ class Images:
         aside = self._directory / f".{_STATES}"
         aside.write_text(json.dumps({key: value for key, value in states.items() if key in kept}))
         aside.rename(self._directory / _STATES)
-        self._store.commit_blocks(meta, state.pages_bytes, self._blocks)
+        self._store.commit_blocks(image.meta, state.pages_bytes, image.blocks)
         self._store.collect(most)
         return number
 

@@ -182,3 +182,37 @@ def test_what_came_of_a_refused_image_takes_no_room(images: Images, tmp_path: Pa
     with pytest.raises(HpoolError, match="another size"):
         asyncio.run(images.commit(home.Going(2, len(META) + 8, BLOCK, 0, 0, 0)))
     assert set((tmp_path / "images/chunks").glob("*/*")) == before
+
+
+def test_blocks_may_come_ahead_of_the_image_that_names_them(images: Images) -> None:
+    first, second = os.urandom(BLOCK), os.urandom(BLOCK)
+    ahead = list(parts_of(b"", blocks_of(pages(first), frozenset()), ahead=True))
+    assert [images.take(part) for part in ahead] == [1]
+    image = list(parts_of(META, blocks_of(pages(first, second), digests(ahead))))
+    assert [bool(block.content) for part in image for block in part.blocks] == [False, True]
+    assert [images.take(part) for part in image] == [1, 2]
+    state = home.Going(1, len(META), 2 * BLOCK, 0, 0, 0)
+    assert asyncio.run(images.commit(state)).sent_bytes > 2 * BLOCK
+    assert newest(images) == state
+
+
+def test_an_image_is_not_kept_if_what_came_ahead_was_not(
+    images: Images, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(store: Store, digest: str, stored: bytes) -> None:
+        raise OSError(errno.ENOSPC, "no room")
+
+    ahead = list(parts_of(b"", blocks_of(pages(os.urandom(BLOCK)), frozenset()), ahead=True))
+    with monkeypatch.context() as disk:
+        disk.setattr(Store, "keep", full)
+        assert [images.take(part) for part in ahead] == [1], "the sender has its credit"
+    for part in parts_of(META, blocks_of(pages(b"all"), digests(ahead))):
+        images.take(part)
+    with pytest.raises(OSError, match="no room"):
+        asyncio.run(images.commit(home.Going(1, len(META), BLOCK, 0, 0, 0)))
+    assert keep(images, 1) == 1
+
+
+def test_nobody_else_looks_into_images(images: Images, tmp_path: Path) -> None:
+    keep(images, 1)
+    assert (tmp_path / "images").stat().st_mode & 0o777 == 0o700
