@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import subprocess
 
 import pytest
@@ -52,7 +53,12 @@ def test_much_memory_is_all_there_wherever_it_goes_on(own_pool: StrictPool, rest
         said += [job.stdout.readline().decode() for _ in range(2)]
         if number < moves:
             job_id = home.run([HPOOL, "queue"]).stdout.decode().splitlines()[1].split()[0]
-            assert f"epoch {number + 1} is kept" in own_pool.vacate(job_id)
+            kept = own_pool.vacate(job_id)
+            assert f"epoch {number + 1} is kept" in kept
+            came = re.search(r"(\d+) bytes came", kept)
+            assert came is not None, kept
+            # home has the rest, from the move before
+            assert int(came[1]) < BYTES // 4 if number else int(came[1]) > BYTES, kept
     job.stdin.close()
     ended = job.stderr.read()
     assert job.wait(60) == 0, ended

@@ -256,7 +256,8 @@ class Checkpoints:
                     yield block
 
         self._credit = Credit()
-        parts = parts_of(meta, noted(blocks_of(pages_fd, at_home)), ahead=ahead)
+        blocks = blocks_of(pages_fd, at_home, gives_way=self._standing.is_wanted)
+        parts = parts_of(meta, noted(blocks), ahead=ahead)
         self._credit.send_all(parts, self._send, awaits_all=ahead)
         return frozenset(digests), sent
 

@@ -7,6 +7,7 @@ Owns: cutting it, putting it together, the credit. Leaves to others: how blocks 
 from __future__ import annotations
 
 import itertools
+import os
 import threading
 from collections.abc import Callable, Container, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -25,6 +26,7 @@ MOST_NAMED: Final = 1024  # blocks of one part
 MOST_RECORDS: Final = 1 << 30
 _LEVEL: Final = 1
 _WORKERS: Final = 2
+_NICE: Final = 10  # a tenth of what others get, not nothing: it is to be gone soon
 _AT_ONCE: Final = 64  # blocks that are looked at together
 MOST_BYTES: Final = 1 << 42
 
@@ -45,8 +47,9 @@ def parts_of(meta: bytes, blocks: Iterable[ImageBlock], *, ahead: bool = False) 
     yield ImagePart(blocks=tuple(part), last=True, ahead=ahead)
 
 
-def blocks_of(pages_fd: int, has: Container[bytes]) -> Iterator[ImageBlock]:
-    """Of a raw image, packed but for zeros; of what the other end `has`, by digest, no more than the name."""
+def blocks_of(pages_fd: int, has: Container[bytes], *, gives_way: bool = False) -> Iterator[ImageBlock]:
+    """Of a raw image, packed but for zeros; of what the other end `has`, by digest, no more than the name.
+    `gives_way`: others on this machine have its processors first."""
 
     def packed(index: int) -> ImageBlock | None:
         content = chunks.read(pages_fd, index)
@@ -56,7 +59,7 @@ def blocks_of(pages_fd: int, has: Container[bytes]) -> Iterator[ImageBlock]:
         return ImageBlock(index, digest, b"" if digest in has else chunks.pack(content))
 
     indexes = chunks.blocks_of(pages_fd)
-    with ThreadPoolExecutor(_WORKERS) as workers:
+    with ThreadPoolExecutor(_WORKERS, initializer=os.nice, initargs=(_NICE * gives_way,)) as workers:
         while now := list(itertools.islice(indexes, _AT_ONCE)):
             yield from (block for block in workers.map(packed, now) if block is not None)
 

@@ -42,12 +42,13 @@ class Images:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._store = Store(directory)
-        self._begin()
+        self.forget_arriving()
         self._sent: asyncio.Task[None] | None = None
         self._taken = 0
         self._progress = asyncio.Event()
 
-    def _begin(self) -> None:
+    def forget_arriving(self) -> None:
+        """No more of it comes, or it is kept."""
         self._ahead: Arriving | None = None
         self._arriving = Arriving(self._store)
         self._ahead_bytes = 0
@@ -91,7 +92,7 @@ class Images:
         else:
             return Kept(number, self._ahead_bytes + self._arriving.came_bytes)
         finally:
-            self._begin()
+            self.forget_arriving()
 
     def mark_shown(self, number: int) -> None:
         """What the job had said by then is with its terminal: another shadow may go on from it."""
@@ -181,7 +182,7 @@ class Images:
             self._sent.cancel()
         self._sent = None
         self._taken = 0
-        self._begin()
+        self.forget_arriving()
 
     async def _send(self, going: home.Going, send: Callable[[home.ImagePart], Awaitable[None]]) -> None:
         states = self._states()

@@ -16,6 +16,8 @@ from hpool.shadow.job.due import Due
 from hpool.shadow.job.images import Images
 from hpool.shadow.job.windows import OutputWindows
 
+_Arriving = home.ImagePart | home.ImageWhole | home.ImageRefused
+
 
 class Moves:
     """Of one job; without `images` it has none, and begins anew."""
@@ -37,7 +39,7 @@ class Moves:
         """A machine could not go on from `going`; so many could not that nobody is asked any more."""
         self._stuck = 0
         self._made_s: dict[int, float] = {}  # by epoch, of this run
-        self._arriving: asyncio.Queue[home.ImagePart | home.ImageWhole | None] = asyncio.Queue()
+        self._arriving: asyncio.Queue[_Arriving | None] = asyncio.Queue()
         self._arrival: asyncio.Task[None] | None = None
         self._unshown = (
             0  # the newest image's number, until all the job had said by then is with its terminal
@@ -78,6 +80,8 @@ class Moves:
         match message:
             case home.ImageRefused(why):
                 self.refused(why)
+                if self._arrival is not None:
+                    self._arriving.put_nowait(message)
             case home.ImagePart() | home.ImageWhole() if self._images is not None:
                 self._arriving.put_nowait(message)
                 if self._arrival is None:
@@ -92,10 +96,13 @@ class Moves:
     ) -> None:
         """In order, beside all else that the job asks of home."""
         while (message := await self._arriving.get()) is not None:
-            if isinstance(message, home.ImagePart):
-                tell(home.ImageTaken(await asyncio.to_thread(images.take, message)))
-            else:
-                await self._keep(images, message, tell, outputs)
+            match message:
+                case home.ImagePart():
+                    tell(home.ImageTaken(await asyncio.to_thread(images.take, message)))
+                case home.ImageRefused():
+                    images.forget_arriving()
+                case home.ImageWhole():
+                    await self._keep(images, message, tell, outputs)
 
     async def _keep(
         self,
@@ -168,3 +175,4 @@ class Moves:
     def over(self) -> None:
         """So is the job."""
         self._due.stop()
+        self._arriving.put_nowait(None)

@@ -216,3 +216,11 @@ def test_an_image_is_not_kept_if_what_came_ahead_was_not(
 def test_nobody_else_looks_into_images(images: Images, tmp_path: Path) -> None:
     keep(images, 1)
     assert (tmp_path / "images").stat().st_mode & 0o777 == 0o700
+
+
+def test_one_that_was_refused_half_way_leaves_nothing_to_the_next(images: Images) -> None:
+    for part in list(parts_of(META, blocks_of(pages(os.urandom(BLOCK)), frozenset())))[:-1]:
+        images.take(part)
+    images.forget_arriving()
+    assert keep(images, 1) == 1
+    assert newest(images) == going(1)
