@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import time
@@ -176,6 +177,9 @@ def test_stats_are_said_on_request(pool: StrictPool) -> None:
         "waiting for home",
     ):
         assert words in line
+    moved = re.search(r"(\d+) bytes to the job, (\d+) bytes home", line)
+    content = (pool.home.outside(pool.home.work) / "lines").stat().st_size
+    assert moved is not None and int(moved[1]) >= content and int(moved[2]) > 0
 
 
 # ---- signals and terminals ---------------------------------------------------------------

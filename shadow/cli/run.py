@@ -375,6 +375,6 @@ def summary(counted: Statistics, machine: str) -> str:
         f" {counted.settled_ns / 1e9:.3f} s after it: cpu {counted.user_us / 1e6:.3f} s user,"
         f" {counted.system_us / 1e6:.3f} s system; peak memory {counted.peak_memory_bytes / 2**20:.1f} MiB;"
         f" {counted.faults} faults; {counted.round_trips} round trips;"
-        f" {counted.bytes_to_job} bytes to the job, {counted.bytes_to_home} bytes home;"
+        f" {counted.bytes_in} bytes to the job, {counted.bytes_out} bytes home;"
         f" {counted.waited_ns / 1e9:.3f} s waiting for home"
     )

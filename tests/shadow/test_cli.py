@@ -181,12 +181,12 @@ def test_lines_from_another_machine_cannot_speak_to_the_terminal(capsys: pytest.
 def test_the_line_of_stats_has_its_units() -> None:
     counted = Statistics(
         1_500_000, 250_000, 3 << 20, 4, 5, 6, 7, 8_000_000, 2_000_000_000, 250_000_000, 10**8
-    )
+    )._replace(bytes_in=70_000, bytes_out=80)
     line = summary(counted, "m")
     assert line.startswith(
         "2.000 s on m, 0.250 s before it, 0.100 s after it: cpu 1.500 s user, 0.250 s system;"
     )
-    assert "; peak memory 3.0 MiB; 4 faults; " in line
+    assert "; peak memory 3.0 MiB; 4 faults; 5 round trips; 70000 bytes to the job, 80 bytes home; " in line
     assert protection_text(("seccomp=yes", "landlock=no:old kernel", "memory=no:not-asked")) == (
         "held by seccomp; without landlock: old kernel"
     )
