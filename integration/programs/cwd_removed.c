@@ -47,5 +47,20 @@ int main(void)
 	TRY(getcwd(path, sizeof(path)) ? 0 : -1);
 	TRY(chmod(".", 0700));
 	show("f");
+	MUST(mkdir("a", 0755));
+	MUST(mkdir("a/b", 0755));
+	MUST(mkdir("a/b/c", 0755));
+	MUST(chdir("a/b/c"));
+	TRY(rmdir("../c"));
+	TRY(stat("..", &st));
+	put("../beside", "x");
+	TRY(rename("../beside", "../../above"));
+	TRY(unlink("../../above"));
+	TRY(rmdir("../../b"));
+	TRY(open("../new", O_CREAT | O_WRONLY, 0644));
+	TRY(rmdir("../../../a"));
+	TRY(stat("../../../f", &st));
+	TRY(stat("../absent", &st));
+	TRY(open("../../../g", O_CREAT | O_WRONLY, 0644));
 	return 0;
 }

@@ -26,6 +26,7 @@ struct hp_object {
 	struct timespec local_mtime;
 	struct hp_name *name; /* directories: the only one; files: one of those left, or NULL */
 	struct hp_name *children; /* directories */
+	uint64_t above; /* a directory without a name: the mirror's inode of the one it was in, for ".." */
 	char *target;
 	unsigned names;
 	bool is_root;

@@ -225,6 +225,19 @@ static void remember_absence(const struct walk *walk, const struct hp_object *pa
 	}
 }
 
+/* A directory that was removed still leads to the one it was in. */
+static int leave_removed(struct walk *walk, const char *text, size_t length)
+{
+	bool up = length == 2 && text[0] == '.' && text[1] == '.';
+	struct hp_object *above = up ? hp_object_by_inode(walk->engine, walk->at->above) : NULL;
+
+	if (!above || walk->at == walk->root)
+		return -ENOENT;
+	walk->at = above;
+	walk->position += length;
+	return 0;
+}
+
 static int step(struct walk *walk, struct hp_where *where)
 {
 	hp_engine *engine = walk->engine;
@@ -238,7 +251,7 @@ static int step(struct walk *walk, struct hp_where *where)
 	if (at->kind != HP_DIR)
 		return -ENOTDIR;
 	if (!at->name && !at->is_root)
-		return -ENOENT;
+		return leave_removed(walk, text, length);
 	if (!(at->attr.access & 1) && at->attr.ino)
 		return -EACCES;
 	if (length > NAME_MAX)

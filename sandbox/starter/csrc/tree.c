@@ -134,8 +134,10 @@ void hp_tree_unbind(hp_engine *engine, struct hp_name *name)
 	object->names--;
 	name->object = NULL;
 	name->next_of_object = NULL;
-	if (object->kind == HP_DIR)
+	if (object->kind == HP_DIR) {
+		object->above = name->parent->inode;
 		hp_tree_forget_children(engine, object);
+	}
 }
 
 void hp_tree_move(hp_engine *engine, struct hp_name *from, struct hp_name *to)
