@@ -38,6 +38,8 @@ static long open_checked(struct plan *plan, const char *path, int dirfd, int fla
 	bool given = flags & AT_EMPTY_PATH && !path[0];
 	long failed, fd;
 
+	if (given && dirfd == AT_FDCWD)
+		return -EACCES; /* the directory one is in */
 	if (given && hp_syscall3(__NR_fcntl, dirfd, F_GETFD, 0) < 0)
 		return -EBADF;
 	failed = hp_exec_prepare(path, dirfd, flags, plan->path, sizeof plan->path);

@@ -30,7 +30,9 @@
 #define NAMESPACES \
 	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET)
 #define CLONE_NEWTIME_ 0x80 /* within CSIGNAL for clone */
-#define USER_MODE_ONLY 1    /* userfaultfd: faults of the kernel itself are not delivered */
+#define APART \
+	(CLONE_THREAD | CLONE_FS | CLONE_SIGHAND | CLONE_VM | CLONE_FILES | CLONE_SYSVSEM) /* what else unshare takes */
+#define USER_MODE_ONLY 1 /* userfaultfd: faults of the kernel itself are not delivered */
 /* Most change nothing on x86-64; page 0 is the kernel's to refuse. Not READ_IMPLIES_EXEC: what is read as data
  * would be code that nobody has looked at. */
 #define PERSONAS \
@@ -77,12 +79,27 @@ static void close_block(struct program *to, unsigned short start)
 	to->code[start - 1].jf = (uint8_t)(to->length - start);
 }
 
-static void refuse_bits(struct program *to, uint32_t call, unsigned argument, uint32_t bits, int error)
+/* If any of `bits` is set in the accumulator, answers. */
+static void answer_any(struct program *to, uint32_t bits, int error)
 {
-	unsigned short block = open_block(to, call);
-	load(to, ARGUMENT(argument));
 	emit(to, BPF_JMP | BPF_JSET | BPF_K, bits, 0, 1);
 	answer(to, error);
+}
+
+/* What is wrong with the flags comes before what is forbidden, as natively. */
+static void refuse_namespaces(struct program *to, uint32_t call)
+{
+	unsigned short block = open_block(to, call);
+
+	load(to, ARGUMENT(0));
+	if (call == SYS_unshare) {
+		answer_any(to, ~(uint32_t)(APART | NAMESPACES | CLONE_NEWTIME_), EINVAL);
+		answer_any(to, NAMESPACES | CLONE_NEWTIME_, EPERM);
+	} else {
+		emit(to, BPF_JMP | BPF_JSET | BPF_K, CLONE_FS, 0, 2);
+		answer_any(to, CLONE_NEWNS | CLONE_NEWUSER, EINVAL);
+		answer_any(to, NAMESPACES, EPERM);
+	}
 	answer(to, 0);
 	close_block(to, block);
 }
@@ -133,8 +150,7 @@ static void refuse_personas(struct program *to)
 	unsigned short block = open_block(to, SYS_personality);
 	load(to, ARGUMENT(0));
 	answer_if(to, 0xffffffff, 0); /* a question */
-	emit(to, BPF_JMP | BPF_JSET | BPF_K, ~(uint32_t)PERSONAS, 0, 1);
-	answer(to, EPERM);
+	answer_any(to, ~(uint32_t)PERSONAS, EPERM);
 	answer(to, 0);
 	close_block(to, block);
 }
@@ -212,11 +228,11 @@ int hp_filter_install(bool allow_clone3)
 	answer(&filter, ENOSYS); /* x32 too: its numbers have bit 30 */
 	refuse_ioctls(&filter);
 	refuse_sockets(&filter);
-	refuse_bits(&filter, SYS_clone, 0, NAMESPACES, EPERM);
+	refuse_namespaces(&filter, SYS_clone);
 	emit(&filter, BPF_JMP | BPF_JGE | BPF_K, FIRST_DENIED, 1, 0);
 	answer(&filter, 0);
 	refuse_personas(&filter);
-	refuse_bits(&filter, SYS_unshare, 0, NAMESPACES | CLONE_NEWTIME_, EPERM);
+	refuse_namespaces(&filter, SYS_unshare);
 	allow_own_userfaults(&filter);
 	if (!allow_clone3)
 		answer_if(&filter, SYS_clone3, ENOSYS);
