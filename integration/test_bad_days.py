@@ -78,6 +78,13 @@ def test_no_command_at_all(pool: StrictPool) -> None:
     assert b"Traceback" not in ended.stderr
 
 
+def test_too_little_memory_for_the_command_itself(pool: StrictPool) -> None:
+    command = f"ulimit -v 50000; exec {' '.join(pool.home.hpool(['/bin/true']))}"
+    ended = pool.home.run(["/bin/bash", "-c", command], pool.home.work)
+    says_one_sentence(ended, 125)
+    assert not ended.stderr.rstrip().endswith(b":")
+
+
 def test_an_unreadable_working_directory(pool: StrictPool, work: Path) -> None:
     # A shell already inside sees the permissions go.
     command = f"cd emptydir && chmod 0 . && exec {' '.join(pool.home.hpool(['/bin/pwd']))}"

@@ -109,8 +109,8 @@ def main() -> NoReturn:
         status = EXIT_FAILED
     except OSError as error:  # our own places: full, read-only, somebody else's
         status = _failed(str(error))
-    except (ImportError, MemoryError) as error:  # as under a small `ulimit -v`
-        status = _failed(f"it could not be loaded: {error or 'no memory'}")
+    except (ImportError, MemoryError, SystemError) as error:  # as under a small `ulimit -v`
+        status = _failed(f"it could not be loaded: {str(error) or 'no memory was left'}")
     leave(status if isinstance(status, int) else 0)
 
 
