@@ -29,3 +29,12 @@ class PlaceUnusable(HpoolError):
     remedy = "HPOOL_STATE_DIR, HPOOL_RUNTIME_DIR and HPOOL_CACHE_DIR name other places."
     path: str
     why: str
+
+
+class CannotLoad(HpoolError):
+    """A part of hpool could not be brought into memory: too little of it, or it is not all there."""
+
+    code = "POOL-008"
+    says = "hpool could not be loaded: {why}"
+    remedy = "Allow it more memory (`ulimit -v`), or install it again."
+    why: str

@@ -15,6 +15,7 @@ from typing import Final, NoReturn
 import click
 
 from hpool.matchmaker.model.errors import EXIT_FAILED, HpoolError
+from hpool.matchmaker.model.places import CannotLoad
 
 # Name -> (module, its command, one line).
 COMMANDS: Final = {
@@ -110,7 +111,8 @@ def main() -> NoReturn:
     except OSError as error:  # our own places: full, read-only, somebody else's
         status = _failed(str(error))
     except (ImportError, MemoryError, SystemError) as error:  # as under a small `ulimit -v`
-        status = _failed(f"it could not be loaded: {str(error) or 'no memory was left'}")
+        lacking = CannotLoad(str(error) or "no memory was left")
+        status = _failed(f"{lacking} [{lacking.code}]", lacking.exit_code)
     leave(status if isinstance(status, int) else 0)
 
 
