@@ -162,7 +162,7 @@ static bool write_all(struct hp_dump *dump)
 		if (!hp_dump_tasks(dump, process))
 			return false;
 	}
-	if (!hp_dump_ipc(dump))
+	if (!hp_dump_check_births(dump) || !hp_dump_ipc(dump))
 		return false;
 	hp_dump_advice_begin(dump);
 	bool fine = write_rest(dump);

@@ -66,6 +66,7 @@ struct hp_process {
 	pid_t *fds; /* numbers */
 	int fd_count, pidfd;
 	bool hidden; /* not dumpable: for a while it is, or its /proc entry is closed */
+	bool reaps;  /* PR_SET_CHILD_SUBREAPER; known when it has been written down */
 	char *smaps;
 	struct hp_track *track; /* NULL: nothing of it was copied while it ran */
 };
@@ -114,6 +115,8 @@ bool hp_dump_list(struct hp_dump *);
 void hp_dump_forget(struct hp_dump *);
 struct hp_process *hp_dump_process(struct hp_dump *, pid_t pid);
 bool hp_dump_check_sharing(struct hp_dump *);
+/* When all have been asked whether they are subreapers. */
+bool hp_dump_check_births(const struct hp_dump *);
 bool hp_dump_shares_memory(const struct hp_dump *, const struct hp_process *);
 bool hp_dump_check_filters(struct hp_process *);
 

@@ -4,6 +4,7 @@
  * stopping them (freeze.c).
  */
 #include "dump.h"
+#include "births.h"
 #include "kernel.h"
 
 #include <stdio.h>
@@ -88,6 +89,24 @@ bool hp_dump_check_sharing(struct hp_dump *dump)
 					return hp_refuse("processes %d and %d share memory, descriptors or handlers",
 							 (int)dump->processes[n].pid, (int)dump->processes[other].pid);
 	return true;
+}
+
+bool hp_dump_check_births(const struct hp_dump *dump)
+{
+	struct hp_birth *births = calloc(dump->count, sizeof *births);
+	if (births == NULL)
+		return hp_refuse("no memory");
+	for (unsigned n = 0; n < dump->count; n++) {
+		const struct hp_process *process = &dump->processes[n];
+		births[n] = (struct hp_birth){ .pid = process->pid,
+					       .ppid = process->stat.ppid,
+					       .sid = process->stat.sid,
+					       .reaps = process->reaps };
+	}
+	pid_t stray = hp_births_plan(births, dump->count);
+	free(births);
+	return stray == 0 ||
+	       hp_refuse("process %d is in a session in which its parent cannot make it again", (int)stray);
 }
 
 /* A filter of the program's own cannot be read without privilege: nothing to put back. */

@@ -47,6 +47,23 @@ static uint64_t find_syscall(const struct hp_process *process, pid_t tid)
 	return 0;
 }
 
+/* A thread that has been stopped within a restartable sequence begins it anew, as whenever it has been away: the kernel
+ * sees to that when it goes on, unless something else was called in between, which ends the sequence without a word
+ * (rseq(2): rseq_cs is taken away outside of it). */
+static void leave_sequence(struct hp_task *task)
+{
+	struct hp_kernel_rseq rseq = { 0 };
+	struct hp_kernel_rseq_cs sequence;
+	struct user_regs_struct *regs = &task->remote.regs;
+	uint64_t at = 0, none = 0;
+	if (ptrace(HP_PTRACE_GET_RSEQ, task->tid, sizeof rseq, &rseq) <= 0 || rseq.address == 0 ||
+	    hp_remote_read(task->tid, rseq.address + HP_RSEQ_CS, &at, sizeof at) || at == 0 ||
+	    hp_remote_read(task->tid, at, &sequence, sizeof sequence) || regs->rip - sequence.start >= sequence.bytes)
+		return;
+	regs->rip = sequence.abort;
+	(void)hp_remote_write(task->tid, rseq.address + HP_RSEQ_CS, &none, sizeof none);
+}
+
 static bool quieten(struct hp_task *task)
 {
 	struct hp_kernel_dispatch off = { 0 };
@@ -62,6 +79,7 @@ static bool quieten(struct hp_task *task)
 	if (ptrace(HP_PTRACE_GET_DISPATCH, task->tid, sizeof task->dispatch, task->dispatch))
 		memset(task->dispatch, 0, sizeof task->dispatch); /* a kernel that cannot: nor has anybody asked */
 	task->changed = true;
+	leave_sequence(task);
 	if (ptrace(PTRACE_SETSIGMASK, task->tid, sizeof all, &all) ||
 	    (task->dispatch[0] && ptrace(HP_PTRACE_SET_DISPATCH, task->tid, sizeof off, &off)))
 		return gone(task);
@@ -287,6 +305,7 @@ static bool describe(struct hp_process *process, struct hp_image_process *to)
 	int reaper = 0;
 	if (hp_remote_ask_bytes(remote, SYS_prctl, ask_reaper, &reaper, sizeof reaper))
 		return gone(process->tasks);
+	process->reaps = reaper;
 	to->flags |= reaper ? HP_P_SUBREAPER : 0;
 	to->flags |= HP_ASK(remote, SYS_arch_prctl, HP_ARCH_GET_CPUID) == 0 ? HP_P_HIDES_CPU : 0;
 	to->flags |= process->hidden ? HP_P_NOT_DUMPABLE : 0;

@@ -20,6 +20,7 @@
 #define ATTEMPTS 40
 #define PATIENCE_MS 60 /* without any news, until an attempt is given up */
 #define BETWEEN_NS 2000000
+#define GOING_ON_S 10 /* a vfork child executes or ends within that, or is not waited for any longer */
 /* Who asks home all the time is hardly ever outside of a handler: it is looked at often rather than long. */
 #define INSIDE_WITHIN_NS 2500000000
 #define INSIDE_NS 100000
@@ -90,6 +91,20 @@ static bool seize(struct hp_frozen *frozen, pid_t pid, pid_t tid)
 	return true;
 }
 
+static int64_t now_ns(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000000000ll + now.tv_nsec;
+}
+
+static bool some_are_left; /* they cannot be let go before we end, which does it: no other try */
+
+static bool never_still(void)
+{
+	return hp_refuse("its processes do not stand still: one waits without end for a vfork child or a device");
+}
+
 /* Seizes whom it does not have yet; *news if there was any. */
 static bool sweep(struct hp_frozen *frozen, bool *news)
 {
@@ -97,6 +112,8 @@ static bool sweep(struct hp_frozen *frozen, bool *news)
 	int count = hp_proc_list(".", &pids);
 	bool fine = count >= 0;
 	*news = false;
+	if (some_are_left)
+		fine = never_still();
 	for (int n = 0; n < count && fine; n++) {
 		char path[32];
 		if (is_keepers(pids[n]))
@@ -191,10 +208,12 @@ void hp_thaw(struct hp_frozen *frozen)
 	frozen->count = frozen->moving = 0;
 }
 
-/* Who did not stop must before it can be let go: it is asked to, and waited for as long as it takes. */
+/* Who did not stop must before it can be let go: it is asked to, and waited for. */
 void hp_go_on(struct hp_frozen *frozen)
 {
 	unsigned held = 0;
+	sigset_t births;
+	const struct timespec patience = { 0, PATIENCE_MS * 1000000 };
 	for (unsigned n = 0; n < frozen->count; n++)
 		if (frozen->tasks[n].stopped)
 			(void)ptrace(PTRACE_DETACH, frozen->tasks[n].tid, NULL, NULL);
@@ -203,12 +222,18 @@ void hp_go_on(struct hp_frozen *frozen)
 			frozen->tasks[held++] = frozen->tasks[n];
 		}
 	frozen->count = held;
-	while (frozen->count) {
+	sigemptyset(&births);
+	sigaddset(&births, SIGCHLD);
+	for (int64_t until_ns = now_ns() + GOING_ON_S * 1000000000ll; frozen->count && !some_are_left;) {
 		int status;
-		pid_t tid = waitpid(-1, &status, __WALL);
+		pid_t tid = waitpid(-1, &status, __WALL | WNOHANG);
 		if (tid < 0 && errno != EINTR)
 			break;
 		struct hp_task *task = tid > 0 ? find(frozen, tid) : NULL;
+		if (tid == 0) {
+			some_are_left = now_ns() > until_ns;
+			(void)sigtimedwait(&births, NULL, &patience);
+		}
 		if (tid <= 0)
 			continue;
 		if (!WIFSTOPPED(status)) {
@@ -257,13 +282,6 @@ bool hp_stop(struct hp_frozen *frozen)
 		}
 	sort(frozen);
 	return true;
-}
-
-static int64_t now_ns(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000000000ll + now.tv_nsec;
 }
 
 enum left { LEFT, NOT_NOW, NEVER };
@@ -325,5 +343,5 @@ bool hp_freeze(struct hp_frozen *frozen)
 			return hp_refuse("a thread waits within hpool, perhaps for a lock or the other end of a FIFO");
 		nanosleep(&between, NULL);
 	}
-	return hp_refuse("its processes do not stand still: one waits without end for a vfork child or a device");
+	return never_still();
 }

@@ -21,6 +21,12 @@ struct hp_kernel_rseq { /* struct ptrace_rseq_configuration */
 	uint32_t size, signature, flags, pad;
 };
 
+struct hp_kernel_rseq_cs { /* struct rseq_cs */
+	uint32_t version, flags;
+	uint64_t start, bytes, abort;
+};
+#define HP_RSEQ_CS 8 /* where struct rseq names it */
+
 struct hp_kernel_sched { /* struct sched_attr, as it was at first */
 	uint32_t size, policy;
 	uint64_t flags;

@@ -2,9 +2,10 @@
  *
  * Runs in the job's world, already confined. The maker's children become PID 1's (CLONE_PARENT).
  * Each process makes its own children: those who stayed in the old session before setsid, the others
- * after. Leaders that are gone are played by a process that ends again.
+ * after (births.c). Leaders that are gone are played by a process that ends again.
  */
 #include "restore.h"
+#include "births.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,10 +23,11 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#define FIRST_SESSION 1 /* PID 1's, and with it a group that is there already */
 #define HIGHEST_FREE 31000 /* below those of the restorer and the maker */
 
 static const struct hp_image *image;
+static struct hp_birth *births; /* of all processes */
+static unsigned count;
 static _Noreturn void become(unsigned number);
 
 static const struct hp_image_process *process_at(unsigned number)
@@ -43,77 +45,89 @@ static int wait_for(pid_t pid, int options)
 	return failed;
 }
 
-/* A session whose leader is gone: somebody plays it, makes who is left of it for `parent`, and ends. */
-static void make_session(pid_t parent, pid_t sid, int flags)
+/* One number for each, as more than one may be there at once. */
+static pid_t go_between(unsigned number)
 {
-	pid_t leader = hp_together_fork(sid, flags);
+	pid_t pid = HIGHEST_FREE;
+	for (unsigned n = 0; n <= number; n++)
+		pid = hp_image_free_pid(image, pid);
+	return pid;
+}
+
+/* Who lost its parent: a child of somebody who ends, in our session. */
+static void make_orphan(unsigned number)
+{
+	pid_t between = hp_together_fork(go_between(number), SIGCHLD);
+	if (between) {
+		(void)wait_for(between, WEXITED);
+		return;
+	}
+	if (hp_together_fork(process_at(number)->pid, SIGCHLD) == 0)
+		become(number);
+	_exit(0);
+}
+
+/* A session whose leader is gone: somebody plays it, makes who is left of it, and ends. */
+static void play_leader(pid_t parent, pid_t session, int flags)
+{
+	pid_t leader = hp_together_fork(session, flags);
 	if (leader == 0) {
 		setsid();
-		for (unsigned n = 0; n < image->count[HP_R_PROCESS]; n++)
-			if (process_at(n)->ppid == parent && process_at(n)->sid == sid &&
-			    hp_together_fork(process_at(n)->pid, CLONE_PARENT | SIGCHLD) == 0)
+		for (unsigned n = 0; n < count; n++) {
+			if (!births[n].adopted || births[n].session != session)
+				continue;
+			if (births[n].ppid != parent)
+				make_orphan(n);
+			else if (hp_together_fork(births[n].pid, CLONE_PARENT | SIGCHLD) == 0)
 				become(n);
+		}
 		_exit(0);
 	}
 	if (parent != 1)
 		(void)wait_for(leader, WEXITED);
 }
 
-static bool made_before(unsigned number, pid_t parent)
+static bool played_before(unsigned number)
 {
 	for (unsigned n = 0; n < number; n++)
-		if (process_at(n)->ppid == parent && process_at(n)->sid == process_at(number)->sid)
+		if (births[n].adopted && births[n].session == births[number].session)
 			return true;
 	return false;
 }
 
-enum which { IN_OLD_SESSION, OTHERS };
-
-static void make_children(pid_t parent, pid_t session, enum which which, pid_t old_session)
+/* Its own, who are born in this session; `anywhere`: and those who found one of their own. */
+static void make_children(pid_t parent, pid_t session, bool anywhere)
 {
-	for (unsigned n = 0; n < image->count[HP_R_PROCESS]; n++) {
-		const struct hp_image_process *child = process_at(n);
-		if (child->ppid != parent)
+	for (unsigned n = 0; n < count; n++) {
+		const struct hp_birth *birth = &births[n];
+		if (birth->ppid != parent || birth->adopted || (birth->session ? birth->session != session : !anywhere))
 			continue;
-		bool leads = child->sid == child->pid;
-		bool in_old = !leads && child->sid != session && child->sid == old_session;
-		if (in_old != (which == IN_OLD_SESSION))
-			continue;
-		bool orphan = !leads && child->sid != session && hp_image_process(image, child->sid);
-		if (orphan && !in_old)
-			continue; /* the session's leader sees to it */
-		int flags = parent == 1 ? CLONE_PARENT | SIGCHLD : child->exit_signal & 0xff;
-		if (!leads && child->sid != session && !in_old) {
-			if (!made_before(n, parent))
-				make_session(parent, child->sid, parent == 1 ? CLONE_PARENT | SIGCHLD : SIGCHLD);
-		} else if (hp_together_fork(child->pid, flags) == 0) {
+		int flags = parent == 1 ? CLONE_PARENT | SIGCHLD : process_at(n)->exit_signal & 0xff;
+		if (hp_together_fork(birth->pid, flags) == 0)
 			become(n);
-		}
 	}
 }
 
-/* Who lost its parent and is in our session: a child of somebody who ends. */
+/* Sessions without a leader whose members are ours, or come to us. */
+static void make_leaderless(pid_t parent)
+{
+	for (unsigned n = 0; n < count; n++)
+		if (births[n].adopted && !hp_birth_find(births, count, births[n].session) && !played_before(n) &&
+		    hp_birth_home(births, count, births[n].session) == parent)
+			play_leader(parent, births[n].session, parent == 1 ? CLONE_PARENT | SIGCHLD : SIGCHLD);
+}
+
 static void make_orphans(pid_t session)
 {
-	for (unsigned n = 0; n < image->count[HP_R_PROCESS]; n++) {
-		const struct hp_image_process *process = process_at(n);
-		if (process->ppid != 1 || process->sid != session || process->pid == session)
-			continue;
-		pid_t between = hp_together_fork(hp_image_free_pid(image, HIGHEST_FREE), SIGCHLD);
-		if (between) {
-			(void)wait_for(between, WEXITED);
-			continue;
-		}
-		if (hp_together_fork(process->pid, SIGCHLD) == 0)
-			become(n);
-		_exit(0);
-	}
+	for (unsigned n = 0; n < count; n++)
+		if (births[n].adopted && births[n].session == session)
+			make_orphan(n);
 }
 
 static bool is_first_of_group(unsigned number)
 {
 	const struct hp_image_process *process = process_at(number);
-	if (process->pgid == FIRST_SESSION || hp_image_process(image, process->pgid))
+	if (process->pgid == HP_FIRST_SESSION || hp_image_process(image, process->pgid))
 		return false;
 	for (unsigned n = 0; n < number; n++)
 		if (process_at(n)->pgid == process->pgid)
@@ -195,7 +209,7 @@ static void forget_signals(void)
 
 static void wait_for_ended_children(const struct hp_image_process *process)
 {
-	for (unsigned n = 0; n < image->count[HP_R_PROCESS]; n++)
+	for (unsigned n = 0; n < count; n++)
 		if (process_at(n)->ppid == process->pid && process_at(n)->state == HP_P_ZOMBIE)
 			(void)wait_for(process_at(n)->pid, WEXITED | WNOWAIT | __WALL);
 }
@@ -220,24 +234,26 @@ static _Noreturn void become(unsigned number)
 {
 	const struct hp_image_process *process = process_at(number);
 	char *const argv[] = { (char *)"hpool:/", (char *)"hpool", NULL }, *const envp[] = { NULL };
-	pid_t old_session = getsid(0);
+	if (births[number].reaps_early)
+		prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 	if (process->sid == process->pid) {
-		make_children(process->pid, process->sid, IN_OLD_SESSION, old_session);
+		make_children(process->pid, births[number].session, false);
 		setsid();
 	}
-	make_children(process->pid, process->sid, OTHERS, process->sid == process->pid ? old_session : 0);
+	make_children(process->pid, process->sid, true);
+	make_leaderless(process->pid);
 	if (process->sid == process->pid)
 		make_orphans(process->sid);
 	take_terminal(process);
 	found_group(number);
 	hp_together_add(&hp_together->grouped);
-	hp_together_await(&hp_together->grouped, image->count[HP_R_PROCESS]);
+	hp_together_await(&hp_together->grouped, count);
 	if (getpgrp() != process->pgid && setpgid(0, process->pgid))
 		hp_together_fail(errno, "process group %d", (int)process->pgid);
 	hp_together_add(&hp_together->born);
 	if (process->state == HP_P_ZOMBIE)
 		end_as(process);
-	hp_together_await(&hp_together->born, image->count[HP_R_PROCESS]);
+	hp_together_await(&hp_together->born, count);
 	give_foreground(process);
 	enter_directory(process);
 	hp_place_files(image, process);
@@ -252,6 +268,24 @@ static _Noreturn void become(unsigned number)
 	hp_together_await(&hp_together->go[number], 1);
 	execve(HP_LOADER, argv, envp);
 	hp_together_fail(errno, "executing the loader");
+}
+
+static void plan_births(void)
+{
+	count = image->count[HP_R_PROCESS];
+	births = calloc(count, sizeof *births);
+	if (births == NULL)
+		hp_together_fail(ENOMEM, "making processes");
+	for (unsigned n = 0; n < count; n++) {
+		const struct hp_image_process *process = process_at(n);
+		births[n] = (struct hp_birth){ .pid = process->pid,
+					       .ppid = process->ppid,
+					       .sid = process->sid,
+					       .reaps = process->flags & HP_P_SUBREAPER };
+	}
+	pid_t stray = hp_births_plan(births, count);
+	if (stray)
+		hp_together_fail(EBADMSG, "the session of process %d", (int)stray);
 }
 
 _Noreturn void hp_make_tree(const struct hp_image *of, const struct hp_faults *faults)
@@ -277,7 +311,9 @@ _Noreturn void hp_make_tree(const struct hp_image *of, const struct hp_faults *f
 	hp_make_names(image);
 	hp_make_files(image);
 	hp_make_mapped(image);
-	make_children(1, FIRST_SESSION, OTHERS, -1);
-	hp_together_await(&hp_together->born, image->count[HP_R_PROCESS]);
+	plan_births();
+	make_children(1, HP_FIRST_SESSION, true);
+	make_leaderless(1);
+	hp_together_await(&hp_together->born, count);
 	_exit(0);
 }

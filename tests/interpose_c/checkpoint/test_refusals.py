@@ -61,6 +61,17 @@ def test_what_cannot_travel_is_named_and_goes_on(world: World, kinds: str, kind:
     assert world.end() == Ended(0, 0, "ready\nas it was\n")
 
 
+@pytest.mark.slow
+def test_who_waits_for_ever_for_a_vfork_child_is_not_waited_for(world: World, kinds: str) -> None:
+    world.start(kinds, "vfork")
+    world.await_output("ready\n")
+    for _ in range(2):
+        with pytest.raises(Refused, match="waits without end for a vfork child"):
+            world.dump()
+    (world.place / "stop").touch()
+    assert world.end() == Ended(0, 0, "ready\nready\nas it was\n")
+
+
 def test_a_program_that_has_changed_is_refused(world: World, compiled: Callable[..., str]) -> None:
     world.start(compiled("pipes.c"))
     world.await_output("ready\n")

@@ -57,6 +57,7 @@ def test_scratch_files_may_be_more_than_descriptors(world: World, compiled: Call
     "name",
     [
         "family.c",
+        "sessions.c",
         "events.c",
         "threads.c",
         "system_v.c",

@@ -222,6 +222,18 @@ static void have_no_room(void)
 	CHECK(setrlimit(RLIMIT_NOFILE, &most) == 0 && dup2(1, (int)most.rlim_max - 1) > 0);
 }
 
+/* Its parent cannot be stopped meanwhile; until somebody says so. */
+static void wait_for_a_vfork_child(void)
+{
+	if (fork() == 0 && vfork() == 0)
+		for (;;)
+			pause();
+	printf("ready\n");
+	fflush(stdout);
+	while (access("/work/stop", F_OK))
+		usleep(10000);
+}
+
 int main(int argc, char **argv)
 {
 	const char *kind = argc > 1 ? argv[1] : "";
@@ -270,6 +282,8 @@ int main(int argc, char **argv)
 		have_no_room();
 	else if (!strcmp(kind, "urgent"))
 		send_urgent();
+	else if (!strcmp(kind, "vfork"))
+		wait_for_a_vfork_child();
 	else if (!strcmp(kind, "leader"))
 		leave_to_a_thread();
 	linger();
