@@ -23,6 +23,8 @@
 #define GOING_ON_S 10 /* a vfork child executes or ends within that, or is not waited for any longer */
 /* Who asks home all the time is hardly ever outside of a handler: it is looked at often rather than long. */
 #define INSIDE_WITHIN_NS 2500000000
+#define NUM_THREADS 20 /* of /proc/PID/stat: all that are not released yet */
+#define LACKING_WITHIN_NS 2000000000
 #define INSIDE_NS 100000
 #define INSIDE_MOST_NS 2000000
 #define TRACED (PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE)
@@ -105,12 +107,26 @@ static bool never_still(void)
 	return hp_refuse("its processes do not stand still: one waits without end for a vfork child or a device");
 }
 
-/* Seizes whom it does not have yet; *news if there was any. */
+/* A list of threads ends early where one of them ends while it is read (fs/proc/base.c, next_tid): who is behind it
+ * would run on. So as many must be held as the process has, dead first threads apart. */
+static bool has_all(const struct hp_frozen *frozen, pid_t pid)
+{
+	struct hp_stat stat;
+	uint64_t held = 0;
+	if (hp_proc_stat(pid, 0, &stat))
+		return true; /* gone */
+	for (unsigned n = 0; n < frozen->count; n++)
+		held += frozen->tasks[n].pid == pid;
+	return held + (stat.state == 'Z') >= stat.field[NUM_THREADS];
+}
+
+/* Seizes whom it does not have yet; *news if there was any, or there may be more. */
 static bool sweep(struct hp_frozen *frozen, bool *news)
 {
+	static int64_t lacking_ns; /* since then nobody new was found where somebody is missing */
 	pid_t *pids, *tids;
 	int count = hp_proc_list(".", &pids);
-	bool fine = count >= 0;
+	bool fine = count >= 0, lacks = false;
 	*news = false;
 	if (some_are_left)
 		fine = never_still();
@@ -130,9 +146,17 @@ static bool sweep(struct hp_frozen *frozen, bool *news)
 		}
 		if (threads >= 0)
 			free(tids);
+		lacks |= threads >= 0 && !has_all(frozen, pids[n]);
 	}
 	if (count >= 0)
 		free(pids);
+	if (!lacks || *news)
+		lacking_ns = 0;
+	else if (lacking_ns == 0)
+		lacking_ns = now_ns();
+	else if (now_ns() - lacking_ns > LACKING_WITHIN_NS)
+		return hp_refuse("a thread that ends does not come to an end");
+	*news |= lacks;
 	return fine;
 }
 
